@@ -1,0 +1,456 @@
+//! The engine behind [`Semaphore`](crate::Semaphore): the word, the lock of the two queues, and what happens between them.
+//!
+//! Fast paths are loops of one compare-exchange on the word (`state.rs` says what is in it). Everything else happens under the
+//! lock; I1 to I6 are the invariants of `waiters/mod.rs`.
+//!
+//! # Orderings of the word
+//!
+//! Taking is Acquire, giving is Release, what does both is both: the giver's Release pairs with the taker's Acquire, and
+//! what travels is all that the giver did before (C14). In between there are read-modify-writes only, which keep the
+//! release sequence unbroken. The flags and budgets travel with the counts in the same word, and the queues are the lock's, so
+//! that no two locations ever need one order, and nothing here is SeqCst.
+
+use crate::error::Refusal;
+use crate::readings::State;
+use crate::state::{self, Act, Entry, Manner, Side, Word};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, now};
+use crate::waiters::{Head, Node, Queue, Stage, Wake};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// How long a head may be passed. A head that others are passing for longer gets the next permits that fit.
+///
+/// The bound counts passings, and so says nothing about time when permits are held for long; this does. A millisecond is some
+/// 20 hand-overs between sleeping threads, so that handing over costs a few per cent at most, and is what parking_lot and
+/// Go's mutex settled on too.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
+
+pub(crate) struct Core {
+    word: AtomicU64,
+    /// Written under the lock, together with the word; read anywhere.
+    max: AtomicU32,
+    /// How often a waiter may be passed (C8); 0 is `fair`.
+    bound: u32,
+    /// How long spinning has paid lately; see `thread.rs`.
+    pub(crate) spin: AtomicU32,
+    queues: Mutex<Queues>,
+}
+
+pub(crate) type Queues = [Queue; 2];
+pub(crate) type Locked<'a> = MutexGuard<'a, Queues>;
+
+/// How an arrival under the lock went.
+pub(crate) enum Arrival {
+    Done,
+    Queued,
+    Refused(Refusal),
+}
+
+/// How a woken thread's try went.
+pub(crate) enum Contest {
+    /// It has its permits; the waker is to be dropped after unlocking.
+    Won(Option<Wake>),
+    Lost,
+}
+
+impl Core {
+    #[cfg(not(permits_loom))]
+    pub(crate) const fn new(max: u32, bound: u32) -> Core {
+        Core {
+            word: AtomicU64::new(Word::new(max).0),
+            max: AtomicU32::new(max),
+            bound,
+            spin: AtomicU32::new(crate::thread::FIRST_SPIN),
+            queues: Mutex::new([Queue::new(), Queue::new()]),
+        }
+    }
+
+    #[cfg(permits_loom)]
+    pub(crate) fn new(max: u32, bound: u32) -> Core {
+        Core {
+            word: AtomicU64::new(Word::new(max).0),
+            max: AtomicU32::new(max),
+            bound,
+            spin: AtomicU32::new(0),
+            queues: Mutex::new([Queue::new(), Queue::new()]),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bound(&self) -> u32 {
+        self.bound
+    }
+
+    /// The word as it was at some instant.
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        // Acquire: pairs with every Release store of the word, so that what is read here may be acted on.
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn max(&self) -> u32 {
+        // Relaxed: a reading; who needs it together with the word holds the lock.
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Tries to go ahead without the lock.
+    ///
+    /// `Entry::Go` is never returned: then it has happened, and `Ok` is.
+    #[inline(always)]
+    pub(crate) fn enter(&self, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
+        // Relaxed: the exchange below orders what it takes, and a refusal is confirmed under the lock or is only a refusal.
+        let mut word = Word(self.word.load(Ordering::Relaxed));
+        loop {
+            let next = match word.enter(act, n, manner) {
+                Entry::Go(next) => next,
+                other => return Err(other),
+            };
+            match self.exchange(act, word, next) {
+                Ok(()) => break,
+                Err(seen) => word = seen,
+            }
+        }
+        if let Some(side) = act.feeds()
+            && word.needs_serving(side)
+        {
+            self.serve();
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn exchange(&self, act: Act, word: Word, next: Word) -> Result<(), Word> {
+        let success = match act {
+            // Pairs with the Release of `give`, and of the exchanges of the other acts.
+            Act::Take => Ordering::Acquire,
+            // Acquire as above; Release pairs with the Acquire of the request on the other side that this one lets through.
+            Act::TakeLoose | Act::Return => Ordering::AcqRel,
+        };
+        self.word.compare_exchange_weak(word.0, next.0, success, Ordering::Relaxed).map(|_| ()).map_err(Word)
+    }
+
+    /// A guard's permits come back (C5), or become loose (C6). Waits for nothing, cannot fail.
+    #[inline]
+    pub(crate) fn give(&self, change: u64, feeds: Side) {
+        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `state.rs` for why nothing
+        // overflows.
+        let before = Word(self.word.fetch_add(change, Ordering::Release));
+        if before.needs_serving(feeds) {
+            self.serve();
+        }
+    }
+
+    /// Changes the word with the lock held, and tells what it was. AcqRel: flags travel both ways, and a grant passes on
+    /// what was given (C14).
+    fn update(&self, f: impl Fn(Word) -> Word) -> Word {
+        let mut word = self.word();
+        loop {
+            match self.word.compare_exchange_weak(word.0, f(word).0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return word,
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        // Nothing panics under the lock but asserts about broken invariants, and the queues are whole between any two lines.
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A newcomer with the lock held: goes ahead, or is refused, or queues. `wake` is taken only if it queues.
+    pub(crate) fn arrive(
+        &self,
+        queues: &mut Queues,
+        node: Pin<&Node>,
+        manner: Manner,
+        wake: &mut Option<Wake>,
+    ) -> Arrival {
+        let (act, n) = (node.act(), node.count());
+        let side = act.side();
+        let mut word = self.word();
+        loop {
+            let (next, queue_up) = match word.enter(act, n, manner) {
+                Entry::Go(next) => (next, false),
+                Entry::Ask if self.deal(queues, side) => {
+                    word = self.word();
+                    continue;
+                }
+                Entry::Closed => return Arrival::Refused(Refusal::Closed),
+                Entry::Wait | Entry::Ask if n > self.max() => {
+                    return Arrival::Refused(Refusal::TooMany { requested: n, max: self.max() });
+                }
+                // The flag is set by an exchange of the very word that told to wait: a giver comes either before it, and makes
+                // it fail, or after it, and sees the flag, and then waits for the lock to serve (I4, I6).
+                Entry::Wait | Entry::Ask => (word.with_queued(side, true), true),
+            };
+            match self.word.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+                Err(seen) => word = Word(seen),
+                Ok(_) if queue_up => break,
+                Ok(_) => return Arrival::Done,
+            }
+        }
+        let queue = &mut queues[side as usize];
+        // Read before the node is linked, so that a passing is counted once too often rather than not at all.
+        let stamp = queue.dealt.wrapping_sub(word.budget(side));
+        queue.push(node, wake.take().expect("a waker to queue with"), stamp);
+        Arrival::Queued
+    }
+
+    /// More budget for passing, if the head's bound and patience allow: `false` means that newcomers queue.
+    pub(crate) fn deal(&self, queues: &mut Queues, side: Side) -> bool {
+        if self.word().budget(side) > 0 {
+            // Somebody else has asked in the meantime.
+            return true;
+        }
+        let queue = &mut queues[side as usize];
+        let Some(head) = queue.head() else { return false };
+        let more = self.allowance(queue, &head).min(state::MAX_BUDGET);
+        if more == 0 || head.starved || self.patience_is_over(queue, &head) {
+            return false;
+        }
+        queue.dealt = queue.dealt.wrapping_add(more);
+        // Only the lock's holder adds, so it is zero still.
+        self.update(|word| word.with_budget(side, more));
+        true
+    }
+
+    /// How often the head may yet be passed, once the budget in the word is used up.
+    fn allowance(&self, queue: &Queue, head: &Head) -> u32 {
+        self.bound.saturating_sub(queue.dealt.wrapping_sub(head.stamp))
+    }
+
+    /// Has the head been passed for longer than [`PATIENCE`]? The first to ask starts the clock.
+    fn patience_is_over(&self, queue: &mut Queue, head: &Head) -> bool {
+        let now = now();
+        match head.passed_since {
+            None => {
+                queue.passed_since(now);
+                false
+            }
+            Some(since) if now.saturating_duration_since(since) < PATIENCE => false,
+            Some(_) => {
+                queue.starve();
+                true
+            }
+        }
+    }
+
+    /// Serves both queues to a fixed point, then wakes those who were served. The lock must not be held.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn serve(&self) {
+        self.serve_and_unlock(self.lock());
+    }
+
+    /// Does what I6 asks for, and unlocks. Runs wakers, with the lock free.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics; but all others are woken first.
+    pub(crate) fn serve_and_unlock<'a>(&'a self, mut queues: Locked<'a>) {
+        let mut panic = None;
+        loop {
+            let mut wakes = Wakes::new();
+            while !wakes.is_full() {
+                let Some(wake) = self.serve_one(&mut queues) else { break };
+                wakes.push(wake);
+            }
+            let again = wakes.is_full();
+            drop(queues);
+            wakes.wake_all(&mut panic);
+            if !again {
+                break;
+            }
+            queues = self.lock();
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+
+    fn serve_one(&self, queues: &mut Queues) -> Option<Wake> {
+        Side::BOTH.into_iter().find_map(|side| self.serve_head(&mut queues[side as usize], side))
+    }
+
+    /// The head of one side is granted its permits, or told that there are some, or refused; `None` if it has to wait.
+    fn serve_head(&self, queue: &mut Queue, side: Side) -> Option<Wake> {
+        let head = queue.head()?;
+        let last = queue.len() == 1;
+        let may_be_passed = head.is_thread && !head.starved && self.may_be_passed(queue, &head, side);
+        let decide = |word: Word| self.decide(word, side, &head, last, may_be_passed);
+        let before = self.update(|word| decide(word).1);
+        Some(match decide(before).0 {
+            Stage::Waiting => return None,
+            Stage::Notified => queue.notify(),
+            stage => queue.pop(stage),
+        })
+    }
+
+    /// What becomes of the head, and of the word with it.
+    fn decide(&self, word: Word, side: Side, head: &Head, last: bool, may_be_passed: bool) -> (Stage, Word) {
+        let fits = word.at_hand(side) >= head.n as i32;
+        let off = word.with_queued(side, !last).with_waking(side, false);
+        if word.closed() && !(fits && side == Side::Release) {
+            (Stage::Closed, off)
+        } else if !fits && head.n > self.max() {
+            (Stage::TooMany, off)
+        } else if !fits || (word.waking(side) && !word.closed()) {
+            (Stage::Waiting, word)
+        } else if may_be_passed && !word.closed() {
+            (Stage::Notified, word.with_waking(side, true))
+        } else if head.is_thread {
+            (Stage::Granted, off.plus(head.act.whole(head.n)))
+        } else {
+            (Stage::Granted, off.plus(head.act.reserve(head.n)))
+        }
+    }
+
+    fn may_be_passed(&self, queue: &Queue, head: &Head, side: Side) -> bool {
+        self.bound > 0 && (self.word().budget(side) > 0 || self.allowance(queue, head) > 0)
+    }
+
+    /// A notified head takes its permits by itself, or finds that it came too late and waits on. Call `serve_and_unlock` next.
+    pub(crate) fn contest(&self, queues: &mut Queues, node: Pin<&Node>) -> Contest {
+        let side = node.act().side();
+        let queue = &mut queues[side as usize];
+        debug_assert!(node.stage() == Stage::Notified && queue.is_head(&node), "I5");
+        let last = queue.len() == 1;
+        let fits = |word: Word| word.at_hand(side) >= node.count() as i32;
+        // Both ends of it are one exchange: if it is too late, the W flag goes while it is seen that there is nothing, so that the
+        // next giver wakes again.
+        let before = self.update(|word| {
+            let calm = word.with_waking(side, false);
+            if fits(word) { calm.with_queued(side, !last).plus(node.act().whole(node.count())) } else { calm }
+        });
+        if fits(before) {
+            return Contest::Won(queue.remove(node));
+        }
+        queue.recall();
+        let head = queue.head().expect("the caller's node is there");
+        if self.patience_is_over(queue, &head) {
+            self.stop_passing(queue, side);
+        }
+        Contest::Lost
+    }
+
+    /// Takes the budget that is left out of the word: from here on newcomers have to ask, and the starved head says no.
+    fn stop_passing(&self, queue: &mut Queue, side: Side) {
+        let before = self.update(|word| word.with_budget(side, 0));
+        queue.dealt = queue.dealt.wrapping_sub(before.budget(side));
+    }
+
+    /// Takes the caller's own node out of its queue, granted or not, and undoes what was granted. Call `serve_and_unlock` next.
+    pub(crate) fn withdraw(&self, queues: &mut Queues, node: Pin<&Node>) -> Option<Wake> {
+        let side = node.act().side();
+        let queue = &mut queues[side as usize];
+        let stage = node.stage();
+        match stage {
+            Stage::Waiting | Stage::Notified => {
+                let wake = queue.remove(node);
+                let (empty, was_awake) = (queue.len() == 0, stage == Stage::Notified);
+                if empty || was_awake {
+                    self.update(|word| {
+                        let waking = word.waking(side) && !was_awake;
+                        word.with_queued(side, !empty).with_waking(side, waking)
+                    });
+                }
+                wake
+            }
+            Stage::Granted => {
+                // A reservation that was never completed goes back where it came from (C10).
+                self.update(|word| word.plus(node.act().reserve(node.count()).wrapping_neg()));
+                node.set_stage(Stage::Idle);
+                None
+            }
+            Stage::Idle | Stage::Closed | Stage::TooMany => {
+                node.set_stage(Stage::Idle);
+                None
+            }
+        }
+    }
+
+    /// C12.
+    pub(crate) fn close(&self) {
+        let queues = self.lock();
+        self.update(Word::close);
+        self.serve_and_unlock(queues);
+    }
+
+    /// C13. `f` makes the new bound of the old one; the answer is checked by the caller through `f`'s own error.
+    pub(crate) fn resize<E>(&self, f: impl FnOnce(u32) -> Result<u32, E>) -> Result<(), E> {
+        let mut queues = self.lock();
+        let old = self.max();
+        let new = f(old)?;
+        self.max.store(new, Ordering::Relaxed);
+        self.update(|word| word.resized(new as i32 - old as i32));
+        if new < old {
+            for side in Side::BOTH {
+                self.recall_head(&mut queues[side as usize], side);
+                queues[side as usize].impossible_first(new);
+            }
+        }
+        self.serve_and_unlock(queues);
+        Ok(())
+    }
+
+    /// Before the queue is reordered, a woken head becomes a waiting one again (I5); serving will wake whoever is first then.
+    fn recall_head(&self, queue: &mut Queue, side: Side) {
+        if self.word().waking(side) {
+            self.update(|word| word.with_waking(side, false));
+            queue.recall();
+        }
+    }
+
+    /// C15: all readings at one instant. The bound and the queues change under the lock only; the counts are one word.
+    pub(crate) fn read(&self, queues: &Queues) -> State {
+        let (word, max) = (self.word(), self.max());
+        let [acquirers, releasers] = queues;
+        State {
+            max_permits: max,
+            available_permits: word.free().max(0).unsigned_abs(),
+            given_out: (max as i32 - word.free()).unsigned_abs(),
+            loose: word.loose(),
+            waiting_acquirers: acquirers.len(),
+            next_acquirer: acquirers.head().map_or(0, |head| head.n),
+            waiting_releasers: releasers.len(),
+            next_releaser: releasers.head().map_or(0, |head| head.n),
+            closed: word.closed(),
+        }
+    }
+}
+
+/// Wakers on their way out of the lock. As many as are worth a stretch under the lock; then it is set free in between.
+struct Wakes {
+    some: [Option<Wake>; Wakes::MANY],
+    len: usize,
+}
+
+impl Wakes {
+    const MANY: usize = 16;
+
+    fn new() -> Wakes {
+        Wakes { some: [const { None }; Wakes::MANY], len: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len == Wakes::MANY
+    }
+
+    fn push(&mut self, wake: Wake) {
+        self.some[self.len] = Some(wake);
+        self.len += 1;
+    }
+
+    /// Wakes them all, even if one panics; the first panic is kept.
+    fn wake_all(self, panic: &mut Option<Box<dyn Any + Send>>) {
+        for wake in self.some.into_iter().take(self.len).flatten() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| wake.wake())) {
+                panic.get_or_insert(payload);
+            }
+        }
+    }
+}

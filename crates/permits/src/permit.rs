@@ -1,0 +1,116 @@
+//! Guards: permits that are held.
+
+use crate::error::{MergeError, SplitError};
+use crate::request::Handle;
+use crate::semaphore::Semaphore;
+use crate::state::{self, Side};
+use std::fmt;
+use std::ptr;
+use std::sync::Arc;
+
+/// Permits that are held, by a borrow of their semaphore. See [`Guard`].
+pub type Permit<'a> = Guard<&'a Semaphore>;
+
+/// Permits that are held, by a share of their semaphore: it can go to another thread or task and outlive this one. See [`Guard`].
+pub type OwnedPermit = Guard<Arc<Semaphore>>;
+
+/// Permits that are held; dropping it returns them (C5).
+///
+/// [`Permit`] and [`OwnedPermit`] are this type. Dropping waits for nothing and cannot fail, and wakes who waits for the
+/// permits. It takes the lock of the queues for a short while if somebody waits, and calls the wakers of waiting tasks after that.
+/// Leaking a guard (`mem::forget`) keeps its permits out for ever, as held ones that no `release` returns; [`forget`](Self::forget)
+/// is the way to let go of the guard alone.
+///
+/// # Examples
+///
+/// ```
+/// # use permits::Semaphore;
+/// let sem = Semaphore::new(3);
+/// let mut both = sem.try_acquire_many(2)?;
+/// let one = both.split(1).expect("it has two");
+/// drop(both);
+/// assert_eq!(sem.available_permits(), 2);
+/// drop(one);
+/// assert_eq!(sem.available_permits(), 3);
+/// # Ok::<(), permits::TryAcquireError>(())
+/// ```
+#[must_use = "a permit that is not kept is returned at once"]
+#[clippy::has_significant_drop]
+pub struct Guard<H: Handle> {
+    handle: H,
+    n: u32,
+}
+
+impl<H: Handle> Guard<H> {
+    #[inline]
+    pub(crate) fn new(handle: H, n: u32) -> Guard<H> {
+        Guard { handle, n }
+    }
+
+    /// How many permits it holds; 0 is possible, after a split or an acquire of none.
+    #[inline]
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.n
+    }
+
+    /// The semaphore that the permits are of.
+    #[inline]
+    #[must_use]
+    pub fn semaphore(&self) -> &Semaphore {
+        &self.handle
+    }
+
+    /// Ends the guard and leaves its permits given out, as loose ones, which anybody may [`release`](Semaphore::release) (C6).
+    ///
+    /// Whoever waits to release them goes ahead.
+    #[inline]
+    pub fn forget(mut self) {
+        let n = std::mem::take(&mut self.n);
+        if n > 0 {
+            self.handle.core.give(state::loose(n), Side::Release);
+        }
+    }
+
+    /// Splits `n` permits off, into a guard of their own.
+    ///
+    /// # Errors
+    ///
+    /// If it holds fewer than `n`; it keeps them then.
+    pub fn split(&mut self, n: u32) -> Result<Guard<H>, SplitError> {
+        let Some(rest) = self.n.checked_sub(n) else {
+            return Err(SplitError { requested: n, count: self.n });
+        };
+        let part = Guard::new(self.handle.clone(), n);
+        self.n = rest;
+        Ok(part)
+    }
+
+    /// Takes the permits of `other` into this guard.
+    ///
+    /// # Errors
+    ///
+    /// If `other` belongs to another semaphore; the error has it, and both hold what they held (C6).
+    pub fn merge(&mut self, mut other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
+        if !ptr::eq(self.semaphore(), other.semaphore()) {
+            return Err(MergeError(other));
+        }
+        self.n += std::mem::take(&mut other.n);
+        Ok(())
+    }
+}
+
+impl<H: Handle> Drop for Guard<H> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.n > 0 {
+            self.handle.core.give(state::free(self.n), Side::Acquire);
+        }
+    }
+}
+
+impl<H: Handle> fmt::Debug for Guard<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("count", &self.n).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! What can be read off a semaphore.
+
+use std::fmt;
+
+/// All readings of a semaphore at one instant (C15).
+///
+/// They are readings, not promises: the next instant may be another. In all of them
+/// `given_out <= max_permits` (but for a shrink that is still owed, C13) and `loose <= given_out`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct State {
+    /// How many permits there are, given out or not.
+    pub max_permits: u32,
+    /// How many are free; 0 while a shrink is owed.
+    pub available_permits: u32,
+    /// How many are out, with guards or loose. Includes what was granted to a future that has not been polled since.
+    pub given_out: u32,
+    /// How many are out and owned by no guard: `release` can return these.
+    pub loose: u32,
+    /// How many threads and tasks wait to acquire.
+    pub waiting_acquirers: u32,
+    /// How many permits the first of them asks for; 0 if nobody waits.
+    pub next_acquirer: u32,
+    /// How many threads and tasks wait to release.
+    pub waiting_releasers: u32,
+    /// How many permits the first of them wants to return; 0 if nobody waits.
+    pub next_releaser: u32,
+    /// Whether the semaphore was closed (C12).
+    pub closed: bool,
+}
+
+impl fmt::Display for State {
+    /// One line: `2 of 4 permits free, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let State { max_permits, available_permits, loose, .. } = self;
+        write!(f, "{available_permits} of {max_permits} permits free, {loose} loose")?;
+        write!(f, ", {} wait to acquire", self.waiting_acquirers)?;
+        if self.waiting_acquirers > 0 {
+            write!(f, " (first asks for {})", self.next_acquirer)?;
+        }
+        write!(f, ", {} wait to release", self.waiting_releasers)?;
+        if self.waiting_releasers > 0 {
+            write!(f, " (first returns {})", self.next_releaser)?;
+        }
+        if self.closed { f.write_str(", closed") } else { Ok(()) }
+    }
+}

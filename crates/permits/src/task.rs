@@ -1,0 +1,95 @@
+//! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17).
+
+use crate::core::{Arrival, Core};
+use crate::error::Refusal;
+use crate::state::{Act, Entry, Manner, Side};
+use crate::waiters::{Node, Stage, Wake};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+impl Core {
+    #[inline]
+    pub(crate) fn poll(&self, node: Pin<&Node>, act: Act, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        if node.stage() != Stage::Idle {
+            return self.poll_again(node, context);
+        }
+        if node.count() == 0 {
+            return Poll::Ready(self.nothing(act.side()));
+        }
+        match self.enter(act, node.count(), Manner::Queuing) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(Entry::Closed) => Poll::Ready(Err(Refusal::Closed)),
+            Err(_) => self.queue_up(node, context),
+        }
+    }
+
+    /// A request for nothing succeeds at once (C7), except that a closed semaphore lets nobody acquire (C12).
+    pub(crate) fn nothing(&self, side: Side) -> Result<(), Refusal> {
+        if side == Side::Acquire && self.word().closed() { Err(Refusal::Closed) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn queue_up(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let mut wake = Some(Wake::Task(context.waker().clone()));
+        let mut queues = self.lock();
+        match self.arrive(&mut queues, node, Manner::Queuing, &mut wake) {
+            Arrival::Queued => Poll::Pending,
+            Arrival::Refused(refusal) => {
+                // Before `wake` is dropped: that may run anybody's code.
+                drop(queues);
+                Poll::Ready(Err(refusal))
+            }
+            Arrival::Done => {
+                self.serve_and_unlock(queues);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    fn poll_again(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let act = node.act();
+        match node.stage() {
+            Stage::Granted => {
+                // The second half of the grant; until here a dropped future had done nothing.
+                node.set_stage(Stage::Idle);
+                if let Some(feeds) = act.feeds() {
+                    self.give(act.commit(node.count()), feeds);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Stage::Closed => Poll::Ready(Err(Refusal::Closed)),
+            Stage::TooMany => Poll::Ready(Err(Refusal::TooMany { requested: node.count(), max: self.max() })),
+            Stage::Idle | Stage::Waiting | Stage::Notified => self.wait_on(node, context),
+        }
+    }
+
+    /// Still waiting; but perhaps for another task, or in another executor, than at the last poll.
+    fn wait_on(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let side = node.act().side();
+        let queues = self.lock();
+        if node.stage() == Stage::Waiting && queues[side as usize].would_wake(node, context.waker()) {
+            return Poll::Pending;
+        }
+        drop(queues);
+
+        let wake = Wake::Task(context.waker().clone());
+        let mut queues = self.lock();
+        if node.stage() != Stage::Waiting {
+            drop(queues);
+            return self.poll_again(node, context);
+        }
+        let old = queues[side as usize].rewake(node, wake);
+        drop(queues);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// A future is dropped that was polled and was not ready.
+    #[cold]
+    pub(crate) fn abandon(&self, node: Pin<&Node>) {
+        let mut queues = self.lock();
+        let wake = self.withdraw(&mut queues, node);
+        self.serve_and_unlock(queues);
+        drop(wake);
+    }
+}

@@ -1,0 +1,100 @@
+//! A request as a future: the node lies inside it.
+
+use super::node::{Node, Stage};
+use crate::request::{Handle, Kind};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A request for permits, or for giving permits back; nothing happens until it is waited for.
+///
+/// The way of waiting is said here: `.await`, [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout),
+/// [`wait_deadline`](Self::wait_deadline), or not at all, [`try_now`](Self::try_now). A request is made by the methods of
+/// [`Semaphore`](crate::Semaphore), and is known by its short names: [`Acquire`](crate::Acquire),
+/// [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose), [`AcquireLooseOwned`](crate::AcquireLooseOwned),
+/// [`Release`](crate::Release), [`ReleaseOwned`](crate::ReleaseOwned).
+///
+/// # Cancel safety
+///
+/// As a future it may be dropped at any time. If it was not ready before, nothing has happened: nothing was taken,
+/// nothing was given back, and whoever waited behind it has moved up (C10). Its place in the queue is lost. It takes its place at the
+/// first poll.
+///
+/// Leaking one that waits (`mem::forget` of a pinned box) is safe, and keeps its place: the queue stands still behind it.
+///
+/// # Panics
+///
+/// When it is polled again after it was ready.
+#[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
+pub struct Request<H: Handle, K: Kind> {
+    /// `None` once it is ready: then the permit has it.
+    handle: Option<H>,
+    node: Node,
+    kind: PhantomData<K>,
+}
+
+impl<H: Handle, K: Kind> Request<H, K> {
+    #[inline]
+    pub(crate) fn new(handle: H, n: u32) -> Self {
+        Request { handle: Some(handle), node: Node::new(K::ACT, n), kind: PhantomData }
+    }
+
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.node.count()
+    }
+
+    /// Ends the request before its first poll. (A request that was polled is pinned, and nobody owns it any more.)
+    #[inline]
+    pub(crate) fn into_handle(mut self) -> H {
+        self.handle.take().expect("a request that can be moved was not polled")
+    }
+
+    #[inline]
+    fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&Node>) {
+        // SAFETY: the node is not moved out of the reference, and below only the handle is used mutably.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: the node is pinned since the request is; `drop` takes it out of the queue before its memory goes.
+        (&mut this.handle, unsafe { Pin::new_unchecked(&this.node) })
+    }
+}
+
+impl<H: Handle, K: Kind> Future for Request<H, K> {
+    type Output = Result<K::Output<H>, K::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (handle, node) = self.project();
+        let core = &handle.as_ref().expect("a request is not polled after it was ready").core;
+        let Poll::Ready(outcome) = core.poll(node, K::ACT, context) else { return Poll::Pending };
+        let handle = handle.take().expect("it was there a line above");
+        Poll::Ready(match outcome {
+            Ok(()) => Ok(K::finish(handle, node.count())),
+            Err(refusal) => Err(refusal.into()),
+        })
+    }
+}
+
+impl<H: Handle, K: Kind> Drop for Request<H, K> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(handle) = &self.handle
+            && self.node.stage() != Stage::Idle
+        {
+            // SAFETY: a node leaves `Idle` in `poll` alone, which pins it, so it has not moved and will not before this drop ends.
+            let node = unsafe { Pin::new_unchecked(&self.node) };
+            handle.core.abandon(node);
+        }
+    }
+}
+
+impl<H: Handle, K: Kind> fmt::Debug for Request<H, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(K::NAME)
+            .field("permits", &self.node.count())
+            .field("stage", &self.node.stage())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! One waiter.
+
+use crate::state::Act;
+use crate::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
+use std::marker::PhantomPinned;
+use std::ptr;
+use std::task::Waker;
+use std::time::Instant;
+
+/// What has become of a waiter; see the table in the module's essay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Idle,
+    Waiting,
+    Notified,
+    Granted,
+    Closed,
+    TooMany,
+}
+
+impl Stage {
+    const ALL: [Stage; 6] =
+        [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany];
+}
+
+/// How a waiter is told to look at its stage.
+#[derive(Clone, Debug)]
+pub(crate) enum Wake {
+    Task(Waker),
+    Thread(Thread),
+}
+
+impl Wake {
+    /// Never called with the lock held: wakers are other people's code.
+    pub(crate) fn wake(self) {
+        match self {
+            Wake::Task(waker) => waker.wake(),
+            Wake::Thread(thread) => thread.unpark(),
+        }
+    }
+}
+
+/// The part of a node that belongs to the lock of the semaphore.
+pub(super) struct Linked {
+    pub(super) prev: *const Node,
+    pub(super) next: *const Node,
+    /// Present while linked.
+    pub(super) wake: Option<Wake>,
+    /// Since when it is known that others pass this head; `None` until somebody asks.
+    pub(super) passed_since: Option<Instant>,
+    /// The queue's count of passings when it came.
+    pub(super) stamp: u32,
+    /// It has been passed for long enough: nobody may any more.
+    pub(super) starved: bool,
+}
+
+pub(crate) struct Node {
+    pub(super) linked: UnsafeCell<Linked>,
+    pub(super) n: u32,
+    pub(super) act: Act,
+    pub(super) stage: AtomicU8,
+    /// Others hold pointers to it (I2).
+    _pinned: PhantomPinned,
+}
+
+impl Node {
+    #[inline]
+    pub(crate) fn new(act: Act, n: u32) -> Node {
+        Node {
+            linked: UnsafeCell::new(Linked {
+                prev: ptr::null(),
+                next: ptr::null(),
+                wake: None,
+                passed_since: None,
+                stamp: 0,
+                starved: false,
+            }),
+            n,
+            act,
+            stage: AtomicU8::new(Stage::Idle as u8),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn act(&self) -> Act {
+        self.act
+    }
+
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.n
+    }
+
+    #[inline]
+    pub(crate) fn stage(&self) -> Stage {
+        // Acquire: pairs with the Release stores of `Queue::pop`; brings what happened before the grant (C14), and the word
+        // that nobody else touches this node any more (I3).
+        Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
+    }
+
+    /// For the owner of an unlinked node, or for whoever holds the lock.
+    #[inline]
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        // Relaxed: the owner reads its own store, or the lock orders it.
+        self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Node {
+    #[inline]
+    fn drop(&mut self) {
+        if matches!(self.stage(), Stage::Waiting | Stage::Notified) {
+            // I2: a queue still points here. Unwinding would leave it pointing at freed memory.
+            std::process::abort();
+        }
+    }
+}
+
+// SAFETY: what another thread may touch is `linked`, which only the lock's holder touches, `stage`, an atomic, and `n` and `act`,
+// which nobody changes; an unlinked node is its owner's alone.
+unsafe impl Send for Node {}
+// SAFETY: as for `Send`: a shared reference gives no way to `linked` but through the queue, under its lock.
+unsafe impl Sync for Node {}

@@ -1,0 +1,262 @@
+//! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`] lives inside it.
+
+use super::node::{Linked, Node, Stage, Wake};
+use crate::state::Act;
+use crate::sync::Ordering;
+use std::pin::Pin;
+use std::ptr;
+use std::task::Waker;
+use std::time::Instant;
+
+/// A ring: the head's `prev` is the tail, so that one pointer serves both ends.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    head: *const Node,
+    len: u32,
+    /// How much budget for passing was ever dealt out to newcomers on this side, wrapping. Minus what the word still has,
+    /// it is how many have passed.
+    pub(crate) dealt: u32,
+}
+
+// SAFETY: the pointed-to nodes are `Sync`, and the queue is reached through the lock alone.
+unsafe impl Send for Queue {}
+
+/// What there is to know about the first waiter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) n: u32,
+    pub(crate) act: Act,
+    pub(crate) is_thread: bool,
+    pub(crate) starved: bool,
+    pub(crate) stamp: u32,
+    pub(crate) passed_since: Option<Instant>,
+}
+
+impl Queue {
+    pub(crate) const fn new() -> Queue {
+        Queue { head: ptr::null(), len: 0, dealt: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Puts a node at the tail. It stays there until `pop`, or `remove` by its owner; see I2 for why this is safe to call.
+    ///
+    /// # Panics
+    ///
+    /// If the node is linked already, or if 2³² - 1 nodes wait.
+    pub(crate) fn push(&mut self, node: Pin<&Node>, wake: Wake, stamp: u32) {
+        let node: &Node = node.get_ref();
+        assert!(node.stage() == Stage::Idle, "a node waits in one place at a time");
+        self.len = self.len.checked_add(1).expect("fewer than 2^32 waiters");
+        let (prev, next) = match self.head.is_null() {
+            true => (ptr::from_ref(node), ptr::from_ref(node)),
+            false => (linked(self.head, |head| head.prev), self.head),
+        };
+        linked(node, |mine| {
+            *mine = Linked { prev, next, wake: Some(wake), passed_since: None, stamp, starved: false };
+        });
+        if self.head.is_null() {
+            self.head = node;
+        } else {
+            linked(prev, |tail| tail.next = node);
+            linked(next, |head| head.prev = node);
+        }
+        node.set_stage(Stage::Waiting);
+    }
+
+    #[inline]
+    pub(crate) fn head(&self) -> Option<Head> {
+        if self.head.is_null() {
+            return None;
+        }
+        let node = alive(self.head);
+        Some(linked(node, |head| Head {
+            n: node.n,
+            act: node.act,
+            is_thread: matches!(head.wake, Some(Wake::Thread(_))),
+            starved: head.starved,
+            stamp: head.stamp,
+            passed_since: head.passed_since,
+        }))
+    }
+
+    /// Marks the head as passed since `now`.
+    pub(crate) fn passed_since(&mut self, now: Instant) {
+        linked(self.head, |head| head.passed_since = Some(now));
+    }
+
+    /// Marks the head as one that nobody may pass any more.
+    pub(crate) fn starve(&mut self) {
+        linked(self.head, |head| head.starved = true);
+    }
+
+    /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W flag and wakes it.
+    pub(crate) fn notify(&mut self) -> Wake {
+        let node = alive(self.head);
+        node.set_stage(Stage::Notified);
+        linked(node, |head| head.wake.clone()).expect("a linked node has a waker")
+    }
+
+    /// Calls a notified head back; its owner will find that it still waits. The caller clears the W flag.
+    pub(crate) fn recall(&mut self) {
+        alive(self.head).set_stage(Stage::Waiting);
+    }
+
+    /// Takes the head off with a final stage: `Granted`, `Closed` or `TooMany`. The caller wakes it after unlocking.
+    pub(crate) fn pop(&mut self, stage: Stage) -> Wake {
+        let node = alive(self.head);
+        let wake = self.unlink(node).expect("a linked node has a waker");
+        // Release: pairs with the Acquire in `Node::stage`. The last touch of the node (I3).
+        node.stage.store(stage as u8, Ordering::Release);
+        wake
+    }
+
+    /// Takes the caller's own node out, wherever it is. The waker is to be dropped after unlocking.
+    pub(crate) fn remove(&mut self, node: Pin<&Node>) -> Option<Wake> {
+        let wake = self.unlink(node.get_ref());
+        node.set_stage(Stage::Idle);
+        wake
+    }
+
+    #[inline]
+    pub(crate) fn is_head(&self, node: &Node) -> bool {
+        ptr::eq(self.head, node)
+    }
+
+    /// Would waking the caller's own, linked node wake that task?
+    pub(crate) fn would_wake(&self, node: Pin<&Node>, waker: &Waker) -> bool {
+        linked(node.get_ref(), |mine| matches!(&mine.wake, Some(Wake::Task(old)) if old.will_wake(waker)))
+    }
+
+    /// Exchanges the waker of the caller's own, linked node. The old one is to be dropped after unlocking.
+    pub(crate) fn rewake(&mut self, node: Pin<&Node>, wake: Wake) -> Option<Wake> {
+        linked(node.get_ref(), |mine| mine.wake.replace(wake))
+    }
+
+    /// Moves the waiters that ask for more than `max` to the front, where the next serving refuses them. O(length).
+    ///
+    /// A pass that refused them on the spot would have to keep their wakers somewhere until the lock is free, and there is
+    /// no room for any number of wakers without allocating; the front of the queue is such a room.
+    pub(crate) fn impossible_first(&mut self, max: u32) {
+        let mut at = self.head;
+        for _ in 0..self.len {
+            let node = alive(at);
+            let next = linked(node, |mine| mine.next);
+            if node.n > max && !ptr::eq(node, self.head) {
+                let (before, first) = (linked(node, |mine| mine.prev), self.head);
+                let last = linked(first, |head| head.prev);
+                if !ptr::eq(node, last) {
+                    linked(before, |it| it.next = next);
+                    linked(next, |it| it.prev = before);
+                    linked(node, |mine| (mine.prev, mine.next) = (last, first));
+                    linked(last, |it| it.next = node);
+                    linked(first, |it| it.prev = node);
+                }
+                self.head = node;
+            }
+            at = next;
+        }
+    }
+
+    fn unlink(&mut self, node: &Node) -> Option<Wake> {
+        let (prev, next, wake) = linked(node, |mine| {
+            let ends = (mine.prev, mine.next);
+            (mine.prev, mine.next) = (ptr::null(), ptr::null());
+            (ends.0, ends.1, mine.wake.take())
+        });
+        self.len -= 1;
+        if self.len == 0 {
+            self.head = ptr::null();
+            return wake;
+        }
+        linked(prev, |it| it.next = next);
+        linked(next, |it| it.prev = prev);
+        if ptr::eq(self.head, node) {
+            self.head = next;
+        }
+        wake
+    }
+}
+
+/// The node behind a ring's pointer. Private to this file, whose pointers all come from rings, read under the lock.
+fn alive<'a>(node: *const Node) -> &'a Node {
+    // SAFETY: a ring points to linked nodes only, and those are alive and do not move (I2). No caller keeps the reference
+    // beyond the lock, nor beyond the store of a final stage (I3).
+    unsafe { &*node }
+}
+
+/// The part of a linked node, or of the caller's own, that belongs to the lock.
+#[inline]
+fn linked<R>(node: *const Node, f: impl FnOnce(&mut Linked) -> R) -> R {
+    alive(node).linked.with_mut(|cell| {
+        // SAFETY: the caller has `&mut Queue` or `&Queue`, which live inside the lock, and `f` is one of this file's closures, none of
+        // which looks at a second node: so this is the only reference.
+        f(unsafe { &mut *cell })
+    })
+}
+
+#[cfg(all(test, not(permits_loom)))]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+
+    fn task() -> Wake {
+        Wake::Task(Waker::noop().clone())
+    }
+
+    fn drain(queue: &mut Queue) -> Vec<u32> {
+        let mut order = Vec::new();
+        while let Some(head) = queue.head() {
+            order.push(head.n);
+            queue.pop(Stage::Granted);
+        }
+        order
+    }
+
+    #[test]
+    fn nodes_leave_in_the_order_they_came_and_from_the_middle() {
+        let mut queue = Queue::new();
+        let (a, b, c) = (pin!(Node::new(Act::Take, 1)), pin!(Node::new(Act::Take, 2)), pin!(Node::new(Act::Take, 3)));
+        for node in [a.as_ref(), b.as_ref(), c.as_ref()] {
+            queue.push(node, task(), 0);
+        }
+
+        queue.remove(b.as_ref());
+
+        assert_eq!(b.stage(), Stage::Idle);
+        assert_eq!(drain(&mut queue), [1, 3]);
+        assert_eq!((a.stage(), c.stage(), queue.len()), (Stage::Granted, Stage::Granted, 0));
+    }
+
+    #[test]
+    fn impossible_waiters_come_to_the_front_and_the_rest_keeps_its_order() {
+        let mut queue = Queue::new();
+        let nodes: Vec<_> = [1, 9, 2, 8, 3, 7].map(|n| Box::pin(Node::new(Act::Take, n))).into();
+        for node in &nodes {
+            queue.push(node.as_ref(), task(), 0);
+        }
+
+        queue.impossible_first(5);
+
+        let order = drain(&mut queue);
+        assert_eq!(order[3..], [1, 2, 3]);
+        assert!(order[..3].iter().all(|n| *n > 5));
+    }
+
+    #[test]
+    fn a_queue_of_two_survives_the_reordering_of_either() {
+        for (first, second) in [(1, 9), (9, 1), (9, 9), (1, 1)] {
+            let mut queue = Queue::new();
+            let (a, b) = (pin!(Node::new(Act::Take, first)), pin!(Node::new(Act::Take, second)));
+            queue.push(a.as_ref(), task(), 0);
+            queue.push(b.as_ref(), task(), 0);
+
+            queue.impossible_first(5);
+
+            assert_eq!(drain(&mut queue).len(), 2);
+        }
+    }
+}
