@@ -74,7 +74,7 @@ impl Core {
             word: AtomicU64::new(Word::new(max).0),
             max: AtomicU32::new(max),
             bound,
-            spin: AtomicU32::new(0),
+            spin: AtomicU32::new(crate::thread::FIRST_SPIN),
             queues: Mutex::new([Queue::new(), Queue::new()]),
         }
     }
@@ -430,7 +430,8 @@ struct Wakes {
 }
 
 impl Wakes {
-    const MANY: usize = 16;
+    /// Few in the models, so that they see a lock that is set free in between.
+    const MANY: usize = if cfg!(permits_loom) { 2 } else { 16 };
 
     fn new() -> Wakes {
         Wakes { some: [const { None }; Wakes::MANY], len: 0 }

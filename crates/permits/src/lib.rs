@@ -1,6 +1,97 @@
 //! One counting semaphore for the threads and the tasks of a process, whose `release` waits too.
+//!
+//! A [`Semaphore`] hands out a fixed number of permits. To acquire one waits while none is free. The twist is the other side: to
+//! release one waits while none is out, so that the count never leaves its bounds in either direction. Threads and tasks
+//! wait for the same object, in the same order, without allocation, and without a runtime of the crate's own.
+//!
+//! What it promises is written down as numbered clauses in [`contract`]; where the documentation says (C8), that is one of them.
+//!
+//! # Threads
+//!
+//! Most code keeps the [`Permit`] and drops it:
+//!
+//! ```
+//! use permits::Semaphore;
+//!
+//! static CONNECTIONS: Semaphore = Semaphore::new(4);
+//!
+//! fn ask() -> Result<(), permits::AcquireError> {
+//!     let _permit = CONNECTIONS.acquire().wait()?;
+//!     // … at most four threads are here at a time …
+//!     Ok(())
+//! }
+//! # ask().unwrap();
+//! ```
+//!
+//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Who comes too early waits:
+//!
+//! ```
+//! # use permits::Semaphore;
+//! let sem = Semaphore::new(1);
+//! std::thread::scope(|scope| {
+//!     let giver = scope.spawn(|| sem.release().wait());     // nothing is out yet
+//!     sem.acquire().loose().wait()?;                        // lets it through
+//!     giver.join().unwrap().expect("nobody closes it");
+//!     Ok::<(), permits::AcquireError>(())
+//! })?;
+//! assert_eq!(sem.available_permits(), 1);
+//! # Ok::<(), permits::AcquireError>(())
+//! ```
+//!
+//! # Tasks
+//!
+//! A request is a future as it stands. Any executor will do; here it is tokio:
+//!
+//! ```
+//! use permits::Semaphore;
+//! use std::sync::Arc;
+//! use tokio::task::JoinSet;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let sem = Arc::new(Semaphore::new(2));
+//! let mut tasks = JoinSet::new();
+//! for number in 0..5 {
+//!     let permit = sem.acquire_owned().await?;              // two tasks at most exist at a time
+//!     tasks.spawn(async move {
+//!         // … work …
+//!         drop(permit);
+//!         number
+//!     });
+//! }
+//! assert_eq!(tasks.join_all().await.iter().sum::<i32>(), 10);
+//! # Ok::<(), permits::AcquireError>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The verbs
+//!
+//! What is asked for is one verb, and the way of waiting is another, said where it is waited for:
+//!
+//! | request | granted, it yields | `.await` or `.wait()` fails with | `.wait_timeout(d)` or `.wait_deadline(t)` | `.try_now()`; in one word |
+//! |---|---|---|---|---|
+//! | [`acquire()`](Semaphore::acquire), [`acquire_many(n)`](Semaphore::acquire_many) | [`Permit`] | [`AcquireError`] | [`AcquireTimeoutError`] | [`TryAcquireError`]; [`try_acquire`](Semaphore::try_acquire) |
+//! | [`acquire_owned()`](Semaphore::acquire_owned), [`acquire_many_owned(n)`](Semaphore::acquire_many_owned) | [`OwnedPermit`] | [`AcquireError`] | [`AcquireTimeoutError`] | [`TryAcquireError`]; [`try_acquire_owned`](Semaphore::try_acquire_owned) |
+//! | one of these with [`.loose()`](Request::loose) | nothing: the permits are loose | [`AcquireError`] | [`AcquireTimeoutError`] | [`TryAcquireError`] |
+//! | [`release()`](Semaphore::release), [`release_many(n)`](Semaphore::release_many) | nothing | [`ReleaseError`] | [`ReleaseTimeoutError`] | [`TryReleaseError`]; [`try_release`](Semaphore::try_release) |
+//!
+//! [`close`](Semaphore::close) ends all waits. [`grow`](Semaphore::grow), [`shrink`](Semaphore::shrink) and
+//! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are. [`state`](Semaphore::state) tells how things stand.
+//! [`limit`] has the contract as a trait, for libraries that are handed a limit.
+//!
+//! # When something else serves better
+//!
+//! - Something to be used by one at a time, with the data inside: a mutex.
+//! - A queue of values: a bounded channel. This crate counts them, and does not carry them.
+//! - `no_std`: this crate needs `std`, for its lock and for blocking threads, and 64-bit atomics.
+//! - More than 4,194,303 permits that cannot be counted in larger units, such as bytes by the 4 KiB.
+//! - Strict order among threads that hold a permit for less than some microseconds: [`fair`](Semaphore::fair) does it, and is slow there, as every
+//!   semaphore in strict order is, since each hand-over wakes a sleeping thread. [`new`](Semaphore::new) is for that.
+//! - Priorities among waiters, or a limit on how many may wait: neither is here.
+//! - Work that is limited by rate, so many a second, and not by how many at once.
 #![deny(rustdoc::broken_intra_doc_links)]
 
+#[doc = include_str!("contract.md")]
+pub mod contract {}
 mod core;
 mod error;
 pub mod limit;

@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 /// Where the adaptive spinning starts, in rounds.
-pub(crate) const FIRST_SPIN: u32 = 64;
+pub(crate) const FIRST_SPIN: u32 = if cfg!(permits_loom) { 0 } else { 64 };
 const MOST_SPIN: u32 = 200;
 
 /// How long a thread is ready to wait.
