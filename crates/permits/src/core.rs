@@ -15,8 +15,8 @@ use crate::readings::State;
 use crate::state::{self, Act, Entry, Manner, Side, Word};
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, now};
 use crate::waiters::{Head, Node, Queue, Stage, Wake};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -149,7 +149,12 @@ impl Core {
     fn update(&self, f: impl Fn(Word) -> Word) -> Word {
         let mut word = self.word();
         loop {
-            match self.word.compare_exchange_weak(word.0, f(word).0, Ordering::AcqRel, Ordering::Acquire) {
+            let next = f(word);
+            if next == word {
+                // Even if this was an old value: whoever has given since saw the Q flag, and is on the way to the lock (I6).
+                return word;
+            }
+            match self.word.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return word,
                 Err(seen) => word = Word(seen),
             }
@@ -187,6 +192,10 @@ impl Core {
                 // it fail, or after it, and sees the flag, and then waits for the lock to serve (I4, I6).
                 Entry::Wait | Entry::Ask => (word.with_queued(side, true), true),
             };
+            if next == word {
+                // Others wait already, and the flag is there to stay while the lock is held.
+                break;
+            }
             match self.word.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
                 Err(seen) => word = Word(seen),
                 Ok(_) if queue_up => break,
@@ -247,12 +256,7 @@ impl Core {
     }
 
     /// Does what I6 asks for, and unlocks. Runs wakers, with the lock free.
-    ///
-    /// # Panics
-    ///
-    /// If a waker panics; but all others are woken first.
     pub(crate) fn serve_and_unlock<'a>(&'a self, mut queues: Locked<'a>) {
-        let mut panic = None;
         loop {
             let mut wakes = Wakes::new();
             while !wakes.is_full() {
@@ -261,14 +265,11 @@ impl Core {
             }
             let again = wakes.is_full();
             drop(queues);
-            wakes.wake_all(&mut panic);
+            wakes.wake_all();
             if !again {
                 break;
             }
             queues = self.lock();
-        }
-        if let Some(panic) = panic {
-            resume_unwind(panic);
         }
     }
 
@@ -284,19 +285,33 @@ impl Core {
         let decide = |word: Word| self.decide(word, side, &head, last, may_be_passed);
         let before = self.update(|word| decide(word).1);
         Some(match decide(before).0 {
-            Stage::Waiting => return None,
+            Stage::Waiting => {
+                self.mind_the_large(queue, &head, before, side);
+                return None;
+            }
             Stage::Notified => queue.notify(),
-            stage => queue.pop(stage),
+            stage => queue.pop(stage, self.max()),
         })
+    }
+
+    /// A head that asks for more than there is, while smaller ones pass it, is never woken to find out how long that has been
+    /// going on: whoever gives and cannot serve it looks at the clock for it.
+    fn mind_the_large(&self, queue: &mut Queue, head: &Head, word: Word, side: Side) {
+        let being_passed = word.budget(side) > 0 && !word.fits(side, head.n);
+        if being_passed && self.patience_is_over(queue, head) {
+            self.stop_passing(queue, side);
+        }
     }
 
     /// What becomes of the head, and of the word with it.
     fn decide(&self, word: Word, side: Side, head: &Head, last: bool, may_be_passed: bool) -> (Stage, Word) {
-        let fits = word.at_hand(side) >= head.n as i32;
+        let fits = word.fits(side, head.n);
         let off = word.with_queued(side, !last).with_waking(side, false);
         if word.closed() && !(fits && side == Side::Release) {
             (Stage::Closed, off)
-        } else if !fits && head.n > self.max() {
+        } else if head.n > self.max() {
+            // Only a shrink makes it so, and puts such waiters in front of their queue: refused even if a debt lets one of them fit,
+            // or it would be served out of its turn.
             (Stage::TooMany, off)
         } else if !fits || (word.waking(side) && !word.closed()) {
             (Stage::Waiting, word)
@@ -319,7 +334,7 @@ impl Core {
         let queue = &mut queues[side as usize];
         debug_assert!(node.stage() == Stage::Notified && queue.is_head(&node), "I5");
         let last = queue.len() == 1;
-        let fits = |word: Word| word.at_hand(side) >= node.count() as i32;
+        let fits = |word: Word| word.fits(side, node.count());
         // Both ends of it are one exchange: if it is too late, the W flag goes while it is seen that there is nothing, so that the
         // next giver wakes again.
         let before = self.update(|word| {
@@ -343,20 +358,18 @@ impl Core {
         queue.dealt = queue.dealt.wrapping_sub(before.budget(side));
     }
 
-    /// Takes the caller's own node out of its queue, granted or not, and undoes what was granted. Call `serve_and_unlock` next.
-    pub(crate) fn withdraw(&self, queues: &mut Queues, node: Pin<&Node>) -> Option<Wake> {
+    /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves who may go on now.
+    /// The waker that comes back is to be dropped with the lock free.
+    pub(crate) fn withdraw(&self, mut queues: Locked<'_>, node: Pin<&Node>) -> Option<Wake> {
         let side = node.act().side();
         let queue = &mut queues[side as usize];
         let stage = node.stage();
-        match stage {
-            Stage::Waiting | Stage::Notified => {
+        let was_head = queue.is_head(&node);
+        let wake = match stage {
+            Stage::Waiting => {
                 let wake = queue.remove(node);
-                let (empty, was_awake) = (queue.len() == 0, stage == Stage::Notified);
-                if empty || was_awake {
-                    self.update(|word| {
-                        let waking = word.waking(side) && !was_awake;
-                        word.with_queued(side, !empty).with_waking(side, waking)
-                    });
+                if queue.len() == 0 {
+                    self.update(|word| word.with_queued(side, false));
                 }
                 wake
             }
@@ -366,11 +379,17 @@ impl Core {
                 node.set_stage(Stage::Idle);
                 None
             }
+            Stage::Notified => unreachable!("a woken head contests before it leaves (I5)"),
             Stage::Idle | Stage::Closed | Stage::TooMany => {
                 node.set_stage(Stage::Idle);
                 None
             }
+        };
+        // Who leaves from behind the head changes nothing for anybody.
+        if was_head || stage == Stage::Granted {
+            self.serve_and_unlock(queues);
         }
+        wake
     }
 
     /// C12.
@@ -425,7 +444,9 @@ impl Core {
 
 /// Wakers on their way out of the lock. As many as are worth a stretch under the lock; then it is set free in between.
 struct Wakes {
-    some: [Option<Wake>; Wakes::MANY],
+    first: Option<Wake>,
+    /// Nothing is set up for these until there is a second one: mostly there is not.
+    more: Option<[Option<Wake>; Wakes::MANY - 1]>,
     len: usize,
 }
 
@@ -434,7 +455,7 @@ impl Wakes {
     const MANY: usize = if cfg!(permits_loom) { 2 } else { 16 };
 
     fn new() -> Wakes {
-        Wakes { some: [const { None }; Wakes::MANY], len: 0 }
+        Wakes { first: None, more: None, len: 0 }
     }
 
     fn is_full(&self) -> bool {
@@ -442,16 +463,28 @@ impl Wakes {
     }
 
     fn push(&mut self, wake: Wake) {
-        self.some[self.len] = Some(wake);
+        match self.len.checked_sub(1) {
+            None => self.first = Some(wake),
+            Some(at) => self.more.get_or_insert([const { None }; Wakes::MANY - 1])[at] = Some(wake),
+        }
         self.len += 1;
     }
 
-    /// Wakes them all, even if one panics; the first panic is kept.
-    fn wake_all(self, panic: &mut Option<Box<dyn Any + Send>>) {
-        for wake in self.some.into_iter().take(self.len).flatten() {
+    /// Wakes them all, even if one panics.
+    ///
+    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would end in whoever gave the permits
+    /// or took some before, who has nothing to do with it: a permit that was won would be lost in the unwinding, and a
+    /// guard's drop would fail (C5).
+    fn wake_all(self) {
+        let wake = |wake: Wake| {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| wake.wake())) {
-                panic.get_or_insert(payload);
+                // Its drop is foreign code as well, and may panic too.
+                mem::forget(payload);
             }
+        };
+        self.first.into_iter().for_each(wake);
+        if let Some(more) = self.more {
+            more.into_iter().flatten().for_each(wake);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong: a small exact enum for every way of asking, and one [`Error`] for code that does not care which reach it has.
 
 use crate::readings::State;
+use crate::state::Side;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -10,7 +11,7 @@ pub enum Refusal {
     Closed,
     TooMany { requested: u32, max: u32 },
     NotNow { requested: u32, at_hand: u32 },
-    TimedOut { requested: u32, state: State },
+    TimedOut,
 }
 
 fn closed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +55,7 @@ fn timed_out(f: &mut fmt::Formatter<'_>, act: &str, stuck: &Stuck) -> fmt::Resul
 pub struct Stuck {
     /// How many permits the request was for.
     pub requested: u32,
+    pub(crate) side: Side,
     /// The semaphore at that instant, this request no longer among the waiters.
     pub state: State,
 }
@@ -64,9 +66,11 @@ impl Stuck {
     /// It is so if the two sum up to more than `max_permits + 1`: then the counts can stand where neither fits.
     #[must_use]
     pub fn batches_may_deadlock(&self) -> bool {
-        let others = [self.state.next_acquirer, self.state.next_releaser];
-        let limit = u64::from(self.state.max_permits) + 1;
-        others.into_iter().any(|other| other > 0 && u64::from(self.requested) + u64::from(other) > limit)
+        let other = match self.side {
+            Side::Acquire => self.state.next_releaser,
+            Side::Release => self.state.next_acquirer,
+        };
+        other > 0 && u64::from(self.requested) + u64::from(other) > u64::from(self.state.max_permits) + 1
     }
 }
 
@@ -289,72 +293,90 @@ impl StdError for MaxPermitsError {}
 impl StdError for SplitError {}
 impl<P: fmt::Debug> StdError for MergeError<P> {}
 
-/// A wait without a limit ends by `Closed` and `TooMany` alone, a try by no `TimedOut`, a wait with a limit by no `NotNow`.
+/// A wait without a limit ends by `Closed` and `TooMany` alone, a try by no `TimedOut`, a wait with a limit by no `NotNow`; its
+/// `TimedOut` is made into a [`Stuck`] by the request.
 #[cold]
+#[inline(never)]
 fn other(refusal: Refusal) -> ! {
     unreachable!("this way of waiting does not end by {refusal:?}")
 }
 
 impl From<Refusal> for AcquireError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => AcquireError::Closed,
             Refusal::TooMany { requested, max } => AcquireError::TooMany { requested, max },
-            Refusal::NotNow { .. } | Refusal::TimedOut { .. } => other(refusal),
+            Refusal::NotNow { .. } | Refusal::TimedOut => other(refusal),
         }
     }
 }
 
 impl From<Refusal> for TryAcquireError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => TryAcquireError::Closed,
             Refusal::TooMany { requested, max } => TryAcquireError::TooMany { requested, max },
             Refusal::NotNow { requested, at_hand } => TryAcquireError::NoPermits { requested, available: at_hand },
-            Refusal::TimedOut { .. } => other(refusal),
+            Refusal::TimedOut => other(refusal),
         }
     }
 }
 
+impl From<Stuck> for AcquireTimeoutError {
+    fn from(stuck: Stuck) -> Self {
+        AcquireTimeoutError::TimedOut(stuck)
+    }
+}
+
 impl From<Refusal> for AcquireTimeoutError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => AcquireTimeoutError::Closed,
             Refusal::TooMany { requested, max } => AcquireTimeoutError::TooMany { requested, max },
-            Refusal::TimedOut { requested, state } => AcquireTimeoutError::TimedOut(Stuck { requested, state }),
-            Refusal::NotNow { .. } => other(refusal),
+            Refusal::TimedOut | Refusal::NotNow { .. } => other(refusal),
         }
     }
 }
 
 impl From<Refusal> for ReleaseError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => ReleaseError::Closed,
             Refusal::TooMany { requested, max } => ReleaseError::TooMany { requested, max },
-            Refusal::NotNow { .. } | Refusal::TimedOut { .. } => other(refusal),
+            Refusal::NotNow { .. } | Refusal::TimedOut => other(refusal),
         }
     }
 }
 
 impl From<Refusal> for TryReleaseError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => TryReleaseError::Closed,
             Refusal::TooMany { requested, max } => TryReleaseError::TooMany { requested, max },
             Refusal::NotNow { requested, at_hand } => TryReleaseError::NotLoose { requested, loose: at_hand },
-            Refusal::TimedOut { .. } => other(refusal),
+            Refusal::TimedOut => other(refusal),
         }
     }
 }
 
+impl From<Stuck> for ReleaseTimeoutError {
+    fn from(stuck: Stuck) -> Self {
+        ReleaseTimeoutError::TimedOut(stuck)
+    }
+}
+
 impl From<Refusal> for ReleaseTimeoutError {
+    #[inline]
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => ReleaseTimeoutError::Closed,
             Refusal::TooMany { requested, max } => ReleaseTimeoutError::TooMany { requested, max },
-            Refusal::TimedOut { requested, state } => ReleaseTimeoutError::TimedOut(Stuck { requested, state }),
-            Refusal::NotNow { .. } => other(refusal),
+            Refusal::TimedOut | Refusal::NotNow { .. } => other(refusal),
         }
     }
 }

@@ -23,13 +23,13 @@
 //! # ask().unwrap();
 //! ```
 //!
-//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Who comes too early waits:
+//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Whoever comes too early waits:
 //!
 //! ```
 //! # use permits::Semaphore;
 //! let sem = Semaphore::new(1);
 //! std::thread::scope(|scope| {
-//!     let giver = scope.spawn(|| sem.release().wait());     // nothing is out yet
+//!     let giver = scope.spawn(|| sem.release().wait());     // waits: nothing is out yet
 //!     sem.acquire().loose().wait()?;                        // lets it through
 //!     giver.join().unwrap().expect("nobody closes it");
 //!     Ok::<(), permits::AcquireError>(())
@@ -51,7 +51,7 @@
 //! let sem = Arc::new(Semaphore::new(2));
 //! let mut tasks = JoinSet::new();
 //! for number in 0..5 {
-//!     let permit = sem.acquire_owned().await?;              // two tasks at most exist at a time
+//!     let permit = sem.acquire_owned().await?;              // two tasks at a time
 //!     tasks.spawn(async move {
 //!         // … work …
 //!         drop(permit);
@@ -78,7 +78,7 @@
 //! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are. [`state`](Semaphore::state) tells how things stand.
 //! [`limit`] has the contract as a trait, for libraries that are handed a limit.
 //!
-//! # When something else serves better
+//! # When not to use it
 //!
 //! - Something to be used by one at a time, with the data inside: a mutex.
 //! - A queue of values: a bounded channel. This crate counts them, and does not carry them.
@@ -92,6 +92,9 @@
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 mod core;
 mod error;
 pub mod limit;

@@ -6,8 +6,7 @@ use std::fmt;
 ///
 /// They are readings, not promises: the next instant may be another. In all of them
 /// `given_out <= max_permits` (but for a shrink that is still owed, C13) and `loose <= given_out`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// How many permits there are, given out or not.
     pub max_permits: u32,

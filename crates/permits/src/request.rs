@@ -1,11 +1,12 @@
 //! Requests: what they are for, and the ways of waiting for them.
 
 use crate::error::{
-    AcquireError, AcquireTimeoutError, Refusal, ReleaseError, ReleaseTimeoutError, TryAcquireError, TryReleaseError,
+    AcquireError, AcquireTimeoutError, Refusal, ReleaseError, ReleaseTimeoutError, Stuck, TryAcquireError,
+    TryReleaseError,
 };
 use crate::permit::Guard;
 use crate::semaphore::Semaphore;
-use crate::state::Act;
+use crate::state::{Act, Side};
 use crate::thread::Patience;
 use crate::waiters::Request;
 use std::ops::Deref;
@@ -45,7 +46,7 @@ pub trait Kind: sealed::Sealed {
     /// Why [`try_now`](Request::try_now) fails.
     type TryError: From<Refusal>;
     /// Why [`wait_timeout`](Request::wait_timeout) and [`wait_deadline`](Request::wait_deadline) fail.
-    type TimeoutError: From<Refusal>;
+    type TimeoutError: From<Refusal> + From<Stuck>;
     #[doc(hidden)]
     fn finish<H: Handle>(handle: H, n: u32) -> Self::Output<H>;
 }
@@ -111,7 +112,7 @@ mod sealed {
 ///
 /// # Blocking
 ///
-/// The thread looks at the semaphore for a moment (some microseconds at most, less where that did not pay lately), then sleeps.
+/// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds on, then it sleeps.
 /// No signal and no spurious wake-up ends a wait early. Do not block a thread that has to run tasks: `.await` there.
 ///
 /// The first wait of a thread that Rust did not start may allocate its handle (`std::thread::current`); nothing else here allocates.
@@ -136,7 +137,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// ```
     #[inline]
     pub fn wait(self) -> Result<K::Output<H>, K::Error> {
-        self.block(Patience::Endless)
+        self.block(Patience::Endless, |_, refusal| refusal.into())
     }
 
     /// Waits for at most `time`; zero is a try, and a time beyond what the clock can tell is for ever.
@@ -156,13 +157,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// ```
     #[inline]
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::For(time))
+        self.block(Patience::For(time), stuck)
     }
 
     /// Waits until `deadline` at most; one that has passed makes it a try.
     #[inline]
     pub fn wait_deadline(self, deadline: Instant) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::Until(deadline))
+        self.block(Patience::Until(deadline), stuck)
     }
 
     /// Does not wait.
@@ -177,13 +178,22 @@ impl<H: Handle, K: Kind> Request<H, K> {
     }
 
     #[inline(always)]
-    fn block<E: From<Refusal>>(self, patience: Patience) -> Result<K::Output<H>, E> {
+    fn block<E>(self, patience: Patience, fail: fn((&Semaphore, Side, u32), Refusal) -> E) -> Result<K::Output<H>, E> {
         let n = self.count();
         let handle = self.into_handle();
         match handle.core.wait(K::ACT, n, patience) {
             Ok(()) => Ok(K::finish(handle, n)),
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(fail((&handle, K::ACT.side(), n), refusal)),
         }
+    }
+}
+
+/// The error of a wait with a limit: if the time was over, with how things stand.
+#[cold]
+fn stuck<E: From<Refusal> + From<Stuck>>((semaphore, side, requested): (&Semaphore, Side, u32), refusal: Refusal) -> E {
+    match refusal {
+        Refusal::TimedOut => Stuck { requested, side, state: semaphore.state() }.into(),
+        refusal => refusal.into(),
     }
 }
 

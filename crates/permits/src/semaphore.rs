@@ -2,10 +2,10 @@
 
 use crate::core::Core;
 use crate::error::{MaxPermitsError, TryAcquireError, TryReleaseError};
-use crate::permit::{OwnedPermit, Permit};
+use crate::permit::{Guard, OwnedPermit, Permit};
 use crate::readings::State;
 use crate::request::{Acquire, AcquireOwned, Release, ReleaseOwned};
-use crate::state;
+use crate::state::{self, Act};
 use crate::waiters::Request;
 use std::fmt;
 use std::sync::Arc;
@@ -177,7 +177,7 @@ impl Semaphore {
     /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while anybody waits, even if permits are free (C8).
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
-        self.acquire().try_now()
+        self.try_acquire_many(1)
     }
 
     /// Takes `n` permits if that can be done now, or none.
@@ -187,7 +187,8 @@ impl Semaphore {
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
     pub fn try_acquire_many(&self, n: u32) -> Result<Permit<'_>, TryAcquireError> {
-        self.acquire_many(n).try_now()
+        self.core.try_now(Act::Take, n)?;
+        Ok(Guard::new(self, n))
     }
 
     /// Asks to return one loose permit: one that [`forget`](crate::Guard::forget) or [`loose`](Request::loose) left out.
@@ -229,7 +230,7 @@ impl Semaphore {
     /// See [`TryReleaseError`].
     #[inline]
     pub fn try_release(&self) -> Result<(), TryReleaseError> {
-        self.release().try_now()
+        self.try_release_many(1)
     }
 
     /// Returns `n` loose permits if so many are out now, or none.
@@ -239,7 +240,7 @@ impl Semaphore {
     /// See [`TryReleaseError`].
     #[inline]
     pub fn try_release_many(&self, n: u32) -> Result<(), TryReleaseError> {
-        self.release_many(n).try_now()
+        Ok(self.core.try_now(Act::Return, n)?)
     }
 
     /// [`acquire`](Self::acquire) with a share of the semaphore instead of a borrow.
@@ -347,6 +348,14 @@ impl Semaphore {
     #[must_use]
     pub fn max_permits(&self) -> u32 {
         self.core.max()
+    }
+
+    /// How often a waiter may be passed (C8): [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) unless made otherwise, 0 if it is
+    /// [`fair`](Self::fair).
+    #[inline]
+    #[must_use]
+    pub fn overtakes(&self) -> u32 {
+        self.core.bound()
     }
 
     /// How many permits were free at some instant of the call: a reading, not a promise (C15).

@@ -52,7 +52,7 @@ pub(crate) const MAX_BUDGET: u32 = (1 << BUDGET_BITS) - 1;
 const CLOSED: u64 = 1;
 
 /// Which of the two queues a request belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Acquire = 0,
     Release = 1,
@@ -202,6 +202,12 @@ impl Word {
         }
     }
 
+    /// Are there `n` of them? Compared in 64 bits: an `n` beyond `i32::MAX` is as good as any other that is too large.
+    #[inline]
+    pub(crate) const fn fits(self, side: Side, n: u32) -> bool {
+        self.at_hand(side) as i64 >= n as i64
+    }
+
     /// Does that side have waiters whom nobody has woken, so that whoever feeds it must?
     #[inline]
     pub(crate) const fn needs_serving(self, side: Side) -> bool {
@@ -212,7 +218,7 @@ impl Word {
     #[inline(always)]
     pub(crate) fn enter(self, act: Act, n: u32, manner: Manner) -> Entry {
         let side = act.side();
-        if self.at_hand(side) >= n as i32 {
+        if self.fits(side, n) {
             if self.0 & (CLOSED | side.queued()) == 0 {
                 return Entry::Go(self.plus(act.whole(n)));
             }
@@ -295,6 +301,16 @@ mod tests {
         assert_eq!(word.free(), 1 - MAX_PERMITS as i32);
         assert_eq!(word.enter(Act::Take, 1, Manner::Passing), Entry::Wait);
         assert_eq!(word.plus(free(MAX_PERMITS)).free(), 1);
+    }
+
+    #[test]
+    fn no_count_is_so_large_that_it_fits() {
+        let word = Word::new(4).plus(Act::TakeLoose.whole(2));
+
+        for n in [3, MAX_PERMITS + 1, i32::MAX as u32, 1 << 31, u32::MAX] {
+            assert_eq!(word.enter(Act::Take, n, Manner::Passing), Entry::Wait, "{n}");
+            assert_eq!(word.enter(Act::Return, n, Manner::Passing), Entry::Wait, "{n}");
+        }
     }
 
     #[test]

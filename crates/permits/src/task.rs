@@ -58,7 +58,7 @@ impl Core {
                 Poll::Ready(Ok(()))
             }
             Stage::Closed => Poll::Ready(Err(Refusal::Closed)),
-            Stage::TooMany => Poll::Ready(Err(Refusal::TooMany { requested: node.count(), max: self.max() })),
+            Stage::TooMany => Poll::Ready(Err(node.too_many())),
             Stage::Idle | Stage::Waiting | Stage::Notified => self.wait_on(node, context),
         }
     }
@@ -87,9 +87,6 @@ impl Core {
     /// A future is dropped that was polled and was not ready.
     #[cold]
     pub(crate) fn abandon(&self, node: Pin<&Node>) {
-        let mut queues = self.lock();
-        let wake = self.withdraw(&mut queues, node);
-        self.serve_and_unlock(queues);
-        drop(wake);
+        drop(self.withdraw(self.lock(), node));
     }
 }

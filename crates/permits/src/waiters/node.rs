@@ -1,5 +1,6 @@
 //! One waiter.
 
+use crate::error::Refusal;
 use crate::state::Act;
 use crate::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
 use std::marker::PhantomPinned;
@@ -51,6 +52,8 @@ pub(super) struct Linked {
     pub(super) passed_since: Option<Instant>,
     /// The queue's count of passings when it came.
     pub(super) stamp: u32,
+    /// How many permits there were when it left the queue.
+    pub(super) max: u32,
     /// It has been passed for long enough: nobody may any more.
     pub(super) starved: bool,
 }
@@ -74,6 +77,7 @@ impl Node {
                 wake: None,
                 passed_since: None,
                 stamp: 0,
+                max: 0,
                 starved: false,
             }),
             n,
@@ -98,6 +102,14 @@ impl Node {
         // Acquire: pairs with the Release stores of `Queue::pop`; brings what happened before the grant (C14), and the word
         // that nobody else touches this node any more (I3).
         Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
+    }
+
+    /// Why a node in the stage `TooMany` was refused. For its owner.
+    pub(crate) fn too_many(&self) -> Refusal {
+        debug_assert!(self.stage() == Stage::TooMany);
+        // SAFETY: in this stage the node is not linked, so that it is its owner's alone (I3), and this is a copy.
+        let max = self.linked.with_mut(|linked| unsafe { (*linked).max });
+        Refusal::TooMany { requested: self.n, max }
     }
 
     /// For the owner of an unlinked node, or for whoever holds the lock.

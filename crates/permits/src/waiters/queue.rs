@@ -56,7 +56,7 @@ impl Queue {
             false => (linked(self.head, |head| head.prev), self.head),
         };
         linked(node, |mine| {
-            *mine = Linked { prev, next, wake: Some(wake), passed_since: None, stamp, starved: false };
+            *mine = Linked { prev, next, wake: Some(wake), passed_since: None, stamp, max: 0, starved: false };
         });
         if self.head.is_null() {
             self.head = node;
@@ -105,10 +105,12 @@ impl Queue {
         alive(self.head).set_stage(Stage::Waiting);
     }
 
-    /// Takes the head off with a final stage: `Granted`, `Closed` or `TooMany`. The caller wakes it after unlocking.
-    pub(crate) fn pop(&mut self, stage: Stage) -> Wake {
+    /// Takes the head off with a final stage: `Granted`, `Closed` or `TooMany`. The caller wakes it after unlocking. `max` is the
+    /// bound at this moment, for the error of a refused one.
+    pub(crate) fn pop(&mut self, stage: Stage, max: u32) -> Wake {
         let node = alive(self.head);
         let wake = self.unlink(node).expect("a linked node has a waker");
+        linked(node, |it| it.max = max);
         // Release: pairs with the Acquire in `Node::stage`. The last touch of the node (I3).
         node.stage.store(stage as u8, Ordering::Release);
         wake
@@ -211,7 +213,7 @@ mod tests {
         let mut order = Vec::new();
         while let Some(head) = queue.head() {
             order.push(head.n);
-            queue.pop(Stage::Granted);
+            queue.pop(Stage::Granted, 9);
         }
         order
     }
