@@ -13,7 +13,7 @@
 use crate::error::Refusal;
 use crate::readings::State;
 use crate::state::{self, Act, Entry, Manner, Side, Word};
-use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, now};
+use crate::sync::{AtomicU32, AtomicU64, MODELLED, Mutex, MutexGuard, Ordering, const_unless_modelled, now};
 use crate::waiters::{Head, Node, Queue, Stage, Wake};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,25 +57,15 @@ pub(crate) enum Contest {
 }
 
 impl Core {
-    #[cfg(not(permits_loom))]
-    pub(crate) const fn new(max: u32, bound: u32) -> Core {
-        Core {
-            word: AtomicU64::new(Word::new(max).0),
-            max: AtomicU32::new(max),
-            bound,
-            spin: AtomicU32::new(crate::thread::FIRST_SPIN),
-            queues: Mutex::new([Queue::new(), Queue::new()]),
-        }
-    }
-
-    #[cfg(permits_loom)]
-    pub(crate) fn new(max: u32, bound: u32) -> Core {
-        Core {
-            word: AtomicU64::new(Word::new(max).0),
-            max: AtomicU32::new(max),
-            bound,
-            spin: AtomicU32::new(crate::thread::FIRST_SPIN),
-            queues: Mutex::new([Queue::new(), Queue::new()]),
+    const_unless_modelled! {
+        pub(crate) fn new(max: u32, bound: u32) -> Core {
+            Core {
+                word: AtomicU64::new(Word::new(max).0),
+                max: AtomicU32::new(max),
+                bound,
+                spin: AtomicU32::new(crate::thread::FIRST_SPIN),
+                queues: Mutex::new([Queue::new(), Queue::new()]),
+            }
         }
     }
 
@@ -452,7 +442,7 @@ struct Wakes {
 
 impl Wakes {
     /// Few in the models, so that they see a lock that is set free in between.
-    const MANY: usize = if cfg!(permits_loom) { 2 } else { 16 };
+    const MANY: usize = if MODELLED { 2 } else { 16 };
 
     fn new() -> Wakes {
         Wakes { first: None, more: None, len: 0 }

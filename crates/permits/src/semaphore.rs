@@ -6,6 +6,7 @@ use crate::permit::{Guard, OwnedPermit, Permit};
 use crate::readings::State;
 use crate::request::{Acquire, AcquireOwned, Release, ReleaseOwned};
 use crate::state::{self, Act};
+use crate::sync::const_unless_modelled;
 use crate::waiters::Request;
 use std::fmt;
 use std::sync::Arc;
@@ -52,16 +53,6 @@ pub struct Semaphore {
     pub(crate) core: Core,
 }
 
-/// A const fn under the standard library; loom's types cannot be built in one.
-macro_rules! constructors {
-    ($($(#[$doc:meta])* pub fn $name:ident($($arg:ident),*) -> $out:ty $body:block)*) => {$(
-        #[cfg(not(permits_loom))]
-        $(#[$doc])* pub const fn $name($($arg: u32),*) -> $out $body
-        #[cfg(permits_loom)]
-        $(#[$doc])* pub fn $name($($arg: u32),*) -> $out $body
-    )*};
-}
-
 impl Semaphore {
     /// The most permits that a semaphore can have: 2²² - 1, that is 4,194,303.
     ///
@@ -76,7 +67,7 @@ impl Semaphore {
     /// `docs/performance.md` has the curve of throughput and longest wait against it.
     pub const DEFAULT_OVERTAKES: u32 = 1 << 20;
 
-    constructors! {
+    const_unless_modelled! {
         /// Makes a semaphore of `max_permits` permits, all free, with bounded overtaking.
         ///
         /// # Panics
@@ -85,7 +76,7 @@ impl Semaphore {
         /// error. [`try_new`](Self::try_new) returns an error instead.
         #[must_use]
         #[track_caller]
-        pub fn new(max_permits) -> Semaphore {
+        pub fn new(max_permits: u32) -> Semaphore {
             Semaphore::with_overtaking(max_permits, Semaphore::DEFAULT_OVERTAKES)
         }
 
@@ -96,7 +87,7 @@ impl Semaphore {
         /// As [`new`](Self::new).
         #[must_use]
         #[track_caller]
-        pub fn fair(max_permits) -> Semaphore {
+        pub fn fair(max_permits: u32) -> Semaphore {
             Semaphore::with_overtaking(max_permits, 0)
         }
 
@@ -107,7 +98,7 @@ impl Semaphore {
         /// As [`new`](Self::new).
         #[must_use]
         #[track_caller]
-        pub fn with_overtaking(max_permits, overtakes) -> Semaphore {
+        pub fn with_overtaking(max_permits: u32, overtakes: u32) -> Semaphore {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
                 refuse(max_permits);
             }
@@ -119,7 +110,7 @@ impl Semaphore {
         /// # Errors
         ///
         /// If `max_permits` is not within `1..=`[`MAX_PERMITS`](Self::MAX_PERMITS) (C2).
-        pub fn try_new(max_permits) -> Result<Semaphore, MaxPermitsError> {
+        pub fn try_new(max_permits: u32) -> Result<Semaphore, MaxPermitsError> {
             Semaphore::try_with_overtaking(max_permits, Semaphore::DEFAULT_OVERTAKES)
         }
 
@@ -128,7 +119,7 @@ impl Semaphore {
         /// # Errors
         ///
         /// As [`try_new`](Self::try_new).
-        pub fn try_fair(max_permits) -> Result<Semaphore, MaxPermitsError> {
+        pub fn try_fair(max_permits: u32) -> Result<Semaphore, MaxPermitsError> {
             Semaphore::try_with_overtaking(max_permits, 0)
         }
 
@@ -137,7 +128,7 @@ impl Semaphore {
         /// # Errors
         ///
         /// As [`try_new`](Self::try_new).
-        pub fn try_with_overtaking(max_permits, overtakes) -> Result<Semaphore, MaxPermitsError> {
+        pub fn try_with_overtaking(max_permits: u32, overtakes: u32) -> Result<Semaphore, MaxPermitsError> {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
                 return Err(MaxPermitsError { requested: max_permits as i64, limit: Semaphore::MAX_PERMITS });
             }

@@ -3,7 +3,7 @@
 use crate::core::{Arrival, Contest, Core};
 use crate::error::Refusal;
 use crate::state::{Act, Entry, Manner, Side};
-use crate::sync::{AtomicU32, Ordering, current, now, park, park_until, spin_loop, yield_now};
+use crate::sync::{AtomicU32, MODELLED, Ordering, current, now, park, park_until, spin_loop, yield_now};
 use crate::waiters::{Node, Stage, Wake};
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -216,7 +216,7 @@ impl Awake<'_> {
 
     /// Lets a little time pass; `false` if it is time to sleep.
     fn again(&mut self) -> bool {
-        if cfg!(permits_loom) {
+        if MODELLED {
             return false;
         }
         if self.pauses < self.limit {

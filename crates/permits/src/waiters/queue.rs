@@ -200,7 +200,7 @@ fn linked<R>(node: *const Node, f: impl FnOnce(&mut Linked) -> R) -> R {
     })
 }
 
-#[cfg(all(test, not(permits_loom)))]
+#[cfg(all(test, not(any(permits_loom, permits_shuttle))))]
 mod tests {
     use super::*;
     use std::pin::pin;

@@ -1,0 +1,175 @@
+//! C15 and C22: what the readings say, and what is said to those who got stuck.
+
+use crate::rig::{Policy, Rig};
+use crate::trial::{Trial, Who, fails, names};
+use crate::wait::Running;
+use permits::limit::{Held, Limit, Wait};
+use permits::{ErrorKind, State};
+
+/// C15 truth: the readings are of one instant.
+pub fn c15_truth<R: Rig>(rig: &R, policy: Policy) {
+    the_readings_follow_every_step(rig, policy);
+    the_queues_lengths_follow_those_who_come_and_go(rig, policy);
+    what_was_granted_and_not_collected_is_out(rig, policy);
+    the_needs_of_the_first_in_line_are_told(rig, policy);
+}
+
+fn all(state: &State) -> [u32; 6] {
+    [
+        state.max_permits,
+        state.available_permits,
+        state.given_out,
+        state.loose,
+        state.waiting_acquirers,
+        state.waiting_releasers,
+    ]
+}
+
+#[track_caller]
+fn reads<R: Rig>(trial: &Trial<'_, R>, expected: [u32; 6]) {
+    trial.until(&format!("max, free, out, loose, acquirers, releasers are {expected:?}"), |state| {
+        all(state) == expected
+    });
+}
+
+fn the_readings_follow_every_step<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 5);
+    reads(&trial, [5, 5, 0, 0, 0, 0]);
+    let held = trial.take(2);
+    reads(&trial, [5, 3, 2, 0, 0, 0]);
+    trial.take_loose(1);
+    reads(&trial, [5, 2, 3, 1, 0, 0]);
+    let acquire = trial.queued_acquire(4);
+    reads(&trial, [5, 2, 3, 1, 1, 0]);
+    let release = trial.queued_release(3);
+    reads(&trial, [5, 2, 3, 1, 1, 1]);
+    trial.resize(4).expect("4 is a good number");
+    reads(&trial, [4, 1, 3, 1, 1, 1]);
+    drop(acquire);
+    reads(&trial, [4, 1, 3, 1, 0, 1]);
+    held.forget();
+    // Granted, and not collected yet: no longer loose, and not back either.
+    reads(&trial, [4, 1, 3, 0, 0, 0]);
+    drop(release);
+    reads(&trial, [4, 1, 3, 3, 0, 0]);
+    trial.give(3);
+    trial.close();
+    reads(&trial, [4, 4, 0, 0, 0, 0]);
+    assert!(trial.state().closed);
+}
+
+fn the_queues_lengths_follow_those_who_come_and_go<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    let held = trial.take(1);
+    let mut first = trial.acquirer(Who::Thread, 1);
+    trial.queues(1, 0);
+    let second = trial.queued_acquire(1);
+    trial.queues(2, 0);
+    drop(second);
+    trial.queues(1, 0);
+    drop(held);
+    let held = trial.granted(&mut first);
+    trial.queues(0, 0);
+
+    let mut first = trial.releaser(Who::Thread, 1);
+    let second = trial.queued_release(1);
+    trial.queues(0, 2);
+    drop(second);
+    trial.queues(0, 1);
+    held.forget();
+    trial.granted(&mut first);
+    trial.queues(0, 0);
+}
+
+fn what_was_granted_and_not_collected_is_out<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 2);
+    let held = trial.take(2);
+    let mut granted = trial.queued_acquire(2);
+
+    drop(held);
+
+    reads(&trial, [2, 0, 2, 0, 0, 0]);
+    let permit = granted.outcome(rig.deadline()).expect("it is granted").expect("it is granted");
+    reads(&trial, [2, 0, 2, 0, 0, 0]);
+    drop(permit);
+    reads(&trial, [2, 2, 0, 0, 0, 0]);
+}
+
+fn the_needs_of_the_first_in_line_are_told<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 5);
+    let held = trial.take(3);
+    let needs = |state: &State| (state.next_acquirer, state.next_releaser);
+    assert_eq!(needs(&trial.state()), (0, 0));
+
+    let first = (trial.queued_acquire(3), trial.queued_release(2));
+    let second = (trial.queued_acquire(4), trial.queued_release(5));
+
+    trial.until("the first need 3 and 2", |state| needs(state) == (3, 2));
+    drop(first);
+    trial.until("the first need 4 and 5", |state| needs(state) == (4, 5));
+    drop(second);
+    trial.until("nobody needs anything", |state| needs(state) == (0, 0));
+    drop(held);
+}
+
+/// C22 deadlock by batches: both sides can wait for each other, and a limit tells why.
+pub fn c22_batches<R: Rig>(rig: &R, policy: Policy) {
+    for who in Who::BOTH {
+        batches_that_are_too_large_wait_for_each_other(rig, policy, who);
+        batches_that_are_small_enough_do_not(rig, policy, who);
+    }
+}
+
+fn batches_that_are_too_large_wait_for_each_other<R: Rig>(rig: &R, policy: Policy, who: Who) {
+    let trial = Trial::new(rig, policy, 10);
+    trial.take_loose(5);
+    let mut acquirer = trial.acquirer(who, 7);
+    let error = fails(trial.limit.release_many(6).wait_timeout(rig.grace()), ErrorKind::TimedOut);
+    names(&error, &[7, 6, 10]);
+    let mut releaser = trial.releaser(who, 6);
+    trial.waits(&mut acquirer);
+    trial.waits(&mut releaser);
+
+    // Somebody who takes or gives in smaller numbers helps them both; who asks for as much as they do is told what they need.
+    fails(trial.try_take(6), ErrorKind::NotNow);
+    trial.until("both wait", |state| (state.next_acquirer, state.next_releaser) == (7, 6));
+    drop(acquirer);
+    if who == Who::Task {
+        let error = fails(trial.limit.acquire_many(7).wait_timeout(rig.grace()), ErrorKind::TimedOut);
+        names(&error, &[7, 6, 10]);
+        trial.take_loose(1);
+        trial.granted(&mut releaser);
+        trial.settles(10, 0, 0);
+    } else {
+        // A blocked thread cannot be called off; the end of the semaphore ends the wait.
+        trial.close();
+        trial.refused(&mut releaser, ErrorKind::Closed);
+    }
+}
+
+/// Whatever the counts are, one of the two fits where together they ask for no more than one above what there is.
+fn batches_that_are_small_enough_do_not<R: Rig>(rig: &R, policy: Policy, who: Who) {
+    const MAX: u32 = 4;
+    let cycles = rig.rounds().div_ceil(50);
+    for taken in 1..=MAX {
+        let given = MAX + 1 - taken;
+        let trial = Trial::new(rig, policy, MAX);
+        let limit = rig.another(&trial.limit);
+        let mut taker = Running::start(move || {
+            for _ in 0..cycles * given {
+                limit.acquire_many(taken).wait().expect("nobody closes it").forget();
+            }
+        });
+
+        for _ in 0..cycles * taken {
+            match who {
+                Who::Thread => trial.limit.release_many(given).wait_timeout(rig.deadline()),
+                Who::Task => trial.releasing(given).outcome(rig.deadline()).expect("one of the two always fits"),
+            }
+            .expect("one of the two always fits");
+        }
+
+        taker.outcome(rig.deadline()).expect("all that was taken went back");
+        trial.settles(MAX, 0, 0);
+    }
+}

@@ -1,0 +1,65 @@
+//! The contract of `permits` as a test suite: a function a clause, of the clause's number, that runs against every reach.
+//!
+//! A reach implements [`Limit`](permits::limit::Limit), describes itself by a [`Rig`], and says in one of its test files
+//!
+//! ```ignore
+//! permits_conformance::suite!(MyRig);
+//! ```
+//!
+//! which makes one `#[test]` a clause and policy, named `default_policy::c10_cancel`, `fair::c10_cancel`.
+//!
+//! The functions demand what the clauses say, and nothing of how fast or by what means: an operation may take milliseconds, and what
+//! it sets off in others may come later than its return. What an operation must have done by the time it returns
+//! in one process is for the tests of `permits` itself, which also use [`wait`] and [`Dice`].
+//!
+//! | clause | where |
+//! |---|---|
+//! | C1, C2, C21 | `clauses/bounds.rs` |
+//! | C3, C4, C7 | `clauses/requests.rs`, `clauses/impossible.rs` |
+//! | C5, C6 | `clauses/guards.rs` |
+//! | C8, C9 | `clauses/order.rs`, `clauses/overtaking.rs` |
+//! | C10 | `clauses/cancel.rs` |
+//! | C11 | `clauses/time.rs` |
+//! | C12 | `clauses/close.rs` |
+//! | C13 | `clauses/resize.rs` |
+//! | C14 | `clauses/memory.rs` |
+//! | C15, C22 | `clauses/truth.rs` |
+//! | C16 | not here: only a process can count its own allocations; see `permits/tests/alloc.rs` |
+//! | C17 | `clauses/mixed.rs` |
+//! | C18, C19, C20 | with the reaches that have deaths, tokens and losses |
+
+pub mod clauses;
+mod dice;
+mod rig;
+mod trial;
+pub mod wait;
+
+pub use dice::Dice;
+pub use rig::{Policy, Rig};
+
+/// Makes one `#[test]` a clause and policy for a [`Rig`].
+#[macro_export]
+macro_rules! suite {
+    ($rig:expr) => {
+        $crate::suite! { @policy default_policy, Default, $rig }
+        $crate::suite! { @policy fair, Fair, $rig }
+    };
+    (@policy $module:ident, $policy:ident, $rig:expr) => {
+        $crate::suite! { @tests $module, $policy, $rig,
+            c01_bounds c02_start c03_acquire c04_release c05_guards c06_forget c07_impossible c08_order c09_no_starvation
+            c10_cancel c11_time c12_close c13_resize c14_memory c15_truth c17_mixed_waits c21_bad_input c22_batches
+        }
+    };
+    (@tests $module:ident, $policy:ident, $rig:expr, $($clause:ident)*) => {
+        mod $module {
+            use super::*;
+
+            $(
+                #[test]
+                fn $clause() {
+                    $crate::clauses::$clause(&$rig, $crate::Policy::$policy);
+                }
+            )*
+        }
+    };
+}

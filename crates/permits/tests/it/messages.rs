@@ -1,0 +1,182 @@
+//! What errors say, word by word: the fact, the numbers, and what can be done about it.
+
+use permits::{Error, ErrorKind, Semaphore};
+use permits_conformance::wait::Polled;
+use std::error::Error as _;
+use std::time::Duration;
+
+fn text<T, E: std::error::Error>(outcome: Result<T, E>) -> String {
+    match outcome {
+        Ok(_) => panic!("it should have failed"),
+        Err(error) => error.to_string(),
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(1);
+
+#[test]
+fn too_many_names_what_was_asked_for_and_what_there_is() {
+    let sem = Semaphore::new(4);
+    let expected = "asked for `9` permits at once, the semaphore has `4`: ask for fewer, or grow it";
+
+    assert_eq!(text(sem.acquire_many(9).wait()), expected);
+    assert_eq!(text(sem.try_acquire_many(9)), expected);
+    assert_eq!(text(sem.acquire_many(9).wait_timeout(SHORT)), expected);
+    assert_eq!(text(sem.release_many(9).wait()), expected);
+    assert_eq!(text(sem.try_release_many(9)), expected);
+    assert_eq!(text(sem.release_many(9).wait_timeout(SHORT)), expected);
+}
+
+#[test]
+fn closed_says_so_everywhere() {
+    let sem = Semaphore::new(1);
+    sem.close();
+    let expected = "the semaphore is closed";
+
+    assert_eq!(text(sem.acquire().wait()), expected);
+    assert_eq!(text(sem.try_acquire()), expected);
+    assert_eq!(text(sem.acquire().wait_timeout(SHORT)), expected);
+    assert_eq!(text(sem.release().wait()), expected);
+    assert_eq!(text(sem.try_release()), expected);
+    assert_eq!(text(sem.release().wait_timeout(SHORT)), expected);
+}
+
+#[test]
+fn failed_try_names_what_was_asked_for_and_what_is_there() {
+    let sem = Semaphore::fair(5);
+    sem.acquire().loose().wait().unwrap();
+    let _held = sem.try_acquire_many(2).unwrap();
+
+    assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free");
+    assert_eq!(
+        text(sem.try_release_many(2)),
+        "asked to return `2` permits, `1` are loose: a permit that a guard holds returns by its guard"
+    );
+}
+
+#[test]
+fn failed_try_says_that_others_come_first() {
+    let sem = Semaphore::fair(5);
+    sem.acquire().loose().wait().unwrap();
+    let _held = sem.try_acquire_many(2).unwrap();
+    let (mut acquire, mut release) = (Polled::new(sem.acquire_many(3)), Polled::new(sem.release_many(2)));
+    assert!(acquire.poll().is_pending() && release.poll().is_pending());
+
+    assert_eq!(text(sem.try_acquire_many(2)), "asked for `2` permits: `2` are free, but others wait for them");
+    assert_eq!(text(sem.try_release()), "asked to return `1` permits: `1` are loose, but others wait to return them");
+}
+
+#[test]
+fn timeout_tells_how_things_stand() {
+    let sem = Semaphore::new(4);
+    let _held = sem.try_acquire_many(3).unwrap();
+
+    assert_eq!(
+        text(sem.acquire_many(2).wait_timeout(SHORT)),
+        "timed out asking for `2` permits: 1 of 4 permits free, 0 loose, 0 wait to acquire, 0 wait to release"
+    );
+    assert_eq!(
+        text(sem.release().wait_timeout(SHORT)),
+        "timed out returning `1` permits: 1 of 4 permits free, 0 loose, 0 wait to acquire, 0 wait to release"
+    );
+}
+
+#[test]
+fn timeout_tells_when_batches_may_wait_for_each_other() {
+    let sem = Semaphore::new(4);
+    sem.acquire_many(2).loose().wait().unwrap();
+    let mut acquire = Polled::new(sem.acquire_many(3));
+    assert!(acquire.poll().is_pending());
+
+    assert_eq!(
+        text(sem.release_many(3).wait_timeout(SHORT)),
+        "timed out returning `3` permits: 2 of 4 permits free, 2 loose, 1 wait to acquire (first asks for 3), \
+         0 wait to release; batches on the two sides that sum up to more than `5` can wait for each other for ever"
+    );
+    drop(acquire);
+    let mut release = Polled::new(sem.release_many(3));
+    assert!(release.poll().is_pending());
+    assert_eq!(
+        text(sem.acquire_many(3).wait_timeout(SHORT)),
+        "timed out asking for `3` permits: 2 of 4 permits free, 2 loose, 0 wait to acquire, \
+         1 wait to release (first returns 3); batches on the two sides that sum up to more than `5` can wait for each \
+         other for ever"
+    );
+}
+
+#[test]
+fn bad_bound_names_itself_and_the_range() {
+    let sem = Semaphore::new(2);
+
+    assert_eq!(text(Semaphore::try_new(0)), "max_permits cannot be `0`: it ranges from `1` to `4194303`");
+    assert_eq!(
+        text(Semaphore::try_fair(4_194_304)),
+        "max_permits cannot be `4194304`: it ranges from `1` to `4194303`"
+    );
+    assert_eq!(text(sem.shrink(5)), "max_permits cannot be `-3`: it ranges from `1` to `4194303`");
+    assert_eq!(text(sem.grow(u32::MAX)), "max_permits cannot be `4294967297`: it ranges from `1` to `4194303`");
+    assert_eq!(text(sem.set_max_permits(0)), "max_permits cannot be `0`: it ranges from `1` to `4194303`");
+}
+
+#[test]
+fn guards_say_why_they_do_not_split_or_merge() {
+    let (sem, other) = (Semaphore::new(3), Semaphore::new(3));
+    let mut held = sem.try_acquire_many(2).unwrap();
+
+    assert_eq!(text(held.split(3)), "cannot split `3` permits off a guard that holds `2`");
+    assert_eq!(
+        text(held.merge(other.try_acquire().unwrap())),
+        "the two permits belong to different semaphores: both are kept as they were"
+    );
+}
+
+#[test]
+fn error_of_any_reach_says_what_its_source_says() {
+    let sem = Semaphore::new(4);
+    let _held = sem.try_acquire_many(4).unwrap();
+    let errors = [
+        (Error::from(sem.acquire_many(9).wait().unwrap_err()), ErrorKind::TooMany),
+        (Error::from(sem.release_many(9).wait().unwrap_err()), ErrorKind::TooMany),
+        (Error::from(sem.try_acquire_many(9).unwrap_err()), ErrorKind::TooMany),
+        (Error::from(sem.try_acquire().unwrap_err()), ErrorKind::NotNow),
+        (Error::from(sem.try_release().unwrap_err()), ErrorKind::NotNow),
+        (Error::from(sem.acquire().wait_timeout(SHORT).unwrap_err()), ErrorKind::TimedOut),
+        (Error::from(sem.release().wait_timeout(SHORT).unwrap_err()), ErrorKind::TimedOut),
+        (Error::from(sem.set_max_permits(0).unwrap_err()), ErrorKind::BadMax),
+        (Error::from(sem.try_acquire_many(0).unwrap().split(1).unwrap_err()), ErrorKind::TooMany),
+    ];
+    sem.close();
+    let closed = [Error::from(sem.acquire().wait().unwrap_err()), Error::from(sem.release().wait().unwrap_err())];
+
+    for (error, kind) in &errors {
+        assert_eq!(error.kind(), *kind, "{error}");
+        assert!(!error.to_string().is_empty() && error.source().is_none());
+    }
+    for error in closed {
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Closed, "the semaphore is closed"));
+    }
+    let elsewhere = Error::new(ErrorKind::Elsewhere, "the server `here` does not answer");
+    assert_eq!(elsewhere.to_string(), "the server `here` does not answer");
+}
+
+#[test]
+fn debug_output_shows_the_readings() {
+    let sem = Semaphore::with_overtaking(4, 7);
+    let held = sem.try_acquire_many(2).unwrap();
+    let mut waiting = Polled::new(sem.acquire_many(3));
+    assert!(waiting.poll().is_pending());
+
+    let text = format!("{sem:?}");
+
+    for part in
+        ["max_permits: 4", "available_permits: 2", "given_out: 2", "loose: 0", "waiting_acquirers: 1", "closed: false"]
+    {
+        assert!(text.contains(part), "no `{part}` in: {text}");
+    }
+    assert!(format!("{held:?}").contains("count: 2"));
+    assert!(format!("{:?}", sem.acquire_many(5)).contains("permits: 5"));
+    assert_eq!(
+        sem.state().to_string(),
+        "2 of 4 permits free, 0 loose, 1 wait to acquire (first asks for 3), 0 wait to release"
+    );
+}
