@@ -1,0 +1,109 @@
+//! Measures `permits` beside other semaphores, draws the results and prints them as tables.
+
+#![deny(unsafe_code)]
+
+mod engine;
+mod engines;
+mod harness;
+mod machine;
+mod plots;
+mod record;
+mod slab;
+mod stats;
+mod table;
+mod tasks;
+mod threads;
+mod watchdog;
+mod workloads;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::harness::Bench;
+
+#[derive(Parser)]
+#[command(about, version, after_help = "Exit codes: 0 done, 1 a file could not be read or written, 2 wrong arguments.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run workloads and append a row for each peer and cell to a file.
+    Run(RunArguments),
+    /// Draw a file of results: one SVG a workload.
+    Plot {
+        /// The file that `run` wrote.
+        #[arg(long = "in", value_name = "FILE", default_value = "record/results.csv")]
+        from: PathBuf,
+        /// Where the pictures go.
+        #[arg(long, value_name = "DIR", default_value = "../docs/plots")]
+        dir: PathBuf,
+    },
+    /// Print a file of results as markdown tables: a row a cell, with the best peers, ours and the ratios.
+    Table {
+        /// The file that `run` wrote.
+        #[arg(long = "in", value_name = "FILE", default_value = "record/results.csv")]
+        from: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// Workloads to run, separated by commas; all when not given.
+    #[arg(long, value_delimiter = ',', value_parser = workload)]
+    only: Vec<String>,
+    /// Peers to run, by the beginning of their names; all when not given. The reference of a workload always runs.
+    #[arg(long = "peer", num_args = 1.., value_name = "NAME")]
+    peers: Vec<String>,
+    /// Fewer cells, shorter windows and three rounds: for a look, not for a record.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds of each cell; every peer runs once in each [default: 5, with --quick 3].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
+    /// Where to append the rows; what machine it was goes to a file beside it that ends in `.machine.txt`.
+    #[arg(long, value_name = "FILE", default_value = "results.csv")]
+    out: PathBuf,
+}
+
+fn workload(name: &str) -> Result<String, String> {
+    let known: Vec<_> = workloads::ALL.iter().map(|(name, _)| *name).collect();
+    if known.contains(&name) {
+        Ok(name.into())
+    } else {
+        Err(format!("no workload `{name}`, there are {}", known.join(", ")))
+    }
+}
+
+fn run(arguments: RunArguments) -> Result<(), String> {
+    // Read before any thread is pinned, or the process would seem to have one core.
+    threads::cores();
+    let rounds = arguments.rounds.map_or(if arguments.quick { 3 } else { 5 }, usize::from);
+    let mut bench = Bench::new(arguments.quick, rounds, arguments.peers, &arguments.out)?;
+    machine::describe(&arguments.out, rounds, arguments.quick)?;
+    for (name, workload) in workloads::ALL {
+        if arguments.only.is_empty() || arguments.only.iter().any(|only| only == name) {
+            workload(&mut bench)?;
+        }
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run(arguments),
+        Command::Plot { from, dir } => plots::draw(&from, &dir),
+        Command::Table { from } => table::print(&from),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("peers: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

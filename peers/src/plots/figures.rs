@@ -1,0 +1,290 @@
+//! Which rows go into which panel.
+
+use super::{Dot, Figure, Panel, Series, parameter};
+use crate::record::Row;
+
+const WIDTH: u32 = 560;
+
+pub fn all(rows: &[Row]) -> Vec<Figure> {
+    vec![
+        uncontended(rows),
+        crowd(rows, "0ns", "w2-crowd-0ns"),
+        crowd(rows, "50ns", "w2-crowd-50ns"),
+        longest_waits(rows),
+        bound(rows),
+        hand_over(rows),
+        tasks(rows),
+        queues(rows),
+        large_request(rows),
+        buffers(rows),
+        not_getting_it(rows),
+    ]
+}
+
+/// A panel of dots from the rows that `keep` names, best first; floors stay at the top.
+fn dots(rows: &[Row], title: &str, axis: &'static str, value: Value, keep: impl Fn(&Row) -> bool) -> Panel {
+    let mut chosen: Vec<&Row> = rows.iter().filter(|r| keep(r) && value.of(r).is_some()).collect();
+    let up = chosen.first().is_some_and(|r| value == Value::Median && r.higher_is_better) || value == Value::Share;
+    chosen.sort_by(|a, b| {
+        let (x, y) = (value.of(a).unwrap_or(f64::NAN), value.of(b).unwrap_or(f64::NAN));
+        let by_value = if up { y.total_cmp(&x) } else { x.total_cmp(&y) };
+        is_floor(b).cmp(&is_floor(a)).then(by_value)
+    });
+    let dots = chosen
+        .into_iter()
+        .filter_map(|r| {
+            let median = value.of(r)?;
+            let (min, max) = if value == Value::Median { (r.min, r.max) } else { (median, median) };
+            Some(Dot { label: r.peer.clone(), median, min, max })
+        })
+        .collect();
+    Panel::Dots { title: title.into(), axis, dots }
+}
+
+/// A panel of lines: a series a peer, `x` from a parameter.
+fn lines(
+    rows: &[Row],
+    title: &str,
+    axes: (&'static str, &'static str),
+    x: &str,
+    value: Value,
+    keep: impl Fn(&Row) -> bool,
+) -> Panel {
+    let mut series: Vec<Series> = Vec::new();
+    for row in rows.iter().filter(|r| keep(r)) {
+        let (Some(x), Some(y)) = (parameter(row, x).and_then(|v| v.parse().ok()), value.of(row)) else { continue };
+        match series.iter_mut().find(|s| s.peer == row.peer) {
+            Some(s) => s.points.push((x, y)),
+            None => series.push(Series { peer: row.peer.clone(), points: vec![(x, y)] }),
+        }
+    }
+    for s in &mut series {
+        s.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    Panel::Lines { title: title.into(), axes, series, names: Vec::new() }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Median,
+    Longest,
+    Share,
+}
+
+impl Value {
+    /// What lies on a logarithmic axis cannot be zero.
+    fn of(self, row: &Row) -> Option<f64> {
+        match self {
+            Value::Median => Some(row.median),
+            Value::Longest => row.longest_wait_us,
+            Value::Share => row.share.map(|s| s.max(0.001)),
+        }
+        .filter(|v| *v > 0.0)
+    }
+}
+
+fn is_floor(row: &Row) -> bool {
+    row.peer.starts_with("floor")
+}
+
+fn of(row: &Row, workload: &str, pairs: &[(&str, &str)]) -> bool {
+    row.workload == workload && pairs.iter().all(|(key, value)| parameter(row, key) == Some(value))
+}
+
+fn uncontended(rows: &[Row]) -> Figure {
+    let panel = |door: &'static str| {
+        let title = format!("acquire by {door}, and release");
+        dots(rows, &title, "ns a pair, one thread (log)", Value::Median, |r| of(r, "w1", &[("door", door)]))
+    };
+    Figure {
+        name: "w1-uncontended",
+        columns: 3,
+        width: WIDTH,
+        panels: vec![panel("try"), panel("wait"), panel("await")],
+    }
+}
+
+fn threads_of(row: &Row) -> u32 {
+    parameter(row, "threads").and_then(|t| t.parse().ok()).unwrap_or(0)
+}
+
+/// Two rows of panels by what is promised, since order costs most of the throughput: who promises it is to be compared
+/// with who does.
+fn crowd(rows: &[Row], section: &'static str, name: &'static str) -> Figure {
+    let mut panels = Vec::new();
+    for in_order in [false, true] {
+        for permits in ["1", "2", "half"] {
+            let crowd = match permits {
+                "1" => "1 permit".into(),
+                "half" => "half as many permits as threads".into(),
+                n => format!("{n} permits"),
+            };
+            let kind = if in_order { "first come, first served" } else { "overtaking allowed" };
+            let title = format!("{crowd}, {kind}");
+            panels.push(lines(rows, &title, ("threads", "operations a second"), "threads", Value::Median, |r| {
+                let half = (threads_of(r) / 2).to_string();
+                let wanted = if permits == "half" { &half } else { permits };
+                let kind = is_floor(r) || (r.order == "fifo") == in_order;
+                kind && of(r, "w2", &[("section", section), ("permits", wanted)])
+            }));
+        }
+    }
+    Figure { name, columns: 3, width: WIDTH, panels }
+}
+
+fn longest_waits(rows: &[Row]) -> Figure {
+    let panel = |threads: &'static str, permits: &'static str| {
+        let keep = move |r: &Row| of(r, "w2", &[("threads", threads), ("permits", permits), ("section", "50ns")]);
+        let title = format!("{threads} threads, {}, 50 ns inside", counted(permits));
+        [
+            dots(rows, &title, "operations a second (log)", Value::Median, keep),
+            dots(rows, &title, "longest wait of a thread, us (log)", Value::Longest, keep),
+        ]
+    };
+    let panels = [panel("8", "1"), panel("32", "2")].into_iter().flatten().collect();
+    Figure { name: "w2-longest-wait", columns: 2, width: WIDTH, panels }
+}
+
+fn counted(permits: &str) -> String {
+    if permits == "1" { "1 permit".into() } else { format!("{permits} permits") }
+}
+
+/// Where strictly fair and unbounded stand on an axis that has no place for them.
+const FAIR_AT: f64 = 0.25;
+const UNBOUNDED_AT: f64 = 4_194_304.0;
+
+const BOUND_NAMES: [(f64, &str); 7] = [
+    (FAIR_AT, "0 (fair)"),
+    (4_096.0, "4 Ki"),
+    (16_384.0, "16 Ki"),
+    (65_536.0, "64 Ki"),
+    (262_144.0, "256 Ki"),
+    (1_048_576.0, "1 Mi"),
+    (UNBOUNDED_AT, "none"),
+];
+
+fn bound(rows: &[Row]) -> Figure {
+    let panel = |title: &str, unit: &'static str, value: Value| {
+        let mut series: Vec<Series> = Vec::new();
+        for row in rows.iter().filter(|r| r.workload == "w2b") {
+            let at = match row.peer.strip_prefix("permits bound=") {
+                Some("0") => FAIR_AT,
+                Some("none") => UNBOUNDED_AT,
+                Some(bound) => bound.parse().unwrap_or(f64::NAN),
+                None => continue,
+            };
+            let (Some(threads), Some(permits), Some(y)) =
+                (parameter(row, "threads"), parameter(row, "permits"), value.of(row))
+            else {
+                continue;
+            };
+            let name = format!("{threads} threads, {}", counted(permits));
+            match series.iter_mut().find(|s| s.peer == name) {
+                Some(s) => s.points.push((at, y)),
+                None => series.push(Series { peer: name, points: vec![(at, y)] }),
+            }
+        }
+        Panel::Lines {
+            title: title.into(),
+            axes: ("how often a waiter may be overtaken", unit),
+            series,
+            names: BOUND_NAMES.to_vec(),
+        }
+    };
+    Figure {
+        name: "w2b-bound",
+        columns: 1,
+        width: 840,
+        panels: vec![
+            panel("throughput by the bound on overtaking", "operations a second", Value::Median),
+            panel("longest wait by the bound on overtaking", "longest wait, us", Value::Longest),
+        ],
+    }
+}
+
+fn hand_over(rows: &[Row]) -> Figure {
+    let mut panels = Vec::new();
+    for sides in ["threads", "thread+task"] {
+        for on in ["two cores", "one core", "unpinned"] {
+            let title = match sides {
+                "threads" => format!("two threads, {on}"),
+                _ => format!("a thread and a task, {on}"),
+            };
+            panels.push(dots(rows, &title, "us a round trip (log)", Value::Median, |r| {
+                of(r, "w3", &[("sides", sides), ("on", on)])
+            }));
+        }
+    }
+    Figure { name: "w3-hand-over", columns: 3, width: WIDTH, panels }
+}
+
+fn tasks(rows: &[Row]) -> Figure {
+    let panel = |tasks: &'static str| {
+        let title = format!("{tasks} tasks, two workers");
+        lines(rows, &title, ("permits", "operations a second"), "permits", Value::Median, |r| {
+            of(r, "w4", &[("tasks", tasks)])
+        })
+    };
+    Figure { name: "w4-tasks", columns: 3, width: WIDTH, panels: vec![panel("100"), panel("1000"), panel("10000")] }
+}
+
+fn queues(rows: &[Row]) -> Figure {
+    let panel = |metric: &'static str| {
+        lines(rows, metric, ("futures in the queue", "ns a waiter"), "waiters", Value::Median, |r| {
+            of(r, "w6", &[]) && r.metric == metric
+        })
+    };
+    let panels = vec![panel("enqueue"), panel("serve"), panel("cancel at random")];
+    Figure { name: "w6-queues", columns: 3, width: WIDTH, panels }
+}
+
+fn large_request(rows: &[Row]) -> Figure {
+    let mut panels = Vec::new();
+    for (value, axis) in [
+        (Value::Median, "operations a second (log)"),
+        (Value::Share, "turns of the large one, 1 = as many as the others (log)"),
+    ] {
+        for (kind, many, permits) in
+            [("tasks", "16+large", "4"), ("tasks", "64+large", "16"), ("threads", "8+large", "4")]
+        {
+            let title = format!("{} {kind} for 1, one for all {permits}", many.trim_end_matches("+large"));
+            panels.push(dots(rows, &title, axis, value, |r| of(r, "w7", &[(kind, many), ("permits", permits)])));
+        }
+    }
+    Figure { name: "w7-large-request", columns: 3, width: WIDTH, panels }
+}
+
+fn buffers(rows: &[Row]) -> Figure {
+    let mut panels = Vec::new();
+    for (kind, sides, on) in [
+        ("threads", "1:1", "two cores"),
+        ("threads", "1:1", "one core"),
+        ("threads", "4:4", "unpinned"),
+        ("tasks", "1:1", "two workers"),
+        ("tasks", "1:1", "one thread"),
+        ("tasks", "4:4", "two workers"),
+    ] {
+        let title = format!("{sides} {kind}, {on}");
+        panels.push(lines(rows, &title, ("capacity", "ns a unit"), "capacity", Value::Median, |r| {
+            of(r, "w9", &[(kind, sides), ("on", on)])
+        }));
+    }
+    Figure { name: "w9-producers-consumers", columns: 3, width: WIDTH, panels }
+}
+
+fn not_getting_it(rows: &[Row]) -> Figure {
+    let panel = |parameters: &'static str, axis: &'static str| {
+        dots(rows, parameters, axis, Value::Median, |r| r.workload == "w10" && r.parameters == parameters)
+    };
+    Figure {
+        name: "w10-not-getting-it",
+        columns: 2,
+        width: WIDTH,
+        panels: vec![
+            panel("try that fails", "ns a call (log)"),
+            panel("future that waits and is dropped", "ns a call (log)"),
+            panel("wait of 100 us", "us late (log)"),
+            panel("wait of 1000 us", "us late (log)"),
+        ],
+    }
+}
