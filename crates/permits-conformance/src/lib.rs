@@ -2,7 +2,7 @@
 //!
 //! A reach implements [`Limit`](permits::limit::Limit), describes itself by a [`Rig`], and says in one of its test files
 //!
-//! ```ignore
+//! ```text
 //! permits_conformance::suite!(MyRig);
 //! ```
 //!

@@ -116,7 +116,9 @@ pub fn block_on<T>(future: impl Future<Output = T> + Send, deadline: Duration) -
 /// A thread that does one thing and reports what it came to. Dropping it leaves the thread alone.
 pub struct Running<T> {
     outcome: Receiver<T>,
-    thread: JoinHandle<()>,
+    thread: Thread,
+    /// For the panic of a thread that does not report.
+    end: Option<JoinHandle<()>>,
 }
 
 impl<T: Send + 'static> Running<T> {
@@ -124,11 +126,11 @@ impl<T: Send + 'static> Running<T> {
     pub fn start(act: impl FnOnce() -> T + Send + 'static) -> Self {
         let (report, outcome) = channel();
         // Who has lost interest in the outcome has dropped the receiver: then nobody is told.
-        let thread = thread::spawn(move || drop(report.send(act())));
-        Running { outcome, thread }
+        let end = thread::spawn(move || drop(report.send(act())));
+        Running { outcome, thread: end.thread().clone(), end: Some(end) }
     }
 
-    /// What it came to; `None` if it is still at it after `deadline`.
+    /// What it came to; `None` if it is still at it after `deadline`. To be asked no more once it was told.
     ///
     /// # Panics
     ///
@@ -138,15 +140,15 @@ impl<T: Send + 'static> Running<T> {
             Ok(outcome) => Some(outcome),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                let thread = std::mem::replace(&mut self.thread, thread::spawn(|| {}));
-                resume_unwind(thread.join().expect_err("a thread that does not report has panicked"))
+                let end = self.end.take().expect("it reports once, or panics once");
+                resume_unwind(end.join().expect_err("a thread that does not report has panicked"))
             }
         }
     }
 
     /// The thread, to be disturbed.
     pub fn thread(&self) -> &Thread {
-        self.thread.thread()
+        &self.thread
     }
 }
 

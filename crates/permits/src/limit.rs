@@ -23,7 +23,7 @@ use crate::readings::State;
 use crate::request::Kind;
 use crate::semaphore::Semaphore;
 use crate::waiters::Request;
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,17 +120,17 @@ impl Limit for Arc<Semaphore> {
         self.release_many_owned(n)
     }
 
-    fn state(&self) -> impl Future<Output = Result<State, Error>> + Send {
-        ready(Ok(Semaphore::state(self)))
+    async fn state(&self) -> Result<State, Error> {
+        Ok(Semaphore::state(self))
     }
 
-    fn set_max_permits(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send {
-        ready(Semaphore::set_max_permits(self, n).map_err(Error::from))
+    async fn set_max_permits(&self, n: u32) -> Result<(), Error> {
+        Semaphore::set_max_permits(self, n).map_err(Error::from)
     }
 
-    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
+    async fn close(&self) -> Result<(), Error> {
         Semaphore::close(self);
-        ready(Ok(()))
+        Ok(())
     }
 }
 
@@ -155,8 +155,8 @@ where
         Request::wait_deadline(self, deadline).map_err(Into::into)
     }
 
-    fn try_now(self) -> impl Future<Output = Result<K::Output<Arc<Semaphore>>, Error>> + Send {
-        ready(Request::try_now(self).map_err(Into::into))
+    async fn try_now(self) -> Result<K::Output<Arc<Semaphore>>, Error> {
+        Request::try_now(self).map_err(Into::into)
     }
 }
 

@@ -27,7 +27,7 @@
 //! | Q=1 W=0 | yes | the head waits, and does not fit, or somebody is about to serve it |
 //! | Q=1 W=1 | yes | the head is awake and will take the lock; who gives back need not wake anybody |
 //! | Q=0 W=1 | no | only a queued head can be awake |
-//! | C=1 with any Q=1 | no | `close` empties both queues under the lock, and a closed word lets nobody queue |
+//! | C=1 with any Q=1 | for a while | `close` is emptying the queues, a batch of wakers at a time; nobody queues any more |
 //!
 //! The Q, W and C bits and the budgets' growth change under the lock of the queues alone; the counts, and the budgets'
 //! use, change anywhere. Adding to `free` never carries into another field since it is the topmost; `loose` never

@@ -1,6 +1,6 @@
 //! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17).
 
-use crate::core::{Arrival, Core};
+use crate::core::{Arrival, Core, contained};
 use crate::error::Refusal;
 use crate::state::{Act, Entry, Manner, Side};
 use crate::waiters::{Node, Stage, Wake};
@@ -41,6 +41,8 @@ impl Core {
             }
             Arrival::Done => {
                 self.serve_and_unlock(queues);
+                // The permits are taken: a panic in this drop would lose them.
+                contained(|| drop(wake));
                 Poll::Ready(Ok(()))
             }
         }
@@ -59,6 +61,10 @@ impl Core {
             }
             Stage::Closed => Poll::Ready(Err(Refusal::Closed)),
             Stage::TooMany => Poll::Ready(Err(node.too_many())),
+            Stage::Refusing => {
+                contained(|| drop(self.withdraw(self.lock(), node)));
+                Poll::Ready(Err(node.too_many()))
+            }
             Stage::Idle | Stage::Waiting | Stage::Notified => self.wait_on(node, context),
         }
     }
@@ -76,6 +82,8 @@ impl Core {
         let mut queues = self.lock();
         if node.stage() != Stage::Waiting {
             drop(queues);
+            // Before anything is completed, so that a panic in this drop leaves a grant that the future's drop gives back.
+            drop(wake);
             return self.poll_again(node, context);
         }
         let old = queues[side as usize].rewake(node, wake);
@@ -87,6 +95,7 @@ impl Core {
     /// A future is dropped that was polled and was not ready.
     #[cold]
     pub(crate) fn abandon(&self, node: Pin<&Node>) {
-        drop(self.withdraw(self.lock(), node));
+        let wake = self.withdraw(self.lock(), node);
+        contained(|| drop(wake));
     }
 }

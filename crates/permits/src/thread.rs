@@ -61,11 +61,14 @@ impl Core {
         if n == 0 {
             return self.nothing(act.side());
         }
-        match self.enter(act, n, Manner::Passing) {
-            Ok(()) => return Ok(()),
-            Err(Entry::Closed) => return Err(Refusal::Closed),
-            Err(Entry::Ask) if self.bound() > 0 && self.ask(act.side()) => return self.try_again(act, n),
-            Err(_) => {}
+        loop {
+            match self.enter(act, n, Manner::Passing) {
+                Ok(()) => return Ok(()),
+                Err(Entry::Closed) => return Err(Refusal::Closed),
+                // Ends: who is granted budget and finds it used up by others has seen them go ahead.
+                Err(Entry::Ask) if self.bound() > 0 && self.ask(act.side()) => {}
+                Err(_) => break,
+            }
         }
         let max = self.max();
         if n > max {
@@ -80,11 +83,6 @@ impl Core {
     }
 
     #[cold]
-    fn try_again(&self, act: Act, n: u32) -> Result<(), Refusal> {
-        self.try_now(act, n)
-    }
-
-    #[cold]
     #[inline(never)]
     fn block(&self, act: Act, n: u32, patience: Patience) -> Result<(), Refusal> {
         let deadline = patience.deadline();
@@ -94,7 +92,8 @@ impl Core {
                 other => other,
             };
         }
-        if self.bound() > 0 && self.watch(act, n, deadline) {
+        // What is impossible must not be waited for (C7); it is the lock's holder who refuses it.
+        if self.bound() > 0 && n <= self.max() && self.watch(act, n, deadline) {
             return Ok(());
         }
         let node = pin!(Node::new(act, n));
@@ -120,6 +119,7 @@ impl Core {
                 }
                 Stage::Closed => return Err(Refusal::Closed),
                 Stage::TooMany => return Err(node.too_many()),
+                Stage::Refusing => return self.give_up(node),
                 Stage::Notified => {
                     if self.take_notified(node) {
                         return Ok(());
@@ -180,6 +180,10 @@ impl Core {
             Stage::Granted => return Ok(()),
             Stage::Closed => return Err(Refusal::Closed),
             Stage::TooMany => return Err(node.too_many()),
+            Stage::Refusing => {
+                drop(self.withdraw(queues, node));
+                return Err(node.too_many());
+            }
             Stage::Notified => match self.contest(&mut queues, node) {
                 Contest::Won(wake) => {
                     self.serve_and_unlock(queues);

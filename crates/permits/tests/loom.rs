@@ -491,10 +491,9 @@ fn a_shrink_that_races_a_grant_refuses_or_is_owed() {
     });
 }
 
-/// The woken head stays possible, and those behind it do not: they come to the front of the queue, and more of them than fit one
-/// batch, so that the woken head runs while it is not the head.
+/// More waiters than one batch of wakers holds become impossible, behind a woken head that stays possible.
 #[test]
-fn a_shrink_calls_a_woken_head_back() {
+fn a_shrink_refuses_many_behind_a_woken_head() {
     check(2, || {
         let sem = Arc::new(Semaphore::with_overtaking(2, 8));
         let mut held = sem.acquire_many_owned(2).wait().unwrap();
@@ -511,6 +510,54 @@ fn a_shrink_calls_a_woken_head_back() {
         drop(impossible);
         drop(held);
         head.join().unwrap();
+        assert_idle(&sem);
+    });
+}
+
+#[test]
+fn a_shrink_refuses_a_woken_head_and_the_small_one_behind_it_goes_on() {
+    check(2, || {
+        let sem = Arc::new(Semaphore::with_overtaking(2, 8));
+        let mut held = sem.acquire_many_owned(2).wait().unwrap();
+        let large = {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || drop(sem.acquire_many(2).wait()))
+        };
+        let mut small = Box::pin(sem.acquire_owned());
+        assert!(poll_once(small.as_mut()).is_pending());
+        let other = held.split(1).unwrap();
+        drop(held);
+        drop(other);
+        sem.shrink(1).unwrap();
+        drop(block_on(small).unwrap());
+        large.join().unwrap();
+        assert_idle(&sem);
+    });
+}
+
+/// While a shrink tells the refused, which takes several batches, another resize makes their numbers possible again.
+#[test]
+fn resizes_that_race_keep_the_order_of_those_who_stay() {
+    check(2, || {
+        let sem = Arc::new(Semaphore::fair(2));
+        let held = sem.acquire_many_owned(2).wait().unwrap();
+        let mut first = Box::pin(sem.acquire_owned());
+        assert!(poll_once(first.as_mut()).is_pending());
+        let mut large = [(); 3].map(|()| Box::pin(sem.acquire_many_owned(2)));
+        for request in &mut large {
+            assert!(poll_once(request.as_mut()).is_pending());
+        }
+        let resizers = [1, 2].map(|max| {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || sem.set_max_permits(max).unwrap())
+        });
+        join(resizers);
+        drop(held);
+        let Poll::Ready(Ok(permit)) = poll_once(first.as_mut()) else {
+            panic!("the first in line was passed: {sem:?}")
+        };
+        drop(permit);
+        drop(large);
         assert_idle(&sem);
     });
 }

@@ -8,6 +8,9 @@ use permits::limit::{Held, Limit, Wait};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// C5 guards return their permits by being dropped, and in no other way.
+///
+/// That no user code runs under a lock is for a reach to show where it has one that user code could take: see
+/// `tests/it/wakers.rs` of `permits`.
 pub fn c05_guards<R: Rig>(rig: &R, policy: Policy) {
     dropping_returns_the_permits(rig, policy);
     a_panic_returns_them_too(rig, policy);

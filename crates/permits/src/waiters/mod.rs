@@ -25,7 +25,8 @@
 //! |---|---|---|---|
 //! | `Idle` | no | its owner | `Waiting` |
 //! | `Waiting` | yes | who holds the lock | all below |
-//! | `Notified` | yes, at the head | who holds the lock | `Waiting` (came too late), `Idle` (took its permits, or left), `Closed`, `TooMany` |
+//! | `Notified` | yes, at the head | who holds the lock | `Waiting` (came too late), `Idle` (took its permits, or left), `Closed`, `Refusing` |
+//! | `Refusing` | yes, among the refused of a shrink | who holds the lock | `TooMany`, `Idle` (left) |
 //! | `Granted` | no | its owner | `Idle` |
 //! | `Closed`, `TooMany` | no | its owner | `Idle` |
 //!
@@ -45,7 +46,8 @@
 //! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is not empty.
 //! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's stage is `Notified`.
 //! - **I6 served.** Whenever the lock is free and no one is on his way to it, no head that is `Waiting` fits. Every event that can make a
-//!   head fit, or another node the head, ends in `Core::serve`, which runs to a fixed point over both queues.
+//!   head fit, or another node the head, ends in `Core::serve`, which runs to a fixed point over both queues. (A server with more
+//!   wakers than one batch holds is on his way while he wakes the first: threads first, then tasks, whose wakers are foreign code.)
 //!
 //! # Orderings
 //!
@@ -75,4 +77,4 @@ mod queue;
 
 pub use future::Request;
 pub(crate) use node::{Node, Stage, Wake};
-pub(crate) use queue::{Head, Queue};
+pub(crate) use queue::{Head, Queue, Refused};

@@ -18,11 +18,12 @@ pub(crate) enum Stage {
     Granted,
     Closed,
     TooMany,
+    Refusing,
 }
 
 impl Stage {
-    const ALL: [Stage; 6] =
-        [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany];
+    const ALL: [Stage; 7] =
+        [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany, Stage::Refusing];
 }
 
 /// How a waiter is told to look at its stage.
@@ -52,7 +53,7 @@ pub(super) struct Linked {
     pub(super) passed_since: Option<Instant>,
     /// The queue's count of passings when it came.
     pub(super) stamp: u32,
-    /// How many permits there were when it left the queue.
+    /// How many permits there were when it was refused.
     pub(super) max: u32,
     /// It has been passed for long enough: nobody may any more.
     pub(super) starved: bool,
@@ -104,10 +105,9 @@ impl Node {
         Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
     }
 
-    /// Why a node in the stage `TooMany` was refused. For its owner.
+    /// Why a node in the stage `TooMany`, or one that has left in the stage `Refusing`, was refused. For its owner.
     pub(crate) fn too_many(&self) -> Refusal {
-        debug_assert!(self.stage() == Stage::TooMany);
-        // SAFETY: in this stage the node is not linked, so that it is its owner's alone (I3), and this is a copy.
+        // SAFETY: the node is not linked any more, so that it is its owner's alone (I3), and this is a copy.
         let max = self.linked.with_mut(|linked| unsafe { (*linked).max });
         Refusal::TooMany { requested: self.n, max }
     }
@@ -123,7 +123,7 @@ impl Node {
 impl Drop for Node {
     #[inline]
     fn drop(&mut self) {
-        if matches!(self.stage(), Stage::Waiting | Stage::Notified) {
+        if matches!(self.stage(), Stage::Waiting | Stage::Notified | Stage::Refusing) {
             // I2: a queue still points here. Unwinding would leave it pointing at freed memory.
             std::process::abort();
         }

@@ -105,12 +105,10 @@ impl Queue {
         alive(self.head).set_stage(Stage::Waiting);
     }
 
-    /// Takes the head off with a final stage: `Granted`, `Closed` or `TooMany`. The caller wakes it after unlocking. `max` is the
-    /// bound at this moment, for the error of a refused one.
-    pub(crate) fn pop(&mut self, stage: Stage, max: u32) -> Wake {
+    /// Takes the head off with a final stage: `Granted` or `Closed`. The caller wakes it after unlocking.
+    pub(crate) fn pop(&mut self, stage: Stage) -> Wake {
         let node = alive(self.head);
         let wake = self.unlink(node).expect("a linked node has a waker");
-        linked(node, |it| it.max = max);
         // Release: pairs with the Acquire in `Node::stage`. The last touch of the node (I3).
         node.stage.store(stage as u8, Ordering::Release);
         wake
@@ -138,49 +136,100 @@ impl Queue {
         linked(node.get_ref(), |mine| mine.wake.replace(wake))
     }
 
-    /// Moves the waiters that ask for more than `max` to the front, where the next serving refuses them. O(length).
-    ///
-    /// A pass that refused them on the spot would have to keep their wakers somewhere until the lock is free, and there is
-    /// no room for any number of wakers without allocating; the front of the queue is such a room.
-    pub(crate) fn impossible_first(&mut self, max: u32) {
-        let mut at = self.head;
+    /// Moves the waiters that ask for more than `max` over to `refused`, in their order. `true` if the head is the same after it. O(length).
+    pub(crate) fn part(&mut self, max: u32, refused: Pin<&Refused>) -> bool {
+        let head = self.head;
+        let mut at = head;
         for _ in 0..self.len {
             let node = alive(at);
-            let next = linked(node, |mine| mine.next);
-            if node.n > max && !ptr::eq(node, self.head) {
-                let (before, first) = (linked(node, |mine| mine.prev), self.head);
-                let last = linked(first, |head| head.prev);
-                if !ptr::eq(node, last) {
-                    linked(before, |it| it.next = next);
-                    linked(next, |it| it.prev = before);
-                    linked(node, |mine| (mine.prev, mine.next) = (last, first));
-                    linked(last, |it| it.next = node);
-                    linked(first, |it| it.prev = node);
-                }
-                self.head = node;
+            at = linked(node, |mine| mine.next);
+            if node.n > max {
+                let wake = self.unlink(node);
+                linked(node, |mine| (mine.wake, mine.max) = (wake, max));
+                refused.push(node);
             }
-            at = next;
         }
+        ptr::eq(self.head, head)
+    }
+
+    /// Takes the caller's own node out of whichever [`Refused`] it is in. The waker is to be dropped after unlocking.
+    pub(crate) fn leave_refused(&mut self, node: Pin<&Node>) -> Option<Wake> {
+        debug_assert!(node.stage() == Stage::Refusing);
+        let wake = leave_ring(node.get_ref());
+        node.set_stage(Stage::Idle);
+        wake
     }
 
     fn unlink(&mut self, node: &Node) -> Option<Wake> {
-        let (prev, next, wake) = linked(node, |mine| {
-            let ends = (mine.prev, mine.next);
-            (mine.prev, mine.next) = (ptr::null(), ptr::null());
-            (ends.0, ends.1, mine.wake.take())
-        });
+        if ptr::eq(self.head, node) {
+            self.head = linked(node, |mine| mine.next);
+        }
         self.len -= 1;
         if self.len == 0 {
             self.head = ptr::null();
-            return wake;
         }
+        leave_ring(node)
+    }
+}
+
+/// Those that a shrink has made impossible, between that moment and the one in which they are told. There may be more of them
+/// than fit one batch of wakers, and to let them stay in the queue so long would show them to everybody as those who are next.
+///
+/// A ring through a node of its own, which waits for nothing: so whoever leaves needs to know its neighbours only.
+pub(crate) struct Refused {
+    sentinel: Node,
+}
+
+impl Refused {
+    pub(crate) fn new() -> Refused {
+        Refused { sentinel: Node::new(Act::Take, 0) }
+    }
+
+    fn push(self: Pin<&Self>, node: &Node) {
+        let sentinel: *const Node = &self.get_ref().sentinel;
+        // As long as others point here it must not go: its drop aborts in this stage (I2).
+        if self.sentinel.stage() == Stage::Idle {
+            linked(sentinel, |it| (it.prev, it.next) = (sentinel, sentinel));
+            self.sentinel.set_stage(Stage::Refusing);
+        }
+        let last = linked(sentinel, |it| it.prev);
+        linked(node, |mine| (mine.prev, mine.next) = (last, sentinel));
+        linked(last, |it| it.next = node);
+        linked(sentinel, |it| it.prev = node);
+        node.set_stage(Stage::Refusing);
+    }
+
+    /// Takes the first one off, with the stage `TooMany`. `None` when there is none left. `_lock` is the proof that it is held.
+    pub(crate) fn pop(self: Pin<&Self>, _lock: &mut [Queue; 2]) -> Option<Wake> {
+        if self.sentinel.stage() == Stage::Idle {
+            return None;
+        }
+        let sentinel: *const Node = &self.get_ref().sentinel;
+        let first = linked(sentinel, |it| it.next);
+        if ptr::eq(first, sentinel) {
+            self.sentinel.set_stage(Stage::Idle);
+            return None;
+        }
+        let node = alive(first);
+        let wake = leave_ring(node).expect("a linked node has a waker");
+        // Release: as in `Queue::pop`, and the last touch as well (I3).
+        node.stage.store(Stage::TooMany as u8, Ordering::Release);
+        Some(wake)
+    }
+}
+
+/// Joins the neighbours of a node with each other.
+fn leave_ring(node: &Node) -> Option<Wake> {
+    let (prev, next, wake) = linked(node, |mine| {
+        let ends = (mine.prev, mine.next);
+        (mine.prev, mine.next) = (ptr::null(), ptr::null());
+        (ends.0, ends.1, mine.wake.take())
+    });
+    if !ptr::eq(prev, node) {
         linked(prev, |it| it.next = next);
         linked(next, |it| it.prev = prev);
-        if ptr::eq(self.head, node) {
-            self.head = next;
-        }
-        wake
     }
+    wake
 }
 
 /// The node behind a ring's pointer. Private to this file, whose pointers all come from rings, read under the lock.
@@ -213,7 +262,7 @@ mod tests {
         let mut order = Vec::new();
         while let Some(head) = queue.head() {
             order.push(head.n);
-            queue.pop(Stage::Granted, 9);
+            queue.pop(Stage::Granted);
         }
         order
     }
@@ -234,31 +283,42 @@ mod tests {
     }
 
     #[test]
-    fn impossible_waiters_come_to_the_front_and_the_rest_keeps_its_order() {
-        let mut queue = Queue::new();
-        let nodes: Vec<_> = [1, 9, 2, 8, 3, 7].map(|n| Box::pin(Node::new(Act::Take, n))).into();
+    fn impossible_waiters_part_in_order_and_the_rest_keeps_its_own() {
+        let mut queues = [Queue::new(), Queue::new()];
+        let nodes: Vec<_> = [9, 1, 9, 2, 8, 3, 7].map(|n| Box::pin(Node::new(Act::Take, n))).into();
         for node in &nodes {
-            queue.push(node.as_ref(), task(), 0);
+            queues[0].push(node.as_ref(), task(), 0);
         }
+        let refused = pin!(Refused::new());
+        let refused = refused.as_ref();
 
-        queue.impossible_first(5);
+        let same_head = queues[0].part(5, refused);
+        queues[0].leave_refused(nodes[2].as_ref());
 
-        let order = drain(&mut queue);
-        assert_eq!(order[3..], [1, 2, 3]);
-        assert!(order[..3].iter().all(|n| *n > 5));
+        assert!(!same_head);
+        let mut told = Vec::new();
+        while refused.pop(&mut queues).is_some() {
+            let done: Vec<_> = nodes.iter().filter(|node| node.stage() == Stage::TooMany).map(|node| node.n).collect();
+            told = done;
+        }
+        assert_eq!(told, [9, 8, 7]);
+        assert_eq!(drain(&mut queues[0]), [1, 2, 3]);
     }
 
     #[test]
-    fn a_queue_of_two_survives_the_reordering_of_either() {
-        for (first, second) in [(1, 9), (9, 1), (9, 9), (1, 1)] {
-            let mut queue = Queue::new();
+    fn a_queue_of_two_survives_the_parting_of_either() {
+        for (first, second, left) in [(1, 9, 1), (9, 1, 1), (9, 9, 0), (1, 1, 2)] {
+            let mut queues = [Queue::new(), Queue::new()];
             let (a, b) = (pin!(Node::new(Act::Take, first)), pin!(Node::new(Act::Take, second)));
-            queue.push(a.as_ref(), task(), 0);
-            queue.push(b.as_ref(), task(), 0);
+            queues[0].push(a.as_ref(), task(), 0);
+            queues[0].push(b.as_ref(), task(), 0);
+            let refused = pin!(Refused::new());
 
-            queue.impossible_first(5);
+            let same_head = queues[0].part(5, refused.as_ref());
 
-            assert_eq!(drain(&mut queue).len(), 2);
+            assert_eq!(same_head, first == 1);
+            while refused.as_ref().pop(&mut queues).is_some() {}
+            assert_eq!(drain(&mut queues[0]).len(), left);
         }
     }
 }

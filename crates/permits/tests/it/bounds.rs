@@ -1,9 +1,8 @@
 //! Numbers: which ones it starts with, takes, refuses, and what a refusal leaves behind: nothing (C1, C2, C7, C21).
 //!
-//! Covers, of the bugs that other semaphores had: a count that wraps before the check (asyncband 144, tokio 3188), a number of permits
-//! that is not validated (tokio 8548, Go 80183), a permanent gain by returning too often (spider 407). Of the scenarios of other
-//! languages: the table of constructors, the sequence of tries, over-release exact and whole (.NET, Python), a bounded channel as
-//! the oracle (Go's and Kotlin's benchmarks).
+//! Covers: a count that wraps before the check, a number of permits that is not validated, a permanent gain by returning too often, the
+//! table of constructors, the sequence of tries, and a bounded channel as the oracle: sending is acquiring, receiving is
+//! releasing, and both wait.
 
 use crate::{both_policies, counts};
 use permits::{

@@ -1,10 +1,9 @@
 //! Requests that are taken back, granted or not: what they leave behind is nothing, and whoever fits then goes at once (C10).
 //!
-//! Covers, of the bugs that other semaphores had: a cancelled head that does not let the next one go (embassy 6964,
-//! futures-intrusive 61, tokio 1902), a grant lost with the future that it was for (sqlx 622, asyncband 41), a first wake that does not
-//! lead to the second (embassy 2766), a future that outlives its task, the wrong one of a task's two futures dequeued (both
-//! from shuttle's tests), a grant to a future that nobody polls (tokio 6450). Of the scenarios of other languages: the head that
-//! leaves (Go), the second that leaves (Kotlin), cancel racing release (Kotlin, .NET), the wait that was over before it began (Go).
+//! Covers: a cancelled head that lets nobody go, a grant that is lost with the future it was for, a first wake that does not lead to the
+//! second, a future that outlives its task, the wrong one of a task's two futures dequeued, a cancel that races a return, a request that
+//! was over before it began, and a grant to a future that nobody polls, which has the name of futurelock:
+//! <https://rfd.shared.oxide.computer/rfd/0609>.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireTimeoutError, ReleaseTimeoutError, Semaphore};
@@ -406,7 +405,7 @@ fn cancel_that_races_a_return_leaves_the_permit_in_one_place() {
     }
 }
 
-/// Three threads poll two futures once and drop them, while ten come back: tokio's model that found most of its bugs, at random.
+/// Three threads poll two futures each and drop them, while ten come back: small, and good at finding what cancel gets wrong.
 #[test]
 fn many_cancels_that_race_one_large_return_lose_nothing() {
     const ROUNDS: usize = if cfg!(miri) { 5 } else { 300 };

@@ -1,8 +1,7 @@
 //! The end of a semaphore, seen from inside the process (C12).
 //!
-//! Covers, of the bugs that other semaphores had: an operation that clears the closed bit (tokio 8020), waiters left asleep by
-//! a close (asyncband 34). Of the scenarios of other languages: shutdown wakes all and lets back what is out, and several close at
-//! once (folly).
+//! Covers: an operation that clears the closed bit, waiters left asleep by a close, grants from before it, loose permits that come back
+//! after it, and several who close it at once.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireError, ReleaseError, Semaphore, TryAcquireError, TryReleaseError};

@@ -1,7 +1,7 @@
 //! Guards: what is held comes back once, whatever becomes of its holder (C5, C6).
 //!
-//! Of the scenarios of other languages: the guard on return, error and panic, leaking and forgetting (Kotlin, Ruby). A permit that is
-//! returned twice, or by somebody else, cannot be written down: the types forbid it.
+//! Covers: the guard on return, error and panic, leaking and forgetting, splitting and merging, and what keeps a semaphore alive. A permit
+//! that is returned twice, or by somebody else, cannot be written down: `tests/ui` shows that.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{OwnedPermit, Semaphore};

@@ -1,6 +1,6 @@
 //! What `permits` promises in one process, beyond the clauses' suite: a file a topic, a test a fact, named for what it shows.
 //!
-//! Where to look for what went wrong in other semaphores; each file says whose bug or test it was:
+//! Where to look for what has gone wrong in one semaphore or another:
 //!
 //! | what went wrong | test |
 //! |---|---|
@@ -51,6 +51,7 @@
 #![cfg(not(any(permits_loom, permits_shuttle)))]
 
 mod auto_traits;
+mod batches;
 mod bounds;
 mod cancel;
 mod close;

@@ -167,6 +167,14 @@ impl Model {
         Ok(())
     }
 
+    /// Would it go past others?
+    pub(crate) fn passes(&self, what: What, n: u32) -> bool {
+        let queue = if what == What::Give { &self.releasers } else { &self.acquirers };
+        n > 0
+            && self.at_hand(what) >= i64::from(n)
+            && queue.front().is_some_and(|id| self.requests[id].passed < self.bound)
+    }
+
     pub(crate) fn start(&mut self, id: Id, what: What, n: u32, is_thread: bool) {
         self.requests.insert(id, Request { what, n, is_thread, stage: Stage::New, wakes: 0, passed: 0 });
     }

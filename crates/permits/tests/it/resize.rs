@@ -1,8 +1,7 @@
 //! More permits, or fewer, while they are out (C13).
 //!
-//! Of the wishes and bugs that other semaphores had: a shrink that takes only what is free (tokio 6331), occupancy that lies while a
-//! shrink is owed (stateless-validator 188), a resize that underflows (deadpool 29, 380). Of the scenarios of other languages: drain and reduce
-//! (Java), growing wakes as many as fit, in order (trio, anyio), a queued request that a shrink makes impossible.
+//! Covers: a shrink that takes only what is free, occupancy that lies while a shrink is owed, a resize that underflows, drain and put back,
+//! growth that wakes as many as fit and in order, and queued requests that a shrink makes impossible.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireError, AcquireTimeoutError, ReleaseError, Semaphore};

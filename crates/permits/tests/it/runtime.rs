@@ -1,7 +1,7 @@
 //! Tasks of a real runtime, next to threads (C17). The crate knows of no runtime; these show that it gets on with one.
 //!
-//! Covers, of the bugs that other semaphores had: a task that yields for its budget before it is in the queue, and so loses its place
-//! (tokio 8365), a grant lost in a timeout or a `select!` (sqlx 622, 3132).
+//! Covers: a task that yields for its budget before it is in the queue and so loses its place, a grant lost in a timeout, a `select!` or an
+//! aborted task.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits_conformance::wait::Polled;

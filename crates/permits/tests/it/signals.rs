@@ -1,6 +1,5 @@
-//! Signals reach a thread that waits, and end no wait early (C11).
-//!
-//! Of the scenarios of other languages: an interval timer during timed waits on both queues (Python's threadsignals, glibc).
+//! Signals reach a thread that waits, and end no wait early (C11): see `signal(7)`, on calls that are interrupted,
+//! <https://man7.org/linux/man-pages/man7/signal.7.html>.
 #![allow(unsafe_code, reason = "the standard library cannot send a signal to a thread")]
 
 use crate::{DEADLINE, both_policies, counts, queued};

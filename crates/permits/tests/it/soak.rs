@@ -1,7 +1,7 @@
 //! For some seconds each: storms, crowds and very many turns.
 //!
-//! Covers, of the bugs that other semaphores had: short timeouts that stop everybody (JDK-8386085, sqlx 3132), cancels that walk the
-//! queue (saa, aiologic), lost wake-ups (libc++ 46357, event-listener 138).
+//! Covers: short timeouts that stop everybody (as <https://bugs.openjdk.org/browse/JDK-8386085> tells), cancels that walk the queue, and lost
+//! wake-ups.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::Semaphore;

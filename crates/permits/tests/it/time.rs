@@ -1,8 +1,7 @@
 //! Limits of time: no wait ends early, none is missed, and who sleeps costs nothing (C11, C16).
 //!
-//! Covers, of the bugs that other semaphores had: an operation that was performed and reported as timed out (asterinas 3199), a wait
-//! for NaN or ever that spins (Python), sub-millisecond limits that return at once (Microsoft's STL 5574), a timed try that waits for ever (libc++
-//! 180334). Of the scenarios of other languages: the table of limits, 50 waiters and 25 returns (.NET).
+//! Covers: an operation that was performed and reported as timed out, a long wait that spins, limits below a millisecond that end at once, a
+//! timed wait that never ends, and as many waits ended as permits came back.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireTimeoutError, ReleaseTimeoutError, Semaphore};
@@ -66,6 +65,31 @@ fn error_of_a_timeout_shows_both_sides_without_the_one_who_left() {
         assert_eq!((stuck.state.waiting_releasers, stuck.state.next_releaser), (0, 0));
         assert_eq!((stuck.state.available_permits, stuck.state.loose), (2, 2));
         assert!(stuck.batches_may_deadlock());
+    }
+}
+
+/// Two of one side never block each other, and neither do two that leave room for one more than there is.
+#[test]
+fn error_of_a_timeout_blames_only_those_who_can_be_to_blame() {
+    for sem in both_policies(4) {
+        sem.acquire_many(2).loose().wait().unwrap();
+        let stuck = |n| match sem.release_many(n).wait_timeout(Duration::from_millis(1)) {
+            Err(ReleaseTimeoutError::TimedOut(stuck)) => stuck,
+            other => panic!("two are loose: {other:?}"),
+        };
+        let mut same_side = Polled::new(sem.release_many(4));
+        assert!(same_side.poll().is_pending());
+        assert!(!stuck(3).batches_may_deadlock());
+        drop(same_side);
+
+        let mut other_side = Polled::new(sem.acquire_many(3));
+        assert!(other_side.poll().is_pending());
+        assert!(stuck(3).batches_may_deadlock());
+        drop(other_side);
+        let _held = sem.try_acquire_many(1).unwrap();
+        let mut other_side = Polled::new(sem.acquire_many(2));
+        assert!(other_side.poll().is_pending());
+        assert!(!stuck(3).batches_may_deadlock());
     }
 }
 

@@ -1,10 +1,9 @@
 //! Wakers are other people's code: they may come back to the semaphore, panic, be exchanged, and are called as often as there
 //! is something to tell.
 //!
-//! Covers, of the bugs that other semaphores had: wakers woken, replaced or dropped under the lock (tokio 5429 and 8529, asyncband 125,
-//! glommio 147), a panicking waker that leaves the rest asleep or leaks a permit (tokio 5578, 8542), a second poll whose waker
-//! does not replace the first (shuttle 317), waking over and over (async-lock 41). Of the scenarios of other languages: user code run
-//! inside release (.NET), the semaphore gone right after the last wake (glibc 12674).
+//! Covers: wakers woken, replaced or dropped under the lock, a panicking waker that leaves the rest asleep or loses a permit, a second
+//! poll whose waker does not replace the first (as [`std::task::Waker`] asks for), waking over and over, and the semaphore gone by the
+//! last wake.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::Semaphore;
