@@ -213,7 +213,7 @@ struct Awake<'a> {
 impl Awake<'_> {
     fn new(spin: &AtomicU32) -> Awake<'_> {
         let kept = spin.load(Ordering::Relaxed);
-        let probe = kept % PROBE_EVERY == 0;
+        let probe = kept.is_multiple_of(PROBE_EVERY);
         let limit = if probe { MOST_PAUSES } else { kept / PROBE_EVERY };
         Awake { spin, pauses: 0, limit, yielding_since: None }
     }

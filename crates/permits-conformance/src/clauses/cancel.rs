@@ -69,6 +69,11 @@ fn a_timeout_leaves_no_trace<R: Rig>(rig: &R, policy: Policy) {
     trial.stays(1, 0, 1);
 }
 
+/// For a thread's limit, so that others are queued behind it before it is over, on a busy machine too.
+fn long_enough(rig: &impl Rig) -> Duration {
+    (rig.grace() * 20).max(Duration::from_secs(1))
+}
+
 /// Somebody at the head of a queue, and how it is made to leave.
 fn leave<T: Send + 'static, R: Rig>(trial: &Trial<'_, R>, head: Waiting<T>) {
     match head {
@@ -83,7 +88,7 @@ fn behind_an_acquirer_that_leaves_whoever_fits_goes<R: Rig>(rig: &R, policy: Pol
     let head = match who {
         Who::Task => Waiting::Task(trial.queued_acquire(3)),
         Who::Thread => {
-            let (limit, time) = (rig.another(&trial.limit), rig.grace() * 20);
+            let (limit, time) = (rig.another(&trial.limit), long_enough(rig));
             let thread = Running::start(move || limit.acquire_many(3).wait_timeout(time));
             trial.queues(1, 0);
             Waiting::Thread(thread)
@@ -106,7 +111,7 @@ fn behind_a_releaser_that_leaves_whoever_fits_goes<R: Rig>(rig: &R, policy: Poli
     let head = match who {
         Who::Task => Waiting::Task(trial.queued_release(3)),
         Who::Thread => {
-            let (limit, time) = (rig.another(&trial.limit), rig.grace() * 20);
+            let (limit, time) = (rig.another(&trial.limit), long_enough(rig));
             let thread = Running::start(move || limit.release_many(3).wait_timeout(time));
             trial.queues(0, 1);
             Waiting::Thread(thread)

@@ -14,6 +14,9 @@ use std::sync::{Arc, Barrier};
 use std::task::Poll;
 use std::time::Duration;
 
+/// For a thread's limit, so that others are queued behind it before it is over, on a busy machine too.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+
 #[test]
 fn cancelled_head_lets_the_next_one_go() {
     for sem in both_policies(2) {
@@ -67,7 +70,7 @@ fn timed_out_head_lets_the_next_one_go() {
             let sem = Arc::clone(&sem);
             Running::start(move || sem.acquire_many(n).wait_timeout(time).map(drop))
         };
-        let mut large = thread(2, Duration::from_millis(100));
+        let mut large = thread(2, LONG_ENOUGH);
         crate::until(&sem, |state| state.waiting_acquirers == 1);
         let mut small = Polled::new(sem.acquire());
         assert!(small.poll().is_pending());
@@ -86,7 +89,7 @@ fn timed_out_head_releaser_lets_the_next_one_go() {
         let sem = Arc::new(sem);
         sem.acquire().loose().wait().unwrap();
         let large = Arc::clone(&sem);
-        let mut large = Running::start(move || large.release_many(2).wait_timeout(Duration::from_millis(100)));
+        let mut large = Running::start(move || large.release_many(2).wait_timeout(LONG_ENOUGH));
         crate::until(&sem, |state| state.waiting_releasers == 1);
         let mut small = Polled::new(sem.release());
         assert!(small.poll().is_pending());

@@ -142,29 +142,50 @@ fn passing_is_free_where_nobody_waits() {
     drop(held);
 }
 
-/// The bound of the default is large; but time counts as well.
+/// Whatever the bound, time counts as well.
 #[test]
-fn by_default_a_waiter_is_passed_for_a_moment_only() {
+fn waiter_is_passed_for_a_moment_only() {
+    for bound in [Semaphore::DEFAULT_OVERTAKES, u32::MAX] {
+        let sem = Semaphore::with_overtaking(2, bound);
+        let held = sem.try_acquire().unwrap();
+        let mut waiting = Polled::new(sem.acquire_many(2));
+        assert!(waiting.poll().is_pending());
+        let start = Instant::now();
+
+        let mut passed = 0_u64;
+        while sem.try_acquire().is_ok() {
+            passed += 1;
+            assert!(start.elapsed() < Duration::from_secs(10), "it was passed {passed} times");
+        }
+
+        assert!(passed > 0, "nobody could pass at all");
+        assert!(sem.acquire().wait_timeout(Duration::ZERO).is_err());
+        let mut newcomer = Polled::new(sem.acquire());
+        assert!(newcomer.poll().is_pending());
+        drop(held);
+        let Poll::Ready(Ok(mut permit)) = waiting.poll() else { panic!("it is its turn") };
+        drop(permit.split(1).unwrap());
+        assert!(newcomer.poll().is_ready());
+    }
+}
+
+/// And each waiter's moment is its own.
+#[test]
+fn waiter_behind_one_that_was_passed_for_too_long_may_be_passed_too() {
     let sem = Semaphore::new(2);
     let held = sem.try_acquire().unwrap();
-    let mut waiting = Polled::new(sem.acquire_many(2));
-    assert!(waiting.poll().is_pending());
+    let (mut first, mut second) = (Polled::new(sem.acquire_many(2)), Polled::new(sem.acquire_many(2)));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
     let start = Instant::now();
-
-    let mut passed = 0;
     while sem.try_acquire().is_ok() {
-        passed += 1;
-        assert!(passed <= Semaphore::DEFAULT_OVERTAKES && start.elapsed() < Duration::from_secs(10));
+        assert!(start.elapsed() < Duration::from_secs(10));
     }
 
-    assert!(passed > 0, "nobody could pass at all");
-    assert!(sem.acquire().wait_timeout(Duration::ZERO).is_err());
-    let mut newcomer = Polled::new(sem.acquire());
-    assert!(newcomer.poll().is_pending());
+    drop(first);
+
+    drop(sem.try_acquire().expect("the second has just become the first"));
     drop(held);
-    let Poll::Ready(Ok(mut permit)) = waiting.poll() else { panic!("it is its turn") };
-    drop(permit.split(1).unwrap());
-    assert!(newcomer.poll().is_ready());
+    assert!(second.poll().is_ready());
 }
 
 /// A task gets its permit from the one who returns it: nobody can be quicker.
