@@ -459,6 +459,10 @@ impl Core {
     }
 }
 
+fn call(wake: Wake) {
+    contained(|| wake.wake());
+}
+
 /// Runs somebody else's code, whose panic is not for our caller: the panic hook has told about it.
 pub(crate) fn contained(foreign: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
@@ -504,13 +508,15 @@ impl Wakes {
     /// or took some before, who has nothing to do with it: a permit that was won would be lost in the unwinding, and a
     /// guard's drop would fail (C5).
     fn wake_all(&mut self) {
-        let all = |wakes: &mut Wakes, which: fn(&Wake) -> bool, wake: fn(Wake)| {
-            let more = wakes.more.iter_mut().flatten();
-            for one in iter::once(&mut wakes.first).chain(more) {
-                one.take_if(|one| which(one)).into_iter().for_each(wake);
-            }
+        let Some(more) = &mut self.more else {
+            return self.first.take().into_iter().for_each(call);
         };
-        all(self, |wake| matches!(wake, Wake::Thread(_)), Wake::wake);
-        all(self, |_| true, |wake| contained(|| wake.wake()));
+        let is_thread = |one: &Option<Wake>| matches!(one, Some(Wake::Thread(_)));
+        iter::once(&mut self.first)
+            .chain(&mut *more)
+            .filter(|one| is_thread(one))
+            .filter_map(Option::take)
+            .for_each(call);
+        iter::once(&mut self.first).chain(&mut *more).filter_map(Option::take).for_each(call);
     }
 }

@@ -60,12 +60,13 @@ impl Semaphore {
     /// amounts, count in units: bytes by the 4 KiB reach 16 GiB.
     pub const MAX_PERMITS: u32 = state::MAX_PERMITS;
 
-    /// How often a waiter may be passed under [`new`](Self::new): 1,048,576 times (2²⁰).
+    /// How often a waiter may be passed under [`new`](Self::new): 65,536 times (2¹⁶).
     ///
-    /// That many passings of 50 ns each are some 50 ms. The number is this large since it is counted for every waiter over its
-    /// whole wait: with 128 threads on one permit a smaller one would make hand-overs, which cost microseconds, the rule.
+    /// That many passings of 50 ns each are some 3 ms. The number is this large since it is counted for every waiter over its
+    /// whole wait: with many threads on one permit a smaller one makes hand-overs, which cost microseconds, the rule; a larger one
+    /// gains nothing that could be measured.
     /// `docs/performance.md` has the curve of throughput and longest wait against it.
-    pub const DEFAULT_OVERTAKES: u32 = 1 << 20;
+    pub const DEFAULT_OVERTAKES: u32 = 1 << 16;
 
     const_unless_modelled! {
         /// Makes a semaphore of `max_permits` permits, all free, with bounded overtaking.

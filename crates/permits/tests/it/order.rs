@@ -169,6 +169,52 @@ fn waiter_is_passed_for_a_moment_only() {
     }
 }
 
+/// What is left of a bound is worth nothing once the moment is over.
+#[test]
+fn waiter_is_not_passed_after_its_moment_though_its_bound_allows_it() {
+    for side in ["acquire", "release"] {
+        let sem = Semaphore::with_overtaking(2, 127);
+        sem.acquire().loose().wait().unwrap();
+        let (mut acquire, mut release) = (Polled::new(sem.acquire_many(2)), Polled::new(sem.release_many(2)));
+        let pass = || match side {
+            "acquire" => sem.try_acquire().is_ok(),
+            _ => sem.try_release().is_ok() && sem.acquire().loose().wait().is_ok(),
+        };
+        let pending = if side == "acquire" { acquire.poll().is_pending() } else { release.poll().is_pending() };
+        assert!(pending && pass());
+
+        let start = Instant::now();
+        while start.elapsed() < 2 * PATIENCE {
+            std::hint::spin_loop();
+        }
+
+        // The next one that gives back and serves nobody by it looks at the clock.
+        let passed = (0..100).take_while(|_| pass()).count();
+        assert!(passed <= 1, "{passed} passed a waiter whose moment was over, to {side}");
+    }
+}
+
+/// Not even if the threads before it have been granted passings that they did not use.
+#[test]
+fn task_never_passes() {
+    for bound in [0, 1, 100, Semaphore::DEFAULT_OVERTAKES] {
+        let sem = Semaphore::with_overtaking(2, bound);
+        sem.acquire().loose().wait().unwrap();
+        let (mut large, mut small) = (Polled::new(sem.acquire_many(2)), Polled::new(sem.acquire()));
+        assert!(large.poll().is_pending());
+        drop(sem.try_acquire());
+        assert!(small.poll().is_pending());
+        drop((large, small));
+
+        let (mut large, mut small) = (Polled::new(sem.release_many(2)), Polled::new(sem.release()));
+        assert!(large.poll().is_pending());
+        if sem.try_release().is_ok() {
+            sem.acquire().loose().wait().unwrap();
+        }
+        assert!(small.poll().is_pending());
+    }
+}
+
 /// And each waiter's moment is its own.
 #[test]
 fn waiter_behind_one_that_was_passed_for_too_long_may_be_passed_too() {

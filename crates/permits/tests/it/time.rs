@@ -123,7 +123,12 @@ fn as_many_end_well_as_permits_come_back() {
             let mut threads: Vec<_> = (0..waiters)
                 .map(|_| {
                     let sem = Arc::clone(&sem);
-                    let time = if returns < waiters { Duration::from_millis(500) } else { DEADLINE };
+                    // Some have to run out of time; but not before the first permit is back.
+                    let time = match returns {
+                        0 => Duration::from_millis(50),
+                        _ if returns < waiters => Duration::from_secs(2),
+                        _ => DEADLINE,
+                    };
                     Running::start(move || sem.acquire().loose().wait_timeout(time).is_ok())
                 })
                 .collect();
