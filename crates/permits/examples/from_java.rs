@@ -10,14 +10,14 @@
 //! | `tryAcquire()` | `try_acquire()` | Java's passes waiters even when fair; ours, when fair, does not |
 //! | `tryAcquire(1, SECONDS)` | `acquire().wait_timeout(d)` | |
 //! | `release()` by the one who acquired | drop the permit | cannot be forgotten, or done twice |
-//! | `release()` by anybody | `acquire().loose()`, later `release().wait()` | waits while nothing is out; `try_release` fails then |
+//! | `release()` by anybody | `acquire().loose()`, later `release().wait()` | waits while nothing is loose; `try_release` fails then |
 //! | `release()` to have more | `grow(n)` | Java cannot tell the two; a release too many raises its count |
 //! | `reducePermits(n)` (protected) | `shrink(n)` | |
 //! | `drainPermits()` | `drain` below | there is no single call for "all that are free" |
 //! | `availablePermits()` | `available_permits()` | 0 where Java's is negative; `given_out()` has the rest |
 //! | `getQueueLength()` | `waiting_acquirers()` | exact at one instant, Java's is an estimate |
 //! | `hasQueuedThreads()` | `waiting_acquirers() > 0` | |
-//! | `isFair()` | none | |
+//! | `isFair()` | `overtakes() == 0` | |
 //!
 //! Run it with `cargo run -p permits --example from_java`.
 

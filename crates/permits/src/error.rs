@@ -26,7 +26,13 @@ fn no_permits(f: &mut fmt::Formatter<'_>, requested: u32, available: u32) -> fmt
     if available >= requested {
         return write!(f, "asked for `{requested}` permits: `{available}` are free, but others wait for them");
     }
-    write!(f, "asked for `{requested}` permits, `{available}` are free")
+    write!(f, "asked for `{requested}` permits, `{available}` are free: wait for them, or ask for fewer")
+}
+
+const BY_ITS_GUARD: &str = "what a guard holds returns by its guard, or is let go by `forget`";
+
+fn too_many_back(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
+    write!(f, "asked to return `{requested}` permits at once, the semaphore has `{max}`: return fewer at a time")
 }
 
 fn not_loose(f: &mut fmt::Formatter<'_>, requested: u32, loose: u32) -> fmt::Result {
@@ -35,13 +41,16 @@ fn not_loose(f: &mut fmt::Formatter<'_>, requested: u32, loose: u32) -> fmt::Res
     }
     write!(
         f,
-        "asked to return `{requested}` permits, `{loose}` are loose: a permit that a guard holds returns by its guard"
+        "asked to return `{requested}` permits, `{loose}` are loose: wait for them, or return fewer; {BY_ITS_GUARD}"
     )
 }
 
 fn timed_out(f: &mut fmt::Formatter<'_>, act: &str, stuck: &Stuck) -> fmt::Result {
     write!(f, "timed out {act} `{}` permits: {}", stuck.requested, stuck.state)?;
-    let State { max_permits, .. } = stuck.state;
+    let State { max_permits, given_out, loose, .. } = stuck.state;
+    if stuck.side == Side::Release && loose < stuck.requested && given_out > loose {
+        write!(f, "; {BY_ITS_GUARD}")?;
+    }
     if stuck.batches_may_deadlock() {
         let limit = u64::from(max_permits) + 1;
         write!(f, "; batches on the two sides that sum up to more than `{limit}` can wait for each other for ever")?;
@@ -209,7 +218,7 @@ impl<P> MergeError<P> {
 
 impl<P> fmt::Display for MergeError<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the two permits belong to different semaphores: both are kept as they were")
+        f.write_str("the two permits belong to different semaphores: one is as it was, and this error has the other, see `into_permit`")
     }
 }
 
@@ -258,7 +267,7 @@ impl fmt::Display for ReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             ReleaseError::Closed => closed(f),
-            ReleaseError::TooMany { requested, max } => too_many(f, requested, max),
+            ReleaseError::TooMany { requested, max } => too_many_back(f, requested, max),
         }
     }
 }
@@ -267,7 +276,7 @@ impl fmt::Display for TryReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             TryReleaseError::Closed => closed(f),
-            TryReleaseError::TooMany { requested, max } => too_many(f, requested, max),
+            TryReleaseError::TooMany { requested, max } => too_many_back(f, requested, max),
             TryReleaseError::NotLoose { requested, loose } => not_loose(f, requested, loose),
         }
     }
@@ -277,7 +286,7 @@ impl fmt::Display for ReleaseTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReleaseTimeoutError::Closed => closed(f),
-            ReleaseTimeoutError::TooMany { requested, max } => too_many(f, *requested, *max),
+            ReleaseTimeoutError::TooMany { requested, max } => too_many_back(f, *requested, *max),
             ReleaseTimeoutError::TimedOut(stuck) => timed_out(f, "returning", stuck),
         }
     }

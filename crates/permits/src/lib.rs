@@ -1,8 +1,8 @@
 //! One counting semaphore for the threads and the tasks of a process, whose `release` waits too.
 //!
 //! A [`Semaphore`] hands out a fixed number of permits. To acquire one waits while none is free. The twist is the other side: to
-//! release one waits while none is out, so that the count never leaves its bounds in either direction. Threads and tasks
-//! wait for the same object, in the same order, without allocation, and without a runtime of the crate's own.
+//! release one waits while none is out that could be released, so that the count never leaves its bounds in either direction.
+//! Threads and tasks wait for the same object, in the same queues, without allocation, and without a runtime of the crate's own.
 //!
 //! What it promises is written down as numbered clauses in [`contract`]; where the documentation says (C8), that is one of them.
 //!

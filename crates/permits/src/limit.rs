@@ -4,6 +4,9 @@
 //! parameter, for tests that put a local one in the place of a remote one, and for the conformance suite, which is what
 //! implementing it means. It may change before 1.0.
 //!
+//! With [`Limit`] in scope, `close`, `state`, `set_max_permits`, `acquire_many` and `release_many` on an `Arc<Semaphore>` are the
+//! trait's, and the first three do nothing until they are awaited: write `Semaphore::close(&sem)` for the others.
+//!
 //! ```
 //! use permits::{Error, Semaphore, limit::{Limit, Wait}};
 //! use std::sync::Arc;
@@ -48,7 +51,8 @@ pub trait Limit: Clone + Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// A request of a [`Limit`], and the five ways of waiting for it (C11).
+/// A request of a [`Limit`], and the five ways of waiting for it (C11). A task waits so: `request.into_future().await`.
+#[must_use = "a request does nothing until it is waited for: `.into_future().await` it, or call `.wait()`"]
 pub trait Wait<T>: Sized + Send + 'static {
     /// As a future; dropping it takes the request back (C10).
     fn into_future(self) -> impl Future<Output = Result<T, Error>> + Send + 'static;

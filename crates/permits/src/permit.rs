@@ -34,7 +34,7 @@ pub type OwnedPermit = Guard<Arc<Semaphore>>;
 /// assert_eq!(sem.available_permits(), 3);
 /// # Ok::<(), permits::TryAcquireError>(())
 /// ```
-#[must_use = "a permit that is not kept is returned at once"]
+#[must_use = "a permit that is not kept is returned at once: `let _permit = …` keeps it, `let _ = …` does not"]
 #[clippy::has_significant_drop]
 pub struct Guard<H: Handle> {
     handle: H,

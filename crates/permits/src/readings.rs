@@ -29,10 +29,14 @@ pub struct State {
 }
 
 impl fmt::Display for State {
-    /// One line: `2 of 4 permits free, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
+    /// One line: `2 of 4 permits free, 1 held, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let State { max_permits, available_permits, loose, .. } = self;
-        write!(f, "{available_permits} of {max_permits} permits free, {loose} loose")?;
+        let State { max_permits, available_permits, given_out, loose, .. } = self;
+        let held = given_out.saturating_sub(*loose);
+        write!(f, "{available_permits} of {max_permits} permits free, {held} held, {loose} loose")?;
+        if given_out > max_permits {
+            write!(f, " ({} more are out than there shall be)", given_out - max_permits)?;
+        }
         write!(f, ", {} wait to acquire", self.waiting_acquirers)?;
         if self.waiting_acquirers > 0 {
             write!(f, " (first asks for {})", self.next_acquirer)?;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// A counting semaphore for threads and tasks, whose [`release`](Self::release) waits too.
 ///
-/// It hands out a fixed number of permits. Who asks for more than are free waits until others come back; who wants to give
-/// back more than are out waits until others are taken. The [contract](crate::contract) has every promise as a numbered clause,
+/// It hands out a fixed number of permits. Who asks for more than are free waits until others come back; who wants to
+/// [`release`](Self::release) more than are *loose*, out with no guard that returns them, waits until so many are. The [contract](crate::contract) has every promise as a numbered clause,
 /// C1 to C22.
 ///
 /// # Fairness

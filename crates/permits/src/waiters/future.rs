@@ -16,6 +16,9 @@ use std::task::{Context, Poll};
 /// [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose), [`AcquireLooseOwned`](crate::AcquireLooseOwned),
 /// [`Release`](crate::Release), [`ReleaseOwned`](crate::ReleaseOwned).
 ///
+/// The table of requests and ways of waiting is [on the front page](crate#the-verbs). A request is not `Unpin`: to poll it by hand, or
+/// in a `select!` loop, pin it first, `let mut request = pin!(sem.acquire());`.
+///
 /// # Cancel safety
 ///
 /// As a future it may be dropped at any time. If it was not ready before, nothing has happened: nothing was taken,
@@ -27,7 +30,7 @@ use std::task::{Context, Poll};
 /// # Panics
 ///
 /// When it is polled again after it was ready.
-#[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
+#[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`, `.wait_timeout(…)` or `.try_now()`"]
 pub struct Request<H: Handle, K: Kind> {
     /// `None` once it is ready: then the permit has it.
     handle: Option<H>,

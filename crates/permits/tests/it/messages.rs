@@ -22,6 +22,7 @@ fn too_many_names_what_was_asked_for_and_what_there_is() {
     assert_eq!(text(sem.acquire_many(9).wait()), expected);
     assert_eq!(text(sem.try_acquire_many(9)), expected);
     assert_eq!(text(sem.acquire_many(9).wait_timeout(SHORT)), expected);
+    let expected = "asked to return `9` permits at once, the semaphore has `4`: return fewer at a time";
     assert_eq!(text(sem.release_many(9).wait()), expected);
     assert_eq!(text(sem.try_release_many(9)), expected);
     assert_eq!(text(sem.release_many(9).wait_timeout(SHORT)), expected);
@@ -47,10 +48,11 @@ fn failed_try_names_what_was_asked_for_and_what_is_there() {
     sem.acquire().loose().wait().unwrap();
     let _held = sem.try_acquire_many(2).unwrap();
 
-    assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free");
+    assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free: wait for them, or ask for fewer");
     assert_eq!(
         text(sem.try_release_many(2)),
-        "asked to return `2` permits, `1` are loose: a permit that a guard holds returns by its guard"
+        "asked to return `2` permits, `1` are loose: wait for them, or return fewer; what a guard holds returns by its \
+         guard, or is let go by `forget`"
     );
 }
 
@@ -73,11 +75,12 @@ fn timeout_tells_how_things_stand() {
 
     assert_eq!(
         text(sem.acquire_many(2).wait_timeout(SHORT)),
-        "timed out asking for `2` permits: 1 of 4 permits free, 0 loose, 0 wait to acquire, 0 wait to release"
+        "timed out asking for `2` permits: 1 of 4 permits free, 3 held, 0 loose, 0 wait to acquire, 0 wait to release"
     );
     assert_eq!(
         text(sem.release().wait_timeout(SHORT)),
-        "timed out returning `1` permits: 1 of 4 permits free, 0 loose, 0 wait to acquire, 0 wait to release"
+        "timed out returning `1` permits: 1 of 4 permits free, 3 held, 0 loose, 0 wait to acquire, 0 wait to release; what a \
+         guard holds returns by its guard, or is let go by `forget`"
     );
 }
 
@@ -90,7 +93,7 @@ fn timeout_tells_when_batches_may_wait_for_each_other() {
 
     assert_eq!(
         text(sem.release_many(3).wait_timeout(SHORT)),
-        "timed out returning `3` permits: 2 of 4 permits free, 2 loose, 1 wait to acquire (first asks for 3), \
+        "timed out returning `3` permits: 2 of 4 permits free, 0 held, 2 loose, 1 wait to acquire (first asks for 3), \
          0 wait to release; batches on the two sides that sum up to more than `5` can wait for each other for ever"
     );
     drop(acquire);
@@ -98,7 +101,7 @@ fn timeout_tells_when_batches_may_wait_for_each_other() {
     assert!(release.poll().is_pending());
     assert_eq!(
         text(sem.acquire_many(3).wait_timeout(SHORT)),
-        "timed out asking for `3` permits: 2 of 4 permits free, 2 loose, 0 wait to acquire, \
+        "timed out asking for `3` permits: 2 of 4 permits free, 0 held, 2 loose, 0 wait to acquire, \
          1 wait to release (first returns 3); batches on the two sides that sum up to more than `5` can wait for each \
          other for ever"
     );
@@ -126,7 +129,8 @@ fn guards_say_why_they_do_not_split_or_merge() {
     assert_eq!(text(held.split(3)), "cannot split `3` permits off a guard that holds `2`");
     assert_eq!(
         text(held.merge(other.try_acquire().unwrap())),
-        "the two permits belong to different semaphores: both are kept as they were"
+        "the two permits belong to different semaphores: one is as it was, and this error has the other, see \
+         `into_permit`"
     );
 }
 
@@ -177,6 +181,6 @@ fn debug_output_shows_the_readings() {
     assert!(format!("{:?}", sem.acquire_many(5)).contains("permits: 5"));
     assert_eq!(
         sem.state().to_string(),
-        "2 of 4 permits free, 0 loose, 1 wait to acquire (first asks for 3), 0 wait to release"
+        "2 of 4 permits free, 2 held, 0 loose, 1 wait to acquire (first asks for 3), 0 wait to release"
     );
 }
