@@ -119,6 +119,40 @@ fn refused_waiter_may_leave_before_it_is_told() {
 }
 
 #[test]
+fn refused_waiter_may_look_before_it_is_told() {
+    for sem in both_policies(9).map(Arc::new) {
+        let _held = sem.try_acquire_many_owned(9).unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (told, looked, knew) = (Arc::default(), Arc::default(), Arc::default());
+        for _ in 0..MANY {
+            let mut request = Box::pin(sem.acquire_many_owned(9));
+            let requests_too = Arc::clone(&requests);
+            let [told, looked, knew] = [&told, &looked, &knew].map(Arc::<AtomicUsize>::clone);
+            // The first that is told looks at the last, which is not yet, and finds out the same.
+            let waker = on_wake(move || {
+                told.fetch_add(1, Ordering::Relaxed);
+                let last = requests_too.lock().unwrap().pop();
+                if let Some(mut request) = last {
+                    looked.fetch_add(1, Ordering::Relaxed);
+                    let outcome = poll(&mut request, Waker::noop());
+                    knew.fetch_add(usize::from(matches!(outcome, Poll::Ready(Err(_)))), Ordering::Relaxed);
+                }
+            });
+            assert!(poll(&mut request, &waker).is_pending());
+            requests.lock().unwrap().push(request);
+        }
+
+        sem.shrink(4).unwrap();
+
+        // Those who looked first are not told any more.
+        let [told, looked, knew] = [told, looked, knew].map(|count| count.load(Ordering::Relaxed));
+        assert!(told < MANY && looked > 0 && knew == looked, "{told} told, {looked} looked, {knew} knew");
+        assert!(requests.lock().unwrap().iter_mut().all(|request| poll(request, Waker::noop()).is_ready()));
+        assert_eq!((counts(&sem), sem.waiting_acquirers()), ((0, 9, 0), 0));
+    }
+}
+
+#[test]
 fn thread_is_woken_before_foreign_wakers_run() {
     for sem in both_policies(2).map(Arc::new) {
         let held = sem.try_acquire_many_owned(2).unwrap();
@@ -126,7 +160,12 @@ fn thread_is_woken_before_foreign_wakers_run() {
         let is_done = Mutex::new(is_done);
         let mut task = Box::pin(sem.acquire_owned());
         // The task's waker waits for the thread, as it may for a lock that the thread has.
-        let waker = on_wake(move || is_done.lock().unwrap().recv_timeout(crate::DEADLINE).unwrap());
+        let in_time = Arc::new(AtomicBool::new(false));
+        let in_time_too = Arc::clone(&in_time);
+        let waker = on_wake(move || {
+            let answer = is_done.lock().unwrap().recv_timeout(crate::DEADLINE);
+            in_time_too.store(answer.is_ok(), Ordering::Relaxed);
+        });
         assert!(poll(&mut task, &waker).is_pending());
         let mut thread = {
             let sem = Arc::clone(&sem);
@@ -139,6 +178,7 @@ fn thread_is_woken_before_foreign_wakers_run() {
 
         drop(held);
 
+        assert!(in_time.load(Ordering::Relaxed), "the thread slept until the task's waker gave up");
         thread.outcome(crate::DEADLINE).unwrap();
         drop(task);
         assert_eq!(counts(&sem), (2, 0, 0));

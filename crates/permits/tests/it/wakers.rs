@@ -8,6 +8,7 @@
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::Semaphore;
 use permits_conformance::wait::{Polled, Running};
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -22,15 +23,26 @@ struct Acting<A: Fn() + Send + Sync + 'static, B: Fn() + Send + Sync + 'static> 
     on_drop: B,
 }
 
+thread_local! {
+    /// How many acts were begun and not ended. A panic in a waker goes no further, so a test has to look for it here.
+    static UNDER_WAY: Cell<u32> = const { Cell::new(0) };
+}
+
+fn whole(act: impl Fn()) {
+    UNDER_WAY.set(UNDER_WAY.get() + 1);
+    act();
+    UNDER_WAY.set(UNDER_WAY.get() - 1);
+}
+
 impl<A: Fn() + Send + Sync, B: Fn() + Send + Sync> Wake for Acting<A, B> {
     fn wake(self: Arc<Self>) {
-        (self.on_wake)();
+        whole(&self.on_wake);
     }
 }
 
 impl<A: Fn() + Send + Sync, B: Fn() + Send + Sync> Drop for Acting<A, B> {
     fn drop(&mut self) {
-        (self.on_drop)();
+        whole(&self.on_drop);
     }
 }
 
@@ -96,6 +108,7 @@ fn after_each_event(make: impl Fn(&Arc<Semaphore>) -> Waker + Clone + Send + 'st
                     assert!(poll(waiter, &waker).is_pending());
                 }
                 event(&sem, guards, waiters);
+                assert_eq!(UNDER_WAY.get(), 0, "a waker has panicked when {name}");
                 sem
             });
             let sem = attempt.outcome(DEADLINE).unwrap_or_else(|| panic!("the lock was taken twice when {name}"));
