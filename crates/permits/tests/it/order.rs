@@ -194,6 +194,40 @@ fn waiter_is_not_passed_after_its_moment_though_its_bound_allows_it() {
     }
 }
 
+/// A thread that is woken, comes, and finds its permit taken again by somebody who is quicker: that is a moment, too.
+#[test]
+fn thread_that_always_comes_too_late_is_handed_its_permit_after_a_moment() {
+    const BOUND: usize = 127;
+    let passed_until_handed = || {
+        let sem = Arc::new(Semaphore::with_overtaking(1, BOUND as u32));
+        let mut held = sem.try_acquire_owned().ok();
+        let theirs = Arc::clone(&sem);
+        let mut waiting = Running::start(move || theirs.acquire_owned().wait().unwrap());
+        crate::until(&sem, |state| state.waiting_acquirers == 1);
+
+        let mut passed = 0;
+        loop {
+            drop(held.take());
+            held = sem.try_acquire_owned().ok();
+            if held.is_none() {
+                break;
+            }
+            passed += 1;
+            // Long enough for the other to come, and for its moment to pass within some turns.
+            let start = Instant::now();
+            while start.elapsed() < PATIENCE {
+                std::hint::spin_loop();
+            }
+        }
+        drop(waiting.outcome(DEADLINE).unwrap());
+        passed
+    };
+
+    // More than some turns only if the thread could not run for all that time.
+    let fewest = (0..5).map(|_| passed_until_handed()).min();
+    assert!(fewest < Some(BOUND / 2), "at least {fewest:?} passed");
+}
+
 /// Not even if the threads before it have been granted passings that they did not use.
 #[test]
 fn task_never_passes() {

@@ -213,6 +213,34 @@ fn a_shrink_finds_a_woken_thread_wherever_it_is() {
     }
 }
 
+/// And so when it is the woken one that is refused: nobody is awake then, and whoever comes next has to be woken.
+#[test]
+fn a_shrink_that_refuses_a_woken_thread_lets_the_next_one_go() {
+    const ROUNDS: usize = if cfg!(miri) { 5 } else { 300 };
+    for policy in [Semaphore::new, Semaphore::fair] {
+        for _ in 0..ROUNDS {
+            let sem = Arc::new(policy(3));
+            let held = sem.try_acquire_many_owned(3).unwrap();
+            let theirs = Arc::clone(&sem);
+            let mut first = Running::start(move || theirs.acquire_many_owned(3).wait());
+            crate::until(&sem, |state| state.waiting_acquirers == 1);
+            let mut next = Polled::new(sem.acquire_owned());
+            assert!(next.poll().is_pending());
+
+            drop(held);
+            sem.shrink(1).unwrap();
+
+            // It may have been quick enough to take its three before; else it is refused.
+            match first.outcome(DEADLINE).unwrap() {
+                Ok(permit) => assert_eq!(permit.count(), 3),
+                Err(error) => assert_eq!(error, AcquireError::TooMany { requested: 3, max: 2 }),
+            }
+            assert!(next.outcome(DEADLINE).unwrap().is_ok());
+            assert_eq!((counts(&sem), queued(&sem)), ((2, 0, 0), (0, 0)));
+        }
+    }
+}
+
 #[test]
 fn resizing_while_others_take_and_give_keeps_the_sum() {
     const ROUNDS: u32 = if cfg!(miri) { 10 } else { 2_000 };
