@@ -1,0 +1,599 @@
+//! What is done to a semaphore, as transactions: sequential code, each step of which is one commit.
+//!
+//! # Stages of a waiter
+//!
+//! | stage | in a queue | means |
+//! |---|---|---|
+//! | `Free` | no | nobody; in the pool |
+//! | `Queued` | yes | waits |
+//! | `Granted` | no | an acquirer's permits are held by its seat, a releaser's are back; whoever waited has not been there yet |
+//! | `Reserved` | no | only releasers that are tasks: the permits are set aside, neither loose nor free, until the task comes (C10) |
+//! | `Closed`, `TooMany`, `Gone` | no | refused; whoever waited has not been there yet |
+//!
+//! # What must stay true, besides T1 to T5 of `tx.rs`
+//!
+//! - **H1** `free + loose + reserved + all that seats hold = max`. Every commit keeps it.
+//! - **H2** Waiters enter at the tail and leave from the head, unless they give up, are refused, or their process has died (C8).
+//! - **H3** When a process has nothing more to do, no head fits: every commit that can make a head fit serves, as far as the changes of one
+//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in case it cannot.
+//! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
+
+use crate::book::{Book, MAX_PERMITS, Side};
+use crate::layout::{self, SEATS, WAITERS, seat, waiter};
+use crate::tx::{Trouble, Tx};
+
+/// Who sleeps, and how it is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// On the bell of the waiter.
+    Thread,
+    /// By its waker, which a thread of its process calls that sleeps on the bell of the seat.
+    Task,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Free,
+    Queued,
+    Granted,
+    Reserved,
+    Closed,
+    TooMany,
+    Gone,
+}
+
+impl Stage {
+    const ALL: [Stage; 7] =
+        [Stage::Free, Stage::Queued, Stage::Granted, Stage::Reserved, Stage::Closed, Stage::TooMany, Stage::Gone];
+}
+
+/// What the `WHO` of a waiter says: bits 0 to 11 the seat, 12 the side, 13 the kind, 16 to 18 the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) seat: usize,
+    pub(crate) side: Side,
+    pub(crate) kind: Kind,
+    pub(crate) stage: Stage,
+}
+
+impl Who {
+    pub(crate) fn pack(self) -> u32 {
+        let seat = u32::try_from(self.seat).expect("seats are numbered below 4096");
+        seat | u32::from(self.side == Side::Release) << 12
+            | u32::from(self.kind == Kind::Task) << 13
+            | (self.stage as u32) << 16
+    }
+
+    pub(crate) fn unpack(word: u32) -> Result<Who, Trouble> {
+        let seat = (word & 0xfff) as usize;
+        let stage = Stage::ALL.get((word >> 16) as usize);
+        let (Some(&stage), true) = (stage, seat < SEATS) else {
+            return Err(Trouble::Damaged("a waiter is in no stage that there is"));
+        };
+        let side = if word & 1 << 12 == 0 { Side::Acquire } else { Side::Release };
+        let kind = if word & 1 << 13 == 0 { Kind::Thread } else { Kind::Task };
+        Ok(Who { seat, side, kind, stage })
+    }
+}
+
+/// Why a request is not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Closed,
+    Gone,
+    TooMany { requested: u32, max: u32 },
+    NotNow { requested: u32, at_hand: u32 },
+    /// Every place of the queue is taken.
+    Crowded,
+}
+
+/// Who has to be told what after a commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wakes {
+    /// Waiters whose stage has changed.
+    list: [(u16, u16); 4],
+    length: usize,
+    /// The first of a queue that has a new first, on each side.
+    pub(crate) heads: [u16; 2],
+    /// Serving has to go on in another commit.
+    pub(crate) more: bool,
+}
+
+impl Wakes {
+    /// Waiter and its seat, if it is the seat that has to be rung for.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Option<usize>)> + '_ {
+        self.list[..self.length]
+            .iter()
+            .map(|&(waiter, seat)| (usize::from(waiter), (seat != u16::MAX).then_some(usize::from(seat))))
+    }
+
+    fn add(&mut self, number: u16, who: Who) {
+        let seat = if who.kind == Kind::Task { u16::try_from(who.seat).unwrap_or(u16::MAX) } else { u16::MAX };
+        self.list[self.length] = (number, seat);
+        self.length += 1;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0 && self.heads == [0, 0] && !self.more
+    }
+}
+
+/// The one before and the one behind.
+struct Links {
+    before: u16,
+    behind: u16,
+}
+
+impl Links {
+    fn pack(&self) -> u32 {
+        u32::from(self.before) << 16 | u32::from(self.behind)
+    }
+}
+
+/// Bit 31 of a seat's status: taken.
+const TAKEN: u32 = 1 << 31;
+
+/// Whether a seat is taken, and its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) taken: bool,
+    pub(crate) generation: u32,
+}
+
+impl Status {
+    pub(crate) fn unpack(word: u32) -> Status {
+        Status { taken: word & TAKEN != 0, generation: word & !TAKEN }
+    }
+
+    fn pack(self) -> u32 {
+        self.generation | if self.taken { TAKEN } else { 0 }
+    }
+}
+
+const fn index(side: Side) -> usize {
+    match side {
+        Side::Acquire => 0,
+        Side::Release => 1,
+    }
+}
+
+impl Tx<'_> {
+    fn links(&self, number: u16) -> Result<Links, Trouble> {
+        let word = self.read(layout::waiter(usize::from(number), waiter::LINKS))?;
+        #[expect(clippy::cast_possible_truncation, reason = "two halves")]
+        let links = Links { before: (word >> 16) as u16, behind: word as u16 };
+        if links.before > self.book.waiters_used || links.behind > self.book.waiters_used {
+            return Err(Trouble::Damaged("a waiter stands behind nobody that there is"));
+        }
+        Ok(links)
+    }
+
+    fn set_links(&mut self, number: u16, links: &Links) -> Result<(), Trouble> {
+        self.write(layout::waiter(usize::from(number), waiter::LINKS), links.pack())
+    }
+
+    /// The waiter of that number.
+    pub(crate) fn who(&self, number: u16) -> Result<Who, Trouble> {
+        Who::unpack(self.read(layout::waiter(usize::from(number), waiter::WHO))?)
+    }
+
+    fn set_stage(&mut self, number: u16, who: Who, stage: Stage) -> Result<(), Trouble> {
+        self.write(layout::waiter(usize::from(number), waiter::WHO), Who { stage, ..who }.pack())
+    }
+
+    /// How many permits a waiter is there for.
+    pub(crate) fn units(&self, number: u16) -> Result<u32, Trouble> {
+        self.read(layout::waiter(usize::from(number), waiter::UNITS))
+    }
+
+    /// The one that a waiter stands behind; 0 if it is the first.
+    pub(crate) fn before(&self, number: u16, side: Side) -> Result<u16, Trouble> {
+        if self.book.queue(side).head == number { Ok(0) } else { Ok(self.links(number)?.before) }
+    }
+
+    /// The one behind a waiter; 0 if it is the last.
+    pub(crate) fn behind(&self, number: u16) -> Result<u16, Trouble> {
+        Ok(self.links(number)?.behind)
+    }
+
+    /// Whether a seat is taken, and by which of its generations.
+    pub(crate) fn status(&self, seat: usize) -> Result<Status, Trouble> {
+        Ok(Status::unpack(self.read(layout::seat(seat, seat::STATUS))?))
+    }
+
+    /// How many permits a seat holds.
+    pub(crate) fn held(&self, seat: usize) -> Result<u32, Trouble> {
+        let own = self.read(layout::seat(seat, seat::OWN))?;
+        Ok(own.wrapping_add(self.read(layout::seat(seat, seat::GIVEN))?))
+    }
+
+    #[inline]
+    fn add_own(&mut self, seat: usize, change: i32) -> Result<(), Trouble> {
+        let at = layout::seat(seat, seat::OWN);
+        let own = self.read(at)?;
+        self.write(at, own.wrapping_add_signed(change))
+    }
+
+    fn add_given(&mut self, seat: usize, change: u32) -> Result<(), Trouble> {
+        let at = layout::seat(seat, seat::GIVEN);
+        let given = self.read(at)?;
+        self.write(at, given.wrapping_add(change))
+    }
+
+    /// More than this do not fit into the state: what is out, and what is free, are bounded by it.
+    fn add_free(&mut self, n: u32) -> Result<(), Trouble> {
+        match self.book.free.checked_add_unsigned(n) {
+            Some(free) if i64::from(free) <= i64::from(self.book.max) => self.book.free = free,
+            _ => return Err(Trouble::Damaged("more permits come back than were out")),
+        }
+        Ok(())
+    }
+
+    /// Likewise for the loose ones, which are among those that are out.
+    fn add_loose(&mut self, n: u32) -> Result<(), Trouble> {
+        match self.book.loose.checked_add(n) {
+            Some(loose) if loose <= self.book.given_out() => self.book.loose = loose,
+            _ => return Err(Trouble::Damaged("more permits become loose than are out")),
+        }
+        Ok(())
+    }
+
+    /// Takes or returns `n` permits if that can be done at once, and nobody waits for the same.
+    #[inline]
+    pub(crate) fn enter(&mut self, own: usize, side: Side, n: u32) -> Result<Result<(), Refusal>, Trouble> {
+        let Book { max, closed, gone, loose, .. } = self.book;
+        match side {
+            Side::Acquire => {
+                if closed {
+                    return Ok(Err(Refusal::Closed));
+                }
+                if gone {
+                    return Ok(Err(Refusal::Gone));
+                }
+                if n > max {
+                    return Ok(Err(Refusal::TooMany { requested: n, max }));
+                }
+                if n > 0 && (self.book.acquirers.head != 0 || !self.book.fits(n)) {
+                    return Ok(Err(Refusal::NotNow { requested: n, at_hand: self.book.available() }));
+                }
+                self.book.free -= n.cast_signed();
+                self.book.granted += 1;
+                self.add_own(own, n.cast_signed())?;
+            }
+            Side::Release => {
+                if n == 0 {
+                    return Ok(Ok(()));
+                }
+                // More than there are, since a shrink, may be loose still, and come back like any others.
+                if self.book.releasers.head != 0 || loose < n {
+                    return Ok(Err(match (closed, gone) {
+                        (true, _) => Refusal::Closed,
+                        (_, true) => Refusal::Gone,
+                        _ if n > max => Refusal::TooMany { requested: n, max },
+                        _ => Refusal::NotNow { requested: n, at_hand: loose },
+                    }));
+                }
+                self.book.loose -= n;
+                self.add_free(n)?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Puts a waiter at the end of a queue. Nothing if every place that has backing is taken.
+    pub(crate) fn enqueue(&mut self, own: usize, side: Side, kind: Kind, n: u32) -> Result<Option<u16>, Trouble> {
+        let number = match self.book.pool {
+            0 if self.book.waiters_used == self.book.waiters_backed => return Ok(None),
+            0 => {
+                self.book.waiters_used += 1;
+                self.book.waiters_used
+            }
+            first => {
+                self.book.pool = self.links(first)?.behind;
+                first
+            }
+        };
+        let tail = self.book.queue(side).tail;
+        let who = Who { seat: own, side, kind, stage: Stage::Queued };
+        self.write(layout::waiter(usize::from(number), waiter::WHO), who.pack())?;
+        self.write(layout::waiter(usize::from(number), waiter::UNITS), n)?;
+        self.set_links(number, &Links { before: tail, behind: 0 })?;
+        if tail != 0 {
+            let links = self.links(tail)?;
+            self.set_links(tail, &Links { behind: number, ..links })?;
+        }
+        let queue = self.book.queue_mut(side);
+        queue.tail = number;
+        if tail == 0 {
+            queue.head = number;
+        }
+        queue.length += 1;
+        Ok(Some(number))
+    }
+
+    /// Takes a waiter out of its queue, wherever it stands: in the same time however long the queue is (C10).
+    fn unlink(&mut self, number: u16, side: Side, wakes: &mut Wakes) -> Result<(), Trouble> {
+        let Links { before, behind } = self.links(number)?;
+        let first = self.book.queue(side).head == number;
+        if behind == 0 {
+            self.book.queue_mut(side).tail = if first { 0 } else { before };
+        } else if !first {
+            // What stands before the first is never read, so a new first needs no change.
+            let links = self.links(behind)?;
+            self.set_links(behind, &Links { before, ..links })?;
+        }
+        if first {
+            self.book.queue_mut(side).head = behind;
+            wakes.heads[index(side)] = behind;
+        } else {
+            let links = self.links(before)?;
+            self.set_links(before, &Links { behind, ..links })?;
+        }
+        let queue = self.book.queue_mut(side);
+        match queue.length.checked_sub(1) {
+            Some(length) => queue.length = length,
+            None => return Err(Trouble::Damaged("a queue is shorter than it is")),
+        }
+        Ok(())
+    }
+
+    /// Puts the place of a waiter that nobody waits for back into the pool.
+    fn put_away(&mut self, number: u16) -> Result<(), Trouble> {
+        self.write(layout::waiter(usize::from(number), waiter::WHO), 0)?;
+        let next = self.book.pool;
+        self.set_links(number, &Links { before: 0, behind: next })?;
+        self.book.pool = number;
+        Ok(())
+    }
+
+    /// Grants or refuses as many heads as fit or never will, and as go into this commit (H3).
+    pub(crate) fn serve(&mut self, wakes: &mut Wakes) -> Result<(), Trouble> {
+        loop {
+            let Some((number, who, stage)) = self.next_decision()? else { return Ok(()) };
+            // A waiter and its seat, or a waiter and one more for a place in the middle of the queue.
+            if self.room() < 3 || wakes.length == wakes.list.len() {
+                wakes.more = true;
+                return Ok(());
+            }
+            self.decide(number, who, stage, wakes)?;
+        }
+    }
+
+    /// The first waiter whose fate is settled by the state, and its fate.
+    fn next_decision(&mut self) -> Result<Option<(u16, Who, Stage)>, Trouble> {
+        for side in [Side::Acquire, Side::Release] {
+            let head = self.book.queue(side).head;
+            if head == 0 {
+                continue;
+            }
+            let who = self.queued(head, side)?;
+            let n = self.units(head)?;
+            let Book { max, closed, gone, loose, .. } = self.book;
+            let fits = match side {
+                Side::Acquire => !closed && !gone && self.book.fits(n),
+                Side::Release => loose >= n,
+            };
+            let stage = match (fits, n > max) {
+                (true, _) if side == Side::Release && who.kind == Kind::Task => Some(Stage::Reserved),
+                (true, false) => Some(Stage::Granted),
+                (true, true) if side == Side::Release => Some(Stage::Granted),
+                _ if closed => Some(Stage::Closed),
+                _ if gone => Some(Stage::Gone),
+                (_, true) => Some(Stage::TooMany),
+                _ => None,
+            };
+            if let Some(stage) = stage {
+                return Ok(Some((head, who, stage)));
+            }
+        }
+        if self.book.sweep {
+            return self.next_impossible();
+        }
+        Ok(None)
+    }
+
+    /// A waiter anywhere in a queue that a shrink has made impossible (C7).
+    fn next_impossible(&mut self) -> Result<Option<(u16, Who, Stage)>, Trouble> {
+        for side in [Side::Acquire, Side::Release] {
+            let mut number = self.book.queue(side).head;
+            let mut steps = 0;
+            while number != 0 {
+                if self.units(number)? > self.book.max {
+                    let who = self.queued(number, side)?;
+                    return Ok(Some((number, who, Stage::TooMany)));
+                }
+                number = self.links(number)?.behind;
+                steps += 1;
+                if steps > WAITERS {
+                    return Err(Trouble::Damaged("a queue is a circle"));
+                }
+            }
+        }
+        self.book.sweep = false;
+        Ok(None)
+    }
+
+    fn queued(&self, number: u16, side: Side) -> Result<Who, Trouble> {
+        let who = self.who(number)?;
+        if who.stage != Stage::Queued || who.side != side {
+            return Err(Trouble::Damaged("one is queued that does not wait"));
+        }
+        Ok(who)
+    }
+
+    fn decide(&mut self, number: u16, who: Who, stage: Stage, wakes: &mut Wakes) -> Result<(), Trouble> {
+        let n = self.units(number)?;
+        self.unlink(number, who.side, wakes)?;
+        match (stage, who.side) {
+            (Stage::Granted, Side::Acquire) => {
+                self.book.free -= n.cast_signed();
+                self.book.granted += 1;
+                self.add_given(who.seat, n)?;
+            }
+            (Stage::Granted, Side::Release) => {
+                self.book.loose -= n;
+                self.add_free(n)?;
+            }
+            (Stage::Reserved, _) => self.book.loose -= n,
+            _ => {}
+        }
+        self.set_stage(number, who, stage)?;
+        wakes.add(number, who);
+        Ok(())
+    }
+
+    /// Returns permits that this seat holds.
+    #[inline]
+    pub(crate) fn give_back(&mut self, own: usize, n: u32, wakes: &mut Wakes) -> Result<(), Trouble> {
+        self.add_own(own, -n.cast_signed())?;
+        self.add_free(n)?;
+        if self.has_work() { self.serve(wakes) } else { Ok(()) }
+    }
+
+    /// Leaves permits that this seat holds as loose ones (C6).
+    pub(crate) fn let_go(&mut self, own: usize, n: u32, wakes: &mut Wakes) -> Result<(), Trouble> {
+        self.add_own(own, -n.cast_signed())?;
+        self.add_loose(n)?;
+        if self.has_work() { self.serve(wakes) } else { Ok(()) }
+    }
+
+    /// Is there anybody to be served, or looked for?
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.book.acquirers.head != 0 || self.book.releasers.head != 0 || self.book.sweep
+    }
+
+    /// Moves permits from one seat of this process to another.
+    pub(crate) fn hand_over(&mut self, from: usize, to: usize, n: u32) -> Result<(), Trouble> {
+        self.add_own(to, n.cast_signed())?;
+        self.add_given(from, 0u32.wrapping_sub(n))
+    }
+
+    /// What a waiter of this process has come to. It is out of the table then, unless it is queued still.
+    ///
+    /// `give_up` takes it out of the queue, and passes on what it was granted: whoever drops a future does not want it any more.
+    pub(crate) fn collect(
+        &mut self,
+        own: usize,
+        number: u16,
+        give_up: GiveUp,
+        wakes: &mut Wakes,
+    ) -> Result<Collected, Trouble> {
+        let who = self.who(number)?;
+        if who.seat != own || who.stage == Stage::Free {
+            return Err(Trouble::Damaged("a waiter was taken out of the table by somebody else"));
+        }
+        let n = self.units(number)?;
+        let collected = match (who.stage, give_up) {
+            (Stage::Queued, GiveUp::No) => return Ok(Collected::Queued),
+            (Stage::Queued, _) => {
+                self.unlink(number, who.side, wakes)?;
+                Collected::GaveUp
+            }
+            (Stage::Granted, GiveUp::Wholly) if who.side == Side::Acquire => {
+                self.add_own(own, -n.cast_signed())?;
+                self.add_free(n)?;
+                Collected::GaveUp
+            }
+            (Stage::Reserved, GiveUp::Wholly) => {
+                self.add_loose(n)?;
+                Collected::GaveUp
+            }
+            (Stage::Reserved, _) => {
+                self.add_free(n)?;
+                Collected::Granted
+            }
+            (Stage::Granted, _) => Collected::Granted,
+            (Stage::Closed, _) => Collected::Refused(Refusal::Closed),
+            (Stage::Gone, _) => Collected::Refused(Refusal::Gone),
+            (Stage::TooMany, _) => Collected::Refused(Refusal::TooMany { requested: n, max: self.book.max }),
+            (Stage::Free, _) => unreachable!("checked above"),
+        };
+        self.put_away(number)?;
+        // Also if nothing came back: whoever was to go on serving may have died, and woken only this one (H3).
+        self.serve(wakes)?;
+        Ok(collected)
+    }
+
+    /// Sets the number of permits (C2, C13).
+    pub(crate) fn resize(&mut self, max: u32, wakes: &mut Wakes) -> Result<(), Trouble> {
+        debug_assert!((1..=MAX_PERMITS).contains(&max));
+        let change = i64::from(max) - i64::from(self.book.max);
+        let free = i64::from(self.book.free) + change;
+        self.book.sweep |= change < 0 && self.has_work();
+        self.book.max = max;
+        self.book.free = i32::try_from(free).map_err(|_| Trouble::Damaged("its counts do not add up"))?;
+        self.serve(wakes)
+    }
+
+    /// Takes a waiter of a seat whose owner is dead out of the table, if it is still there.
+    pub(crate) fn remove_dead_waiter(&mut self, dead: usize, number: u16, wakes: &mut Wakes) -> Result<bool, Trouble> {
+        let who = self.who(number)?;
+        if who.seat != dead || who.stage == Stage::Free {
+            return Ok(false);
+        }
+        match who.stage {
+            Stage::Queued => self.unlink(number, who.side, wakes)?,
+            // As if it had not happened (C10).
+            Stage::Reserved => {
+                let n = self.units(number)?;
+                self.add_loose(n)?;
+            }
+            // What an acquirer was granted is in what its seat holds.
+            _ => {}
+        }
+        self.put_away(number)?;
+        self.serve(wakes)?;
+        Ok(true)
+    }
+
+    /// Returns all that a seat holds, and frees it. Its waiters are gone, and its owner is dead or leaves.
+    pub(crate) fn vacate(&mut self, seat: usize, wakes: &mut Wakes) -> Result<u32, Trouble> {
+        let held = self.held(seat)?;
+        if held > self.book.given_out() {
+            return Err(Trouble::Damaged("a seat holds more than is out"));
+        }
+        if held > 0 {
+            self.add_free(held)?;
+        }
+        if self.read(layout::seat(seat, seat::OWN))? != 0 {
+            self.write(layout::seat(seat, seat::OWN), 0)?;
+        }
+        if self.read(layout::seat(seat, seat::GIVEN))? != 0 {
+            self.write(layout::seat(seat, seat::GIVEN), 0)?;
+        }
+        let status = self.status(seat)?;
+        self.write(layout::seat(seat, seat::STATUS), Status { taken: false, ..status }.pack())?;
+        self.serve(wakes)?;
+        Ok(held)
+    }
+
+    /// Takes a free seat whose byte is locked by the caller; its new generation.
+    pub(crate) fn occupy(&mut self, number: usize) -> Result<u32, Trouble> {
+        let generation = (self.status(number)?.generation + 1) & !TAKEN;
+        self.write(layout::seat(number, seat::STATUS), Status { taken: true, generation }.pack())?;
+        let used = u16::try_from(number + 1).map_err(|_| Trouble::Damaged("it has more seats than there can be"))?;
+        self.book.seats_used = self.book.seats_used.max(used);
+        Ok(generation)
+    }
+}
+
+/// Whether whoever waits wants to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GiveUp {
+    /// It goes on waiting.
+    No,
+    /// Its time is over; what it was granted before it gladly takes (C11).
+    Unless,
+    /// It is not there any more; what it was granted is passed on (C10).
+    Wholly,
+}
+
+/// What a waiter has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collected {
+    Queued,
+    Granted,
+    GaveUp,
+    Refused(Refusal),
+}

@@ -1,0 +1,207 @@
+//! The state of a semaphore, as one record holds it.
+
+use crate::layout::{SEATS, WAITERS, record::BOOK_WORDS};
+use permits::{Semaphore, State};
+
+pub(crate) const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
+
+/// Acquirers or releasers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Those who wait for permits.
+    Acquire,
+    /// Those who wait to return loose permits.
+    Release,
+}
+
+/// The ends of a queue, and how many are in it. Waiters are numbered from 1; 0 is nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Queue {
+    pub(crate) head: u16,
+    pub(crate) tail: u16,
+    pub(crate) length: u32,
+}
+
+/// All that is true of the semaphore as a whole. What each seat holds, and who stands behind whom, is in tagged words beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Book {
+    /// Below zero while a shrink is owed (C13).
+    pub(crate) free: i32,
+    pub(crate) loose: u32,
+    pub(crate) max: u32,
+    pub(crate) closed: bool,
+    /// The file is no longer the one of its name: nobody who comes finds it, so nobody may wait in it.
+    pub(crate) gone: bool,
+    /// A shrink may have left waiters that can never be served, and they were not all looked for yet.
+    pub(crate) sweep: bool,
+    pub(crate) acquirers: Queue,
+    pub(crate) releasers: Queue,
+    /// The first free waiter of a list of them.
+    pub(crate) pool: u16,
+    /// How many waiters were ever used; those above are free too.
+    pub(crate) waiters_used: u16,
+    /// How many waiters have backing.
+    pub(crate) waiters_backed: u16,
+    pub(crate) seats_used: u16,
+    pub(crate) seats_backed: u16,
+    /// How many acquisitions were granted since the file was made.
+    pub(crate) granted: u64,
+    /// How many permits were taken back from the dead; saturates.
+    pub(crate) recovered: u32,
+}
+
+const CLOSED: u64 = 1;
+const GONE: u64 = 2;
+const SWEEP: u64 = 4;
+
+impl Book {
+    #[inline]
+    pub(crate) fn pack(&self) -> [u64; BOOK_WORDS] {
+        let flags = u64::from(self.closed) * CLOSED | u64::from(self.gone) * GONE | u64::from(self.sweep) * SWEEP;
+        [
+            u64::from(self.free.cast_unsigned()) << 32 | u64::from(self.loose),
+            u64::from(self.max) << 32 | flags,
+            u64::from(self.acquirers.head)
+                | u64::from(self.acquirers.tail) << 16
+                | u64::from(self.releasers.head) << 32
+                | u64::from(self.releasers.tail) << 48,
+            u64::from(self.acquirers.length) | u64::from(self.releasers.length) << 32,
+            u64::from(self.pool) | u64::from(self.waiters_used) << 16 | u64::from(self.waiters_backed) << 32,
+            u64::from(self.seats_used) | u64::from(self.seats_backed) << 16 | u64::from(self.recovered) << 32,
+            self.granted,
+        ]
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the fields are cut out of the words by truncation")]
+    pub(crate) fn unpack(words: [u64; BOOK_WORDS]) -> Book {
+        let [counts, max, ends, lengths, waiters, seats, granted] = words;
+        Book {
+            free: ((counts >> 32) as u32).cast_signed(),
+            loose: counts as u32,
+            max: (max >> 32) as u32,
+            closed: max & CLOSED != 0,
+            gone: max & GONE != 0,
+            sweep: max & SWEEP != 0,
+            acquirers: Queue { head: ends as u16, tail: (ends >> 16) as u16, length: lengths as u32 },
+            releasers: Queue { head: (ends >> 32) as u16, tail: (ends >> 48) as u16, length: (lengths >> 32) as u32 },
+            pool: waiters as u16,
+            waiters_used: (waiters >> 16) as u16,
+            waiters_backed: (waiters >> 32) as u16,
+            seats_used: seats as u16,
+            seats_backed: (seats >> 16) as u16,
+            granted,
+            recovered: (seats >> 32) as u32,
+        }
+    }
+
+    /// What is wrong with it, if anything: it may have been written by anybody. Every state that this code makes passes.
+    #[inline]
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        let out = i64::from(self.max) - i64::from(self.free);
+        if self.max == 0 || self.max > MAX_PERMITS {
+            return Some("its number of permits is out of range");
+        }
+        if out < i64::from(self.loose) || out > i64::from(MAX_PERMITS) {
+            return Some("its counts do not add up");
+        }
+        let backed = (usize::from(self.waiters_backed), usize::from(self.seats_backed));
+        if self.waiters_used > self.waiters_backed || self.seats_used > self.seats_backed {
+            return Some("it uses more places than it has");
+        }
+        if backed.0 > WAITERS || backed.1 > SEATS || backed.1 == 0 {
+            return Some("it has more places than there can be");
+        }
+        let used = self.waiters_used;
+        let ends = [self.acquirers, self.releasers];
+        if self.pool > used || ends.iter().any(|queue| queue.head > used || queue.tail > used) {
+            return Some("a queue leads to nowhere");
+        }
+        if ends.iter().any(|queue| (queue.head == 0) != (queue.length == 0) || (queue.tail == 0) != (queue.length == 0)) {
+            return Some("a queue is cut off");
+        }
+        if ends.iter().any(|queue| queue.length > u32::from(used)) {
+            return Some("a queue is longer than there are places");
+        }
+        None
+    }
+
+    #[inline]
+    pub(crate) fn queue(&self, side: Side) -> &Queue {
+        match side {
+            Side::Acquire => &self.acquirers,
+            Side::Release => &self.releasers,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn queue_mut(&mut self, side: Side) -> &mut Queue {
+        match side {
+            Side::Acquire => &mut self.acquirers,
+            Side::Release => &mut self.releasers,
+        }
+    }
+
+    /// How many are out, whoever has them.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=2 * MAX_PERMITS; see `flaw`")]
+    pub(crate) fn given_out(&self) -> u32 {
+        (i64::from(self.max) - i64::from(self.free)).max(0) as u32
+    }
+
+    /// Could `n` permits be taken right now, the queue aside?
+    #[inline]
+    pub(crate) fn fits(&self, n: u32) -> bool {
+        i64::from(self.free) >= i64::from(n)
+    }
+
+    /// How many could be had right now.
+    #[inline]
+    pub(crate) fn available(&self) -> u32 {
+        self.free.max(0).cast_unsigned()
+    }
+
+    /// The readings, but for what the first of the queues want, which is not in here.
+    pub(crate) fn readings(&self) -> State {
+        State {
+            max_permits: self.max,
+            available_permits: self.available(),
+            given_out: self.given_out(),
+            loose: self.loose,
+            waiting_acquirers: self.acquirers.length,
+            next_acquirer: 0,
+            waiting_releasers: self.releasers.length,
+            next_releaser: 0,
+            closed: self.closed,
+        }
+    }
+}
+
+#[cfg(all(test, not(permits_loom)))]
+mod tests {
+    use super::{Book, Queue};
+
+    #[test]
+    fn what_is_packed_unpacks() {
+        let book = Book {
+            free: -3,
+            loose: 4,
+            max: 5,
+            closed: true,
+            gone: false,
+            sweep: true,
+            acquirers: Queue { head: 1, tail: 2, length: 2 },
+            releasers: Queue { head: 3, tail: 3, length: 1 },
+            pool: 4,
+            waiters_used: 5,
+            waiters_backed: 511,
+            seats_used: 7,
+            seats_backed: 32,
+            granted: u64::MAX,
+            recovered: 9,
+        };
+
+        assert_eq!(Book::unpack(book.pack()), book);
+        assert_eq!(book.flaw(), None);
+    }
+}

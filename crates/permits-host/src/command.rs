@@ -1,0 +1,87 @@
+//! Permits that a command keeps, also when the process that started it is killed.
+
+use crate::attach::{Attachment, byte_of};
+use crate::crash::{Point, point};
+use crate::error::Error;
+use crate::files::c_path;
+use crate::layout::{self, seat};
+use crate::sys;
+use std::ffi::CString;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The lock that a command takes for itself, between fork and exec.
+///
+/// Its process has the lock until it ends, whatever it executes, or until it closes the descriptor that is left open for it. The
+/// processes that it starts do not have it, daemons that it leaves behind included: it is a lock of the process (`fcntl(2)`, `F_SETLK`), on
+/// another file than the semaphore's, as such a lock goes when its process closes *any* descriptor of the file.
+///
+/// As long as the process that made this or the command lives, permits stay held.
+pub struct CommandLock {
+    attachment: Arc<Attachment>,
+    commands: CString,
+    semaphore: CString,
+}
+
+impl CommandLock {
+    pub(crate) fn new(attachment: &Arc<Attachment>) -> Result<CommandLock, Error> {
+        let place = &attachment.place;
+        let path = place.commands_file(attachment.seat);
+        let failed = |error| Error::system(format!("cannot open `{}`", path.display()), error);
+        let flags = libc::O_NOFOLLOW | libc::O_NOCTTY;
+        // Its contents do not matter; whoever may use the semaphore has to be able to lock it.
+        let mode = std::fs::metadata(&place.path).map_or(0o600, |found| std::os::unix::fs::MetadataExt::mode(&found) & 0o777);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode)
+            .custom_flags(flags)
+            .open(&path)
+            .map_err(failed)?;
+        if file.metadata().is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == sys::user()) {
+            // The mode that it was asked for, whatever the umask of this process is.
+            let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+        }
+        let (commands, semaphore) = (c_path(&path).map_err(failed)?, c_path(&place.path).map_err(failed)?);
+        let lock = CommandLock { attachment: Arc::clone(attachment), commands, semaphore };
+        // From now on nobody takes the seat for dead before it has asked for the command's lock.
+        lock.set_command_pid(1);
+        Ok(lock)
+    }
+
+    /// Takes the lock, for the process that calls this: in a child between fork and exec, where it does nothing but system calls; or in
+    /// this process, right before it executes the command in its own place.
+    ///
+    /// # Errors
+    ///
+    /// If the lock cannot be had, or if the process that made this has died before it was: then the permits may be somebody else's by
+    /// now, and the command must not be executed.
+    pub fn take(&self) -> io::Result<()> {
+        point(Point::CommandForked);
+        let byte = byte_of(self.attachment.seat);
+        let fd = sys::open_for_good(&self.commands)?;
+        sys::try_lock_for_process(fd, 0)?;
+        point(Point::CommandLocked);
+        // Whoever takes the permits back asks for the seat's own byte first, and for this one then: if the former is locked now, the
+        // latter will be found locked from here on.
+        if sys::is_byte_locked_at(&self.semaphore, byte)? { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EOWNERDEAD)) }
+    }
+
+    /// Tells who the command is: for `status`, and so that its end is noticed at once when this process was killed before.
+    pub fn set_command_pid(&self, pid: u32) {
+        let word = layout::seat(self.attachment.seat, seat::COMMAND_PID);
+        // SeqCst: before the command can take the lock, and after it for whoever asks; see `Attachment::life`.
+        self.attachment.store().word(word).store(u64::from(pid), Ordering::SeqCst);
+    }
+}
+
+impl std::fmt::Debug for CommandLock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommandLock").field("file", &self.commands).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,392 @@
+//! The files: where they are, who may have made them, and how one comes into being or is replaced.
+
+use crate::book::Book;
+use crate::crash::{Point, point};
+use crate::error::{Error, ErrorKind};
+use crate::layout::{self, FIRST_SEATS, FIRST_WAITERS, FORMAT, MAGIC, SEATS, TOTAL, header, record, seat, waiter};
+use crate::sys::{self, LockKind};
+use std::ffi::CString;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The byte that is locked while somebody attaches (shared), and while the file is replaced (exclusive). Locks may lie beyond the end
+/// of a file, and these do.
+pub(crate) const ATTACH_BYTE: i64 = 1 << 40;
+/// The byte of seat 0, that its process locks for as long as it lives.
+pub(crate) const SEAT_BYTES: i64 = 1 << 41;
+
+/// The length of every file.
+pub(crate) const BYTES: u64 = (TOTAL * 8) as u64;
+
+const LONGEST_NAME: usize = 200;
+
+/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else `/tmp/permits-UID`.
+///
+/// It depends on the user, and on no environment variable: cron has none of them, and a limit that is somewhere else in every
+/// session limits nothing.
+#[must_use]
+pub fn default_directory() -> PathBuf {
+    let common = Path::new("/run/permits");
+    if common.is_dir() { common.to_owned() } else { PathBuf::from(format!("/tmp/permits-{}", sys::user())) }
+}
+
+/// A semaphore's files.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) directory: PathBuf,
+    pub(crate) name: String,
+    /// The file proper.
+    pub(crate) path: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(directory: &Path, name: &str) -> Result<Place, Error> {
+        let refuse = |why: String| Err(Error::new(ErrorKind::BadName, format!("`{name}` cannot be a semaphore's name: {why}")));
+        if name.is_empty() {
+            return refuse("it is empty".into());
+        }
+        if name.len() > LONGEST_NAME {
+            return refuse(format!("it has `{}` bytes, and `{LONGEST_NAME}` are the most", name.len()));
+        }
+        if name.starts_with(['.', '-']) {
+            return refuse("it starts with a dot or a dash".into());
+        }
+        if let Some(bad) = name.chars().find(|&c| c == '/' || c.is_control()) {
+            return refuse(format!("it has a {bad:?} in it; a directory is chosen by an option of its own"));
+        }
+        let path = directory.join(format!("{name}.sem"));
+        Ok(Place { directory: directory.to_owned(), name: name.to_owned(), path })
+    }
+
+    /// The file that the command of a seat locks. Each seat has its own, and nobody but others opens it: a lock of a process goes when
+    /// the process closes any descriptor of the file, inherited ones included. See `CommandLock`.
+    pub(crate) fn commands_file(&self, seat: usize) -> PathBuf {
+        self.directory.join(format!(".{}.cmd.{seat}", self.name))
+    }
+
+    fn failed(&self, act: &str, error: io::Error) -> Error {
+        Error::system(format!("cannot {act} semaphore `{}` at `{}`", self.name, self.path.display()), error)
+    }
+
+    /// Checks that nobody can put another file in the place of ours, and makes the directory if it is missing.
+    pub(crate) fn prepare_directory(&self) -> Result<(), Error> {
+        let shown = self.directory.display();
+        match fs::metadata(&self.directory) {
+            Ok(found) => check_directory(&self.directory, &found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match DirBuilder::new().mode(0o700).create(&self.directory) {
+                    Ok(()) => Ok(()),
+                    // Somebody else was faster.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        let found = fs::metadata(&self.directory)
+                            .map_err(|error| Error::system(format!("cannot look at directory `{shown}`"), error))?;
+                        check_directory(&self.directory, &found)
+                    }
+                    Err(error) => Err(Error::system(format!("cannot make directory `{shown}`"), error)),
+                }
+            }
+            Err(error) => Err(Error::system(format!("cannot look at directory `{shown}`"), error)),
+        }
+    }
+
+    /// Opens the file if there is one, and checks that it may be trusted and is one of ours.
+    pub(crate) fn open_file(&self, write: bool) -> Result<Option<File>, Error> {
+        // Not blocking: a pipe in its place would wait for somebody at its other end.
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = match OpenOptions::new().read(true).write(write).custom_flags(flags).open(&self.path) {
+            Ok(file) => file,
+            Err(error) => {
+                return match error.raw_os_error() {
+                    Some(libc::ENOENT) => Ok(None),
+                    Some(libc::ELOOP) => Err(self.insecure("it is a symbolic link: remove it")),
+                    Some(libc::EISDIR) => Err(self.damaged("it is a directory")),
+                    _ => Err(self.failed("open", error)),
+                };
+            }
+        };
+        let found = file.metadata().map_err(|error| self.failed("look at", error))?;
+        if !found.is_file() {
+            return Err(self.damaged("it is no regular file"));
+        }
+        if found.nlink() > 1 {
+            return Err(self.insecure("it has a second name (a hard link): remove one of them"));
+        }
+        self.check_owner(&found)?;
+        Ok(Some(file))
+    }
+
+    fn check_owner(&self, found: &Metadata) -> Result<(), Error> {
+        let owner = found.uid();
+        if owner == sys::user() || owner == 0 {
+            return Ok(());
+        }
+        // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
+        let directory = fs::metadata(&self.directory)
+            .map_err(|error| Error::system(format!("cannot look at directory `{}`", self.directory.display()), error))?;
+        if directory.permissions().mode() & 0o002 == 0 {
+            return Ok(());
+        }
+        Err(self.insecure(&format!(
+            "user `{owner}` made it, in a directory where everybody may: choose another name, or a directory that only your \
+             group can write to"
+        )))
+    }
+
+    fn insecure(&self, why: &str) -> Error {
+        let (name, path) = (&self.name, self.path.display());
+        Error::new(ErrorKind::Insecure, format!("the file of semaphore `{name}`, `{path}`, cannot be trusted: {why}"))
+    }
+
+    pub(crate) fn damaged(&self, what: &str) -> Error {
+        Error::damaged(&self.name, what)
+    }
+
+    /// Checks that the file is the one of its name still.
+    pub(crate) fn is_current(&self, file: (u64, u64)) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == file)
+    }
+
+    /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
+    pub(crate) fn create(&self, max: u32, mode: u32) -> Result<bool, Error> {
+        let failed = |error| self.failed("create", error);
+        let (file, temporary) = self.unnamed_file().map_err(failed)?;
+        let finish = || {
+            self.fill(&file, max, mode)?;
+            point(Point::Created);
+            match &temporary {
+                None => sys::link(&file, &c_path(&self.path)?),
+                Some(temporary) => rename_unless_there(temporary, &self.path),
+            }
+        };
+        match finish() {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                if let Some(temporary) = temporary {
+                    // It may be gone already; it is no semaphore's file in any case.
+                    let _ = fs::remove_file(temporary);
+                }
+                if error.kind() == io::ErrorKind::AlreadyExists { Ok(false) } else { Err(failed(error)) }
+            }
+        }
+    }
+
+    /// A file without a name, so that nothing is left of it if this process dies; where that cannot be had, one with a name of its own.
+    fn unnamed_file(&self) -> io::Result<(File, Option<PathBuf>)> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
+        match options.clone().custom_flags(libc::O_TMPFILE).open(&self.directory) {
+            Ok(file) => Ok((file, None)),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)) => {
+                self.named_file().map(|(file, path)| (file, Some(path)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn named_file(&self) -> io::Result<(File, PathBuf)> {
+        let path = self.directory.join(format!(".{}.{:x}.new", self.name, sys::epoch()));
+        // A leftover of a process that had the same number.
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok((file, path))
+    }
+
+    fn fill(&self, file: &File, max: u32, mode: u32) -> io::Result<()> {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.set_len(BYTES)?;
+        back_seats(file, 0, FIRST_SEATS)?;
+        back_waiters(file, 0, FIRST_WAITERS)?;
+        let book = Book {
+            free: max.cast_signed(),
+            max,
+            waiters_backed: FIRST_WAITERS as u16,
+            seats_backed: FIRST_SEATS as u16,
+            ..Book::default()
+        };
+        let mut first = Vec::new();
+        for word in book.pack() {
+            first.extend(word.to_ne_bytes());
+        }
+        file.write_all_at(&first, (layout::record(0) + record::BOOK) as u64 * 8)?;
+        let put = |word: usize, value: u64| file.write_all_at(&value.to_ne_bytes(), word as u64 * 8);
+        put(header::ROOT, 1 << 16)?;
+        put(header::FORMAT, format_word())?;
+        let boot = boot();
+        put(header::BOOT, boot[0])?;
+        put(header::BOOT + 1, boot[1])?;
+        put(header::CREATED, sys::now())?;
+        put(header::MAGIC, MAGIC)
+    }
+
+    /// Checks the header. `Ok(false)`: it is of an earlier boot, so whoever took part is dead, and it has to be made anew.
+    pub(crate) fn check_header(&self, file: &File) -> Result<bool, Error> {
+        let mut bytes = [0; 40];
+        if let Err(error) = file.read_exact_at(&mut bytes, 0) {
+            return Err(match error.kind() {
+                io::ErrorKind::UnexpectedEof => self.damaged("it is too short to be one"),
+                _ => self.failed("read", error),
+            });
+        }
+        let mut words = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes")));
+        let mut next = || words.next().expect("five words were read");
+        if next() != MAGIC {
+            return Err(self.damaged("it does not start as a semaphore's file does"));
+        }
+        let format = next();
+        let version = ((format >> 16) as u16, format as u16);
+        if version.0 != FORMAT.0 || format >> 32 != format_word() >> 32 {
+            return Err(Error::new(
+                ErrorKind::ForeignFormat,
+                format!(
+                    "semaphore `{}` is of format `{}.{}`, and this program writes format `{}.{}`: use the same version of \
+                     permits everywhere on this host, or remove `{}` when nobody uses it",
+                    self.name,
+                    version.0,
+                    version.1,
+                    FORMAT.0,
+                    FORMAT.1,
+                    self.path.display(),
+                ),
+            ));
+        }
+        let boot = [next(), next()];
+        let length = file.metadata().map_err(|error| self.failed("look at", error))?.len();
+        if length != BYTES {
+            return Err(self.damaged(&format!("it has `{length}` bytes instead of `{BYTES}`")));
+        }
+        Ok(boot == self::boot())
+    }
+
+    /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the caller has locked alone.
+    pub(crate) fn replace(&self, max: u32, mode: u32) -> Result<(), Error> {
+        let failed = |error| self.failed("replace", error);
+        let (file, temporary) = self.named_file().map_err(failed)?;
+        self.fill(&file, max, mode).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            failed(error)
+        })
+    }
+
+    /// Is it a file system that the processes of a host share memory on, and lock bytes of files?
+    pub(crate) fn check_file_system(&self, file: &File) -> Result<(), Error> {
+        let kind = sys::file_system(file.as_fd()).map_err(|error| self.failed("look at the file system of", error))?;
+        match foreign_file_system(kind) {
+            None => Ok(()),
+            Some(system) => Err(Error::new(
+                ErrorKind::BadFileSystem,
+                format!(
+                    "semaphore `{}` is on {system} (`{}`), where memory and locks are not shared by all who see the file: use a \
+                     local directory",
+                    self.name,
+                    self.directory.display()
+                ),
+            )),
+        }
+    }
+
+    /// Locks the attach byte: shared by those who attach, alone for who replaces the file.
+    pub(crate) fn lock_attach(&self, file: &File, kind: LockKind) -> Result<(), Error> {
+        sys::lock(file, kind, ATTACH_BYTE).map_err(|error| self.failed("lock", error))
+    }
+}
+
+/// The names of all semaphores in a directory.
+pub(crate) fn list(directory: &Path) -> Result<Vec<String>, Error> {
+    let failed = |error| Error::system(format!("cannot read directory `{}`", directory.display()), error);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(failed)?.file_name();
+        if let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".sem"))
+            && Place::new(directory, name).is_ok()
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What a directory must be for the files in it to be trusted.
+fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error> {
+    let shown = path.display();
+    let refuse = |kind, why: String| Err(Error::new(kind, format!("directory `{shown}` cannot be used: {why}")));
+    if !found.is_dir() {
+        return refuse(ErrorKind::Insecure, "it is no directory".into());
+    }
+    let (owner, mode) = (found.uid(), found.permissions().mode());
+    if owner != sys::user() && owner != 0 {
+        return refuse(ErrorKind::Insecure, format!("it belongs to user `{owner}`, who could put other files into it"));
+    }
+    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        let mode = mode & 0o7777;
+        let why = format!("others may remove files from it (mode `{mode:o}`): `chmod +t` it, or `chmod go-w` it");
+        return refuse(ErrorKind::Insecure, why);
+    }
+    Ok(())
+}
+
+/// The name of a file system that will not do: linux/magic.h.
+pub(crate) fn foreign_file_system(kind: u64) -> Option<&'static str> {
+    Some(match kind {
+        0x6969 => "NFS",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
+        0x0102_1997 => "9p",
+        0x6573_5546 => "FUSE",
+        0x00c3_6400 => "Ceph",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x7375_7245 => "Coda",
+        0x0bd0_0bd0 => "Lustre",
+        0x786f_4256 => "vboxsf",
+        0x0161_1970 | 0x7461_636f => "a cluster file system",
+        _ => return None,
+    })
+}
+
+/// Version and sizes: who has other ones cannot read the file.
+fn format_word() -> u64 {
+    (SEATS as u64) << 32 | u64::from(FORMAT.0) << 16 | u64::from(FORMAT.1)
+}
+
+/// Which boot this is: random(4).
+pub(crate) fn boot() -> [u64; 2] {
+    static BOOT: OnceLock<[u64; 2]> = OnceLock::new();
+    *BOOT.get_or_init(|| {
+        // Without it, as in a sandbox without /proc, files of earlier boots are not found out: they are rare, on disk.
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let half = |range| digits.get(range).and_then(|half| u64::from_str_radix(half, 16).ok()).unwrap_or(0);
+        [half(0..16), half(16..32)]
+    })
+}
+
+/// Backs the seats from one number to below another.
+pub(crate) fn back_seats(file: &File, from: usize, to: usize) -> io::Result<()> {
+    let start = if from == 0 { 0 } else { layout::seat(from, seat::STATUS) };
+    let end = layout::seat(to, seat::STATUS);
+    sys::allocate(file, start as u64 * 8, (end - start) as u64 * 8)
+}
+
+/// Backs the waiters from above one number to another.
+pub(crate) fn back_waiters(file: &File, from: usize, to: usize) -> io::Result<()> {
+    let start = layout::waiter(from, waiter::WHO);
+    let end = layout::waiter(to + 1, waiter::WHO);
+    sys::allocate(file, start as u64 * 8, (end - start) as u64 * 8)
+}
+
+pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+pub(crate) fn rename_unless_there(from: &Path, to: &Path) -> io::Result<()> {
+    sys::rename_unless_there(&c_path(from)?, &c_path(to)?)
+}

@@ -1,0 +1,176 @@
+//! Where, for whom and as whom a semaphore is opened.
+
+use crate::attach::Attachment;
+use crate::book::MAX_PERMITS;
+use crate::error::{Error, ErrorKind};
+use crate::files::{self, Place};
+use crate::repair::{self, Finding, Repair};
+use crate::semaphore::{HostSemaphore, bad_max};
+use crate::status::{self, Status};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// What a handle needs to know besides the name.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: u32,
+    pub(crate) label: Vec<u8>,
+    pub(crate) command: Vec<u8>,
+}
+
+/// How to open a semaphore. Each method says what is done without it.
+///
+/// ```
+/// # let directory = std::env::temp_dir().join(format!("permits-doc-options-{}", std::process::id()));
+/// use permits_host::HostSemaphore;
+///
+/// let builds = HostSemaphore::options().directory(&directory).label("nightly").open("build", 2)?;
+/// assert_eq!(builds.state()?.available_permits, 2);
+/// # drop(builds);
+/// # std::fs::remove_dir_all(directory).ok();
+/// # Ok::<(), permits_host::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is opened before `open`"]
+pub struct Options {
+    directory: Option<PathBuf>,
+    mode: Option<u32>,
+    resize: bool,
+    label: String,
+    command: Option<OsString>,
+}
+
+impl Options {
+    /// All as it is done by default.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is made, with mode 0700, if it is
+    /// missing and its parent is there.
+    ///
+    /// It has to belong to this user or to root, and nobody else may be able to remove files from it. All who are to share a semaphore
+    /// name the same directory; in a container it has to be mounted from the host.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The permissions of the file, if it is made. Default: 0600, for this user alone. 0660 is for a group, 0666 for all: whoever may
+    /// write to the file may do anything with the semaphore, damage it included.
+    pub fn mode(mut self, mode: u32) -> Options {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// What becomes of a semaphore that exists with another number of permits. Default, `false`: an error. `true`: it is resized.
+    pub fn resize(mut self, resize: bool) -> Options {
+        self.resize = resize;
+        self
+    }
+
+    /// What others are shown as this handle's label; 64 bytes of it are kept. Default: none.
+    pub fn label(mut self, label: impl Into<String>) -> Options {
+        self.label = label.into();
+        self
+    }
+
+    /// What others are shown as this handle's command; 224 bytes of it are kept. Default: the arguments of this process.
+    pub fn command(mut self, command: impl Into<OsString>) -> Options {
+        self.command = Some(command.into());
+        self
+    }
+
+    fn place(&self, name: &str) -> Result<Place, Error> {
+        Place::new(&self.directory.clone().unwrap_or_else(files::default_directory), name)
+    }
+
+    fn settings(&self) -> Settings {
+        let command = self.command.clone().unwrap_or_else(|| {
+            let arguments: Vec<OsString> = std::env::args_os().collect();
+            arguments.join(std::ffi::OsStr::new(" "))
+        });
+        Settings {
+            mode: self.mode.unwrap_or(0o600) & 0o777,
+            label: self.label.clone().into_bytes(),
+            command: command.into_vec(),
+        }
+    }
+
+    /// Opens it, and makes it with `max` permits if there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`HostSemaphore::open`].
+    pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
+        if !(1..=MAX_PERMITS).contains(&max) {
+            return Err(bad_max(name, i64::from(max)));
+        }
+        let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), self.settings())?;
+        let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
+        if stored == max {
+            return Ok(semaphore);
+        }
+        if self.resize {
+            semaphore.set_max_permits(max)?;
+            return Ok(semaphore);
+        }
+        Err(Error::new(
+            ErrorKind::MaxDiffers,
+            format!(
+                "semaphore `{name}` has `{stored}` permits, and not `{max}`: say `{stored}`, or resize it (`permits set {name} \
+                 {max}`)"
+            ),
+        ))
+    }
+
+    /// Opens one that exists, whatever number of permits it has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none; see [`HostSemaphore::open`].
+    pub fn open_existing(self, name: &str) -> Result<HostSemaphore, Error> {
+        HostSemaphore::attach(self.place(name)?, None, self.settings())
+    }
+
+    /// Reads how things stand, without taking part: what the dead hold is shown with them, and nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// See [`open_existing`](Self::open_existing). Permission to read the file is enough.
+    pub fn read(self, name: &str) -> Result<Status, Error> {
+        status::read(&self.place(name)?)
+    }
+
+    /// The names of all semaphores in the directory, sorted; none if there is no such directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Denied`] if it may not be read.
+    pub fn list(self) -> Result<Vec<String>, Error> {
+        files::list(&self.directory.unwrap_or_else(files::default_directory))
+    }
+
+    /// Checks a semaphore, and mends what can be mended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`] if it is damaged and in use: then whoever uses it has to be stopped first.
+    pub fn repair(self, name: &str) -> Result<Repair, Error> {
+        repair::repair(&self.place(name)?)
+    }
+
+    /// Looks at directory, file system and kernel: what could go wrong here.
+    #[must_use]
+    pub fn examine(self) -> Vec<Finding> {
+        repair::examine(&self.directory.unwrap_or_else(files::default_directory))
+    }
+}
+
+impl Attachment {
+    /// The readings, at one instant.
+    pub(crate) fn readings(&self) -> Result<permits::State, Error> {
+        self.look(status::readings)
+    }
+}

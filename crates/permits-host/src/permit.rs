@@ -1,0 +1,145 @@
+//! Permits that are held.
+
+use crate::acts::Wakes;
+use crate::attach::Attachment;
+use crate::crash::{Point, point};
+use crate::error::{Error, ErrorKind};
+use crate::semaphore::Shared;
+use crate::sys;
+use crate::tx::Outcome;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+/// Permits that are held. Dropping it returns them, never waits and never fails (C5); the death of the process returns them too (C18).
+///
+/// # After a fork
+///
+/// It is the parent's. In a child its [`count`](Self::count) can be read, and dropping or forgetting it does nothing.
+#[must_use = "permits are returned as soon as this is dropped"]
+pub struct Permit {
+    shared: Arc<Shared>,
+    /// The process that it belongs to: see `sys::epoch`.
+    epoch: u64,
+    n: u32,
+}
+
+impl Permit {
+    #[inline]
+    pub(crate) fn new(shared: Arc<Shared>, epoch: u64, n: u32) -> Permit {
+        Permit { shared, epoch, n }
+    }
+
+    /// How many permits it holds.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.n
+    }
+
+    /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody releases them (C6).
+    pub fn forget(self) {
+        let permit = ManuallyDrop::new(self);
+        if let Some(attachment) = permit.ours()
+            && permit.n > 0
+        {
+            let done = attachment.transact(|tx| {
+                let mut wakes = Wakes::default();
+                tx.let_go(attachment.seat, permit.n, &mut wakes)?;
+                Ok(Outcome::Commit(wakes))
+            });
+            // A damaged file has no count that this could be missing from.
+            let _ = done.and_then(|wakes| attachment.dispatch(wakes));
+        }
+        let_go_of(permit);
+    }
+
+    /// Splits `n` permits off, into a guard of their own; it may be all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooMany`] if it holds fewer; it keeps them then.
+    pub fn split(&mut self, n: u32) -> Result<Permit, Error> {
+        if n > self.n {
+            return Err(Error::new(
+                ErrorKind::TooMany,
+                format!(
+                    "semaphore `{}`: cannot split `{n}` permits off a guard that holds `{}`",
+                    self.shared.place.name, self.n
+                ),
+            ));
+        }
+        self.n -= n;
+        Ok(Permit { shared: Arc::clone(&self.shared), epoch: self.epoch, n })
+    }
+
+    /// Takes in the permits of `other`, which may have been acquired by another handle of this process.
+    ///
+    /// # Errors
+    ///
+    /// `other`, if it is of another semaphore or another process; both live on (C6).
+    pub fn merge(&mut self, other: Permit) -> Result<(), Permit> {
+        let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(other) };
+        if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
+            return Err(other);
+        }
+        if !Arc::ptr_eq(ours, theirs) && other.n > 0 {
+            let moved = ours.transact(|tx| {
+                tx.hand_over(theirs.seat, ours.seat, other.n)?;
+                Ok(Outcome::Commit(()))
+            });
+            if moved.is_err() {
+                return Err(other);
+            }
+        }
+        let other = ManuallyDrop::new(other);
+        self.n += other.n;
+        let_go_of(other);
+        Ok(())
+    }
+
+    /// Whether somebody asked this handle to give its permits up: see [`HostSemaphore::revoke`](crate::HostSemaphore::revoke).
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.ours().is_some_and(|attachment| attachment.is_revoked())
+    }
+
+
+    /// The handle's part in the semaphore, unless the permit is the parent's and this a child.
+    #[inline]
+    fn ours(&self) -> Option<&Arc<Attachment>> {
+        if self.epoch == sys::epoch() { self.shared.here().ok() } else { None }
+    }
+}
+
+/// Ends a guard without giving anything back.
+fn let_go_of(permit: ManuallyDrop<Permit>) {
+    let mut permit = ManuallyDrop::into_inner(permit);
+    permit.n = 0;
+}
+
+impl Drop for Permit {
+    #[inline]
+    fn drop(&mut self) {
+        if self.n == 0 {
+            return;
+        }
+        point(Point::Held);
+        self.shared.with_here(self.epoch, |attachment| {
+            point(Point::Returning);
+            let done = attachment.transact(|tx| {
+                let mut wakes = Wakes::default();
+                tx.give_back(attachment.seat, self.n, &mut wakes)?;
+                Ok(Outcome::Commit(wakes))
+            });
+            point(Point::Returned);
+            // A damaged file has no count that this could be missing from.
+            let _ = done.and_then(|wakes| attachment.dispatch(wakes));
+        });
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("semaphore", &self.shared.place.name).field("count", &self.n).finish()
+    }
+}

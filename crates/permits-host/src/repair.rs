@@ -1,0 +1,274 @@
+//! What can be done about a damaged file, and what could go wrong before it does.
+
+use crate::acts::{Stage, Who};
+use crate::attach::byte_of;
+use crate::book::{Book, Side};
+use crate::error::{Error, ErrorKind};
+use crate::files::{self, Place};
+use crate::layout::{self, SEATS, seat, waiter};
+use crate::sys::{self, LockKind, Region};
+use crate::tx::{Outcome, Store, Trouble, Tx};
+use permits::State;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What was found, and done about it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Repair {
+    /// Nothing was wrong.
+    Sound,
+    /// The counts did not agree with what holders hold: they do now.
+    Recounted {
+        /// As it was.
+        before: State,
+        /// As it is.
+        after: State,
+    },
+    /// It was beyond repair, and nobody used it: it has another name now, and whoever opens the semaphore next makes it anew.
+    SetAside {
+        /// Its other name.
+        as_path: PathBuf,
+    },
+}
+
+/// Something that was looked at.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How it stands.
+    pub level: Level,
+    /// What was looked at.
+    pub about: String,
+    /// What was found, and what to do about it.
+    pub text: String,
+}
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// It works, and not as well as it could.
+    Warning,
+    /// It does not work.
+    Bad,
+}
+
+/// Checks a file, and mends it or sets it aside.
+pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
+    let file = place.open_file(true)?.ok_or_else(|| crate::attach::not_found(place))?;
+    place.check_file_system(&file)?;
+    // Nobody attaches meanwhile. Whoever is attached may go on.
+    place.lock_attach(&file, LockKind::Exclusive)?;
+    match place.check_header(&file) {
+        // Of an earlier boot: whoever opens it next makes it anew.
+        Ok(false) => return Ok(Repair::Sound),
+        Ok(true) => {}
+        Err(error) if error.kind() == ErrorKind::Damaged => return set_aside(place, &file, &error.to_string()),
+        Err(error) => return Err(error),
+    }
+    let region = Region::map(&file, layout::TOTAL)
+        .map_err(|error| Error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+    let store = Store::new(region.words());
+    match store.look(audit) {
+        Ok(Audit { missing: 0, .. }) => Ok(Repair::Sound),
+        Ok(Audit { state, .. }) => recount(place, &file, &store, state),
+        Err(what) => set_aside(place, &file, what),
+    }
+}
+
+/// What a sound file adds up to.
+struct Audit {
+    state: State,
+    /// How many permits are out by the count that nobody holds.
+    missing: i64,
+}
+
+/// Follows all queues and adds up all seats.
+fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
+    if let Some(flaw) = tx.book.flaw() {
+        return Err(Trouble::Damaged(flaw));
+    }
+    let mut found = vec![false; usize::from(tx.book.waiters_used) + 1];
+    let mut once = |number: u16| {
+        let place = &mut found[usize::from(number)];
+        if std::mem::replace(place, true) { Err(Trouble::Damaged("one is in two queues, or twice in one")) } else { Ok(()) }
+    };
+    for side in [Side::Acquire, Side::Release] {
+        let (mut number, mut before, mut length) = (tx.book.queue(side).head, 0, 0);
+        while number != 0 {
+            once(number)?;
+            let who = tx.who(number)?;
+            if who.stage != Stage::Queued || who.side != side {
+                return Err(Trouble::Damaged("one is queued that does not wait"));
+            }
+            if tx.before(number, side)? != before {
+                return Err(Trouble::Damaged("one in a queue does not know whom it stands behind"));
+            }
+            (before, number, length) = (number, tx.behind(number)?, length + 1);
+        }
+        if (before, length) != (tx.book.queue(side).tail, tx.book.queue(side).length) {
+            return Err(Trouble::Damaged("a queue does not end where it ends"));
+        }
+    }
+    let mut number = tx.book.pool;
+    while number != 0 {
+        once(number)?;
+        if tx.who(number)?.stage != Stage::Free {
+            return Err(Trouble::Damaged("one waits in a place that is free"));
+        }
+        number = tx.behind(number)?;
+    }
+    let mut set_aside = 0;
+    for number in 1..=tx.book.waiters_used {
+        let Who { stage, .. } = tx.who(number)?;
+        match stage {
+            Stage::Reserved => set_aside += i64::from(tx.units(number)?),
+            Stage::Queued if !found[usize::from(number)] => return Err(Trouble::Damaged("one waits in no queue")),
+            Stage::Free if !found[usize::from(number)] => return Err(Trouble::Damaged("a free place is lost")),
+            _ => {}
+        }
+    }
+    let Book { max, free, loose, seats_used, .. } = tx.book;
+    let mut held = 0;
+    for number in 0..usize::from(seats_used) {
+        let holds = tx.held(number)?;
+        if holds > 0 && !tx.status(number)?.taken {
+            return Err(Trouble::Damaged("a seat that nobody has holds permits"));
+        }
+        held += i64::from(holds);
+    }
+    let missing = i64::from(max) - i64::from(free) - i64::from(loose) - set_aside - held;
+    Ok(Audit { state: tx.book.readings(), missing })
+}
+
+/// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose ones, the count is all there is.
+fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Result<Repair, Error> {
+    // A commit needs a record to write to: that of a seat whose byte is ours.
+    let failed = |error| Error::system(format!("cannot lock a byte of semaphore `{}`", place.name), error);
+    let backed = store.look(|tx| Ok(usize::from(tx.book.seats_backed))).map_err(|what| place.damaged(what))?;
+    for number in 0..backed {
+        if !sys::try_lock(file, LockKind::Exclusive, byte_of(number)).map_err(failed)? {
+            continue;
+        }
+        let after = store.transact(number, &mut 0, |tx| {
+            let Audit { missing, .. } = audit(tx)?;
+            let free = i64::from(tx.book.free) + missing;
+            tx.book.free = i32::try_from(free).map_err(|_| Trouble::Damaged("its counts do not add up"))?;
+            if let Some(flaw) = tx.book.flaw() {
+                return Err(Trouble::Damaged(flaw));
+            }
+            Ok(Outcome::Commit(tx.book.readings()))
+        });
+        return match after {
+            Ok(after) => Ok(Repair::Recounted { before, after }),
+            Err(what) => set_aside(place, file, what),
+        };
+    }
+    Err(Error::new(
+        ErrorKind::Exhausted,
+        format!("every seat of semaphore `{}` is taken: try again when somebody has left", place.name),
+    ))
+}
+
+/// Gives a file that is beyond repair another name, if nobody uses it.
+fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
+    let failed = |error| Error::system(format!("cannot set semaphore `{}` aside", place.name), error);
+    for number in 0..SEATS {
+        if sys::is_locked(file, byte_of(number)).map_err(failed)? {
+            let pid = pid_of(file, number).map(|pid| format!(", process `{pid}` first of all")).unwrap_or_default();
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "semaphore `{}` is beyond repair ({what}), and in use: end those who use it{pid}, and repair it then",
+                    place.name
+                ),
+            ));
+        }
+    }
+    for number in 1..1000 {
+        let as_path = place.directory.join(format!("{}.damaged-{number}", place.name));
+        match files::rename_unless_there(&place.path, &as_path) {
+            Ok(()) => return Ok(Repair::SetAside { as_path }),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Exhausted,
+        format!("semaphore `{}` was set aside a thousand times: remove those files from `{}`", place.name, place.directory.display()),
+    ))
+}
+
+/// The process id that a seat tells.
+fn pid_of(file: &File, number: usize) -> Option<u64> {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = [0; 8];
+    file.read_exact_at(&mut bytes, layout::seat(number, seat::PID) as u64 * 8).ok()?;
+    Some(u64::from_ne_bytes(bytes))
+}
+
+/// What could go wrong in a directory.
+pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |level, about: &str, text: String| findings.push(Finding { level, about: about.into(), text });
+    let shown = directory.display();
+    let probe = Place::new(directory, "doctor").map(|place| (place.prepare_directory(), place));
+    match &probe {
+        Ok((Ok(()), _)) => {
+            let found = fs::metadata(directory);
+            let (owner, mode) = found.map_or((0, 0), |found| (found.uid(), found.mode() & 0o7777));
+            find(Level::Good, "directory", format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"));
+        }
+        Ok((Err(error), _)) | Err(error) => find(Level::Bad, "directory", error.to_string()),
+    }
+    if let Ok(handle) = File::open(directory) {
+        match sys::file_system(handle.as_fd()) {
+            Ok(kind) => match files::foreign_file_system(kind) {
+                None => find(Level::Good, "file system", format!("local (`{kind:#x}`)")),
+                Some(name) => find(Level::Bad, "file system", format!("{name}: choose a local directory")),
+            },
+            Err(error) => find(Level::Warning, "file system", format!("it cannot be asked for: {error}")),
+        }
+    }
+    if directory.starts_with("/dev/shm") {
+        let text = "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
+        find(Level::Warning, "directory", text.into());
+    }
+    if directory.starts_with("/tmp") || directory.starts_with("/var/tmp") {
+        let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make `/run/permits`";
+        find(Level::Warning, "directory", format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if it is there"));
+    }
+    match sys::pidfd(std::process::id()) {
+        Ok(_) => find(Level::Good, "kernel", "it tells when a process ends (pidfd)".into()),
+        Err(error) => find(Level::Warning, "kernel", format!("no pidfd, so deaths are noticed later, within 250 ms: {error}")),
+    }
+    match File::open(directory).map(|handle| sys::watch_closes(handle.as_fd())) {
+        Ok(Ok(_)) => find(Level::Good, "kernel", "it tells when a file is let go (inotify)".into()),
+        Ok(Err(error)) | Err(error) => {
+            let text = format!("no inotify, so deaths are noticed later, within 250 ms: {error}");
+            find(Level::Warning, "kernel", format!("{text}: see `/proc/sys/fs/inotify/max_user_instances`"));
+        }
+    }
+    if files::boot() == [0, 0] {
+        let text = "`/proc` cannot be read, so files of an earlier boot are not found out".to_owned();
+        find(Level::Warning, "kernel", text);
+    }
+    let names = files::list(directory).unwrap_or_default();
+    for name in names {
+        match Place::new(directory, &name).and_then(|place| crate::status::read(&place)) {
+            Ok(status) => {
+                let dead = status.holders.iter().filter(|holder| !holder.who.alive).count();
+                let text = format!("{}{}", status.state, if dead > 0 { format!(" ({dead} holders are dead: the next who asks has theirs)") } else { String::new() });
+                find(Level::Good, &format!("semaphore {name}"), text);
+            }
+            Err(error) => find(Level::Bad, &format!("semaphore {name}"), error.to_string()),
+        }
+    }
+    findings
+}
+
+const _: () = assert!(waiter::WHO == 0 && seat::STATUS == 0, "backing is measured from the first words");

@@ -1,0 +1,446 @@
+//! The public type, and what it is made of.
+
+use crate::acts::Wakes;
+use crate::attach::Attachment;
+use crate::book::MAX_PERMITS;
+use crate::command::CommandLock;
+use crate::crash::{Point, point};
+use crate::error::{Error, ErrorKind};
+use crate::files::Place;
+use crate::layout::{self, SEATS, seat};
+use crate::options::{Options, Settings};
+use crate::permit::Permit;
+use crate::request::{Acquire, Release, Request};
+use crate::status::{HolderId, Status};
+use crate::sys;
+use crate::tx::Outcome;
+use permits::{Semaphore, State};
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// What all clones of a handle, and what was made by them, have in common.
+pub(crate) struct Shared {
+    pub(crate) place: Place,
+    settings: Settings,
+    first: Link,
+}
+
+/// A process's part in the semaphore. A child after fork that uses the handle gets another one, behind its parent's.
+struct Link {
+    attachment: Arc<Attachment>,
+    next: OnceLock<Box<Link>>,
+}
+
+impl Shared {
+    fn find(&self, epoch: u64) -> Result<&Arc<Attachment>, &OnceLock<Box<Link>>> {
+        let mut link = &self.first;
+        while link.attachment.epoch != epoch {
+            match link.next.get() {
+                Some(next) => link = next,
+                None => return Err(&link.next),
+            }
+        }
+        Ok(&link.attachment)
+    }
+
+    /// This process's part.
+    #[inline]
+    pub(crate) fn here(&self) -> Result<&Arc<Attachment>, Error> {
+        let epoch = sys::epoch();
+        if self.first.attachment.epoch == epoch { Ok(&self.first.attachment) } else { self.after_fork(epoch) }
+    }
+
+    #[cold]
+    fn after_fork(&self, epoch: u64) -> Result<&Arc<Attachment>, Error> {
+        loop {
+            match self.find(epoch) {
+                Ok(attachment) => return Ok(attachment),
+                Err(end) => {
+                    let attachment = Attachment::open(&self.place, None, &self.settings)?;
+                    if attachment.file != self.first.attachment.file {
+                        return Err(Error::gone(&self.place.name));
+                    }
+                    // Another thread may have been faster; ours leaves its seat again.
+                    let _ = end.set(Box::new(Link { attachment, next: OnceLock::new() }));
+                }
+            }
+        }
+    }
+
+    /// Does something with the part of the process of that epoch, if that is this one.
+    #[inline]
+    pub(crate) fn with_here(&self, epoch: u64, act: impl FnOnce(&Arc<Attachment>)) {
+        if epoch == sys::epoch()
+            && let Ok(attachment) = self.find(epoch)
+        {
+            act(attachment);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Ok(attachment) = self.find(sys::epoch()) {
+            attachment.dismiss();
+        }
+    }
+}
+
+/// A counting semaphore for the processes of one host: a name, a number of permits, and whoever opens it.
+///
+/// A handle takes part in the semaphore as long as it, a clone of it, or anything that came from it lives. See the
+/// [crate's page](crate) for an example, and for what is promised.
+///
+/// # Fairness
+///
+/// First come, first served among threads and tasks of all processes (C8). A try passes nobody.
+///
+/// # After a crash
+///
+/// What a process held comes back when it dies, however it dies: within a millisecond or so if somebody waits for it, and else when the
+/// next one asks (C18). Loose permits stay out. Whoever waited and died is passed over.
+///
+/// # After a fork
+///
+/// A child may go on using the handle, and is somebody else then. Permits that it inherited are its parent's.
+#[derive(Clone)]
+pub struct HostSemaphore {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl HostSemaphore {
+    /// The most permits that a semaphore can have: 4,194,303 (C2).
+    pub const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
+
+    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another number of permits;
+    /// [`ErrorKind::BadName`]; and whatever is wrong with the file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`],
+    /// [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
+    pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
+        Options::new().open(name, max)
+    }
+
+    /// Where, for whom and as whom to open one.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::new()
+    }
+
+    pub(crate) fn attach(place: Place, max: Option<u32>, settings: Settings) -> Result<HostSemaphore, Error> {
+        let attachment = Attachment::open(&place, max, &settings)?;
+        let first = Link { attachment, next: OnceLock::new() };
+        Ok(HostSemaphore { shared: Arc::new(Shared { place, settings, first }) })
+    }
+
+    /// Asks for a permit (C3).
+    #[inline]
+    pub fn acquire(&self) -> Acquire {
+        self.acquire_many(1)
+    }
+
+    /// Asks for `n` permits, all at once.
+    #[inline]
+    pub fn acquire_many(&self, n: u32) -> Acquire {
+        Request::new(Arc::clone(&self.shared), n)
+    }
+
+    /// Takes a permit if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_now`].
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit, Error> {
+        self.acquire().try_now()
+    }
+
+    /// Takes `n` permits, if they are free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_now`].
+    #[inline]
+    pub fn try_acquire_many(&self, n: u32) -> Result<Permit, Error> {
+        self.acquire_many(n).try_now()
+    }
+
+    /// Asks to return a loose permit, whoever took it (C4).
+    pub fn release(&self) -> Release {
+        self.release_many(1)
+    }
+
+    /// Asks to return `n` loose permits, all at once.
+    pub fn release_many(&self, n: u32) -> Release {
+        Request::new(Arc::clone(&self.shared), n)
+    }
+
+    /// Returns a loose permit, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_now`].
+    pub fn try_release(&self) -> Result<(), Error> {
+        self.release().try_now()
+    }
+
+    /// Returns `n` loose permits, if there are as many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_now`].
+    pub fn try_release_many(&self, n: u32) -> Result<(), Error> {
+        self.release_many(n).try_now()
+    }
+
+    /// Closes it for all processes, and for good: whoever waits, and whoever comes, gets [`ErrorKind::Closed`] (C12).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`].
+    pub fn close(&self) -> Result<(), Error> {
+        let attachment = self.shared.here()?;
+        let wakes = attachment.transact(|tx| {
+            let mut wakes = Wakes::default();
+            tx.book.closed = true;
+            tx.serve(&mut wakes)?;
+            Ok(Outcome::Commit(wakes))
+        })?;
+        point(Point::Closed);
+        attachment.dispatch(wakes)
+    }
+
+    /// Whether it was closed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`].
+    pub fn is_closed(&self) -> Result<bool, Error> {
+        self.shared.here()?.look(|tx| Ok(tx.book.closed))
+    }
+
+    /// Sets the number of permits, for all processes (C13).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::Damaged`].
+    pub fn set_max_permits(&self, max: u32) -> Result<(), Error> {
+        self.resize(|_| i64::from(max))
+    }
+
+    /// Adds `n` permits.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_permits`](Self::set_max_permits).
+    pub fn grow(&self, n: u32) -> Result<(), Error> {
+        self.resize(|max| i64::from(max) + i64::from(n))
+    }
+
+    /// Takes `n` permits away. Those that are out pay for it as they come back, if too few are free.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_permits`](Self::set_max_permits).
+    pub fn shrink(&self, n: u32) -> Result<(), Error> {
+        self.resize(|max| i64::from(max) - i64::from(n))
+    }
+
+    fn resize(&self, target: impl Fn(u32) -> i64) -> Result<(), Error> {
+        let attachment = self.shared.here()?;
+        let wakes = attachment.transact(|tx| {
+            let mut wakes = Wakes::default();
+            let wanted = target(tx.book.max);
+            match u32::try_from(wanted) {
+                Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
+                    tx.resize(max, &mut wakes)?;
+                    Ok(Outcome::Commit(Ok(wakes)))
+                }
+                _ => Ok(Outcome::Keep(Err(wanted))),
+            }
+        })?;
+        match wakes {
+            Ok(wakes) => {
+                point(Point::Resized);
+                attachment.dispatch(wakes)
+            }
+            Err(wanted) => Err(bad_max(&self.shared.place.name, wanted)),
+        }
+    }
+
+    /// All readings at one instant (C15), after what the dead held was taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`].
+    pub fn state(&self) -> Result<State, Error> {
+        let attachment = self.shared.here()?;
+        attachment.reap()?;
+        attachment.readings()
+    }
+
+    /// How many permits there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn max_permits(&self) -> Result<u32, Error> {
+        Ok(self.state()?.max_permits)
+    }
+
+    /// How many permits are free.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn available_permits(&self) -> Result<u32, Error> {
+        Ok(self.state()?.available_permits)
+    }
+
+    /// How many permits are out, held or loose.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn given_out(&self) -> Result<u32, Error> {
+        Ok(self.state()?.given_out)
+    }
+
+    /// How many permits are out and held by nobody.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn loose(&self) -> Result<u32, Error> {
+        Ok(self.state()?.loose)
+    }
+
+    /// All that there is to see: readings, holders, waiters.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn status(&self) -> Result<Status, Error> {
+        let attachment = self.shared.here()?;
+        attachment.reap()?;
+        attachment.status()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.place.name
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.place.path
+    }
+
+    /// Who this handle is among the holders and the waiters.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), in a child after fork; never otherwise.
+    pub fn id(&self) -> Result<HolderId, Error> {
+        let attachment = self.shared.here()?;
+        Ok(HolderId::new(attachment.seat, attachment.generation))
+    }
+
+    /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it does is its own business.
+    /// `permits run` ends its command.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSuchHolder`] if nobody of that id takes part any more.
+    pub fn revoke(&self, holder: HolderId) -> Result<(), Error> {
+        let attachment = self.shared.here()?;
+        let (number, generation) = holder.parts();
+        let status = if number < SEATS { Some(attachment.look(|tx| tx.status(number))?) } else { None };
+        if !status.is_some_and(|status| status.taken && status.generation == generation) {
+            return Err(Error::new(
+                ErrorKind::NoSuchHolder,
+                format!("nobody with the id `{holder}` takes part in semaphore `{}`: see `permits status`", self.name()),
+            ));
+        }
+        let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));
+        // SeqCst: rung for after it was written.
+        revoked.store(u64::from(generation), Ordering::SeqCst);
+        point(Point::Revoked);
+        sys::ring(attachment.seat_bell(number));
+        Ok(())
+    }
+
+    /// Whether this handle was asked to give up.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.shared.here().is_ok_and(|attachment| attachment.is_revoked())
+    }
+
+    /// Blocks until this handle is asked to give up, or `time` is over; whether it was asked.
+    #[must_use]
+    pub fn wait_revoked(&self, time: Duration) -> bool {
+        let Ok(attachment) = self.shared.here() else { return false };
+        let deadline = Instant::now().checked_add(time);
+        let bell = attachment.seat_bell(attachment.seat);
+        loop {
+            let value = bell.load(Ordering::SeqCst);
+            if attachment.is_revoked() {
+                return true;
+            }
+            let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if rest.is_some_and(|rest| rest.is_zero()) {
+                return false;
+            }
+            sys::futex_wait(bell, value, rest);
+        }
+    }
+
+    /// Blocks until nothing is given out and nobody waits, or `time` is over; `false` then. It looks every 20 ms.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state), and [`ErrorKind::Gone`].
+    pub fn wait_idle(&self, time: Option<Duration>) -> Result<bool, Error> {
+        let deadline = time.and_then(|time| Instant::now().checked_add(time));
+        loop {
+            let state = self.state()?;
+            if state.given_out == 0 && state.waiting_acquirers == 0 && state.waiting_releasers == 0 {
+                return Ok(true);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(false);
+            }
+            let attachment = self.shared.here()?;
+            if !attachment.place.is_current(attachment.file) {
+                return Err(Error::gone(self.name()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Lets a command keep what this handle holds; to be made before the fork.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the commands' file, as with [`open`](Self::open).
+    pub fn command_lock(&self) -> Result<CommandLock, Error> {
+        CommandLock::new(self.shared.here()?)
+    }
+}
+
+pub(crate) fn bad_max(name: &str, requested: i64) -> Error {
+    Error::bad_max(name, requested)
+}
+
+impl fmt::Debug for HostSemaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostSemaphore").field("name", &self.name()).field("path", &self.path()).finish_non_exhaustive()
+    }
+}

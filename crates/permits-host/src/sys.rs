@@ -1,0 +1,380 @@
+//! System calls that the standard library does not have, and the mapping. The only unsafe code of the crate.
+#![allow(unsafe_code, reason = "system calls, and memory that other processes write to; each block says why it is sound")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A file in memory, shared with all that map it; not there in a child after fork.
+pub(crate) struct Region {
+    start: NonNull<AtomicU64>,
+    words: usize,
+    /// The process that has mapped it.
+    epoch: u64,
+}
+
+// SAFETY: the memory is read and written through atomics alone, and unmapped by the owner of the region only.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Maps the first `words` words of `file`. The mapping keeps the open file description, and with it the locks on it, until it is
+    /// unmapped or the process ends, also if all descriptors are closed: mmap(2), fcntl(2).
+    pub(crate) fn map(file: &File, words: usize) -> io::Result<Region> {
+        Region::map_as(file, words, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Maps it for one who may not write: a store would end the process.
+    pub(crate) fn map_to_read(file: &File, words: usize) -> io::Result<Region> {
+        Region::map_as(file, words, libc::PROT_READ)
+    }
+
+    fn map_as(file: &File, words: usize, protection: libc::c_int) -> io::Result<Region> {
+        // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
+        let start = unsafe {
+            libc::mmap(std::ptr::null_mut(), words * 8, protection, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).expect("mmap never places a mapping at 0 unless it is asked to");
+        let region = Region { start, words, epoch: epoch() };
+        // SAFETY: the range is the mapping that was just made.
+        check(unsafe { libc::madvise(region.start.as_ptr().cast(), words * 8, libc::MADV_DONTFORK) })?;
+        Ok(region)
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is as long as this, aligned to a page, and stays until `self` is dropped. Any bits are a valid number, and
+        // other processes are other threads to an atomic. Backing is the business of whoever touches a word: see `layout.rs`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
+    }
+
+    /// The low half of a word, to sleep on.
+    pub(crate) fn bell(&self, word: usize) -> &AtomicU32 {
+        let half = if cfg!(target_endian = "big") { 1 } else { 0 };
+        let word: *const AtomicU64 = &raw const self.words()[word];
+        // SAFETY: it lies within the word, and is aligned to half of its size. The word is written by halves alone: it is a bell.
+        unsafe { &*word.cast::<AtomicU32>().add(half) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if self.epoch != epoch() {
+            // In a child it is not there, and something else may be.
+            return;
+        }
+        // SAFETY: it is the mapping that `map` made, and nothing borrowed from `self` is left.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.words * 8) };
+    }
+}
+
+/// A number that is another one in every process, also after a fork without exec.
+pub(crate) fn epoch() -> u64 {
+    static MARK: OnceLock<&'static AtomicU64> = OnceLock::new();
+    let mark = MARK.get_or_init(|| {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
+        assert!(page != libc::MAP_FAILED, "a page of memory: {}", io::Error::last_os_error());
+        // SAFETY: the range is the mapping that was just made. A kernel before 4.14 refuses: then forks are found by the process id.
+        let wiped = unsafe { libc::madvise(page, 4096, libc::MADV_WIPEONFORK) } == 0;
+        assert!(wiped, "Linux 4.14 or newer is needed: madvise(MADV_WIPEONFORK): {}", io::Error::last_os_error());
+        // SAFETY: the page is there for ever, zeroed, aligned, and used as nothing else.
+        unsafe { &*page.cast::<AtomicU64>() }
+    });
+    // Relaxed: a process finds its own value, or the zero of a fresh fork, in which there is one thread.
+    let epoch = mark.load(Ordering::Relaxed);
+    if epoch != 0 { epoch } else { new_epoch(mark) }
+}
+
+#[cold]
+fn new_epoch(mark: &AtomicU64) -> u64 {
+    // The time tells two children of the same number apart.
+    let fresh = (u64::from(std::process::id()) << 40) ^ (now() & 0xff_ffff_ffff) | 1;
+    match mark.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => fresh,
+        Err(other) => other,
+    }
+}
+
+/// Nanoseconds since 1970, as of the last tick of the clock: some milliseconds late at most, and cheap.
+pub(crate) fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes the time to where it is told.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+fn byte_lock(kind: libc::c_int, byte: i64) -> libc::flock {
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    #[expect(clippy::cast_possible_truncation, reason = "the constants are 0, 1 and 2")]
+    {
+        lock.l_type = kind as libc::c_short;
+        lock.l_whence = libc::SEEK_SET as libc::c_short;
+    }
+    lock.l_start = byte;
+    lock.l_len = 1;
+    lock
+}
+
+/// What a lock is on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LockKind {
+    Shared,
+    Exclusive,
+}
+
+impl LockKind {
+    fn number(self) -> libc::c_int {
+        match self {
+            LockKind::Shared => libc::F_RDLCK,
+            LockKind::Exclusive => libc::F_WRLCK,
+        }
+    }
+}
+
+/// Locks a byte for the open file description, if nobody has it. `false` if somebody has.
+pub(crate) fn try_lock(file: &File, kind: LockKind, byte: i64) -> io::Result<bool> {
+    let lock = byte_lock(kind.number(), byte);
+    // SAFETY: fcntl reads the lock that it is given.
+    match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Locks a byte for the open file description, when nobody has it any more.
+pub(crate) fn lock(file: &File, kind: LockKind, byte: i64) -> io::Result<()> {
+    let lock = byte_lock(kind.number(), byte);
+    loop {
+        // SAFETY: fcntl reads the lock that it is given.
+        match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLKW, &raw const lock) }) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+pub(crate) fn unlock(file: &File, byte: i64) -> io::Result<()> {
+    let lock = byte_lock(libc::F_UNLCK, byte);
+    // SAFETY: fcntl reads the lock that it is given.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) })?;
+    Ok(())
+}
+
+/// Whether anybody else has a lock on a byte.
+pub(crate) fn is_locked(file: &File, byte: i64) -> io::Result<bool> {
+    let mut lock = byte_lock(libc::F_WRLCK, byte);
+    // SAFETY: fcntl reads and writes the lock that it is given.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) })?;
+    Ok(libc::c_int::from(lock.l_type) != libc::F_UNLCK)
+}
+
+/// Locks a byte for this process, whatever it executes: the lock goes at its end, or when it closes any descriptor of the file. Its
+/// children do not have it. Allocates nothing.
+pub(crate) fn try_lock_for_process(fd: RawFd, byte: i64) -> io::Result<()> {
+    let lock = byte_lock(libc::F_WRLCK, byte);
+    // SAFETY: fcntl reads the lock that it is given.
+    check(unsafe { libc::fcntl(fd, libc::F_SETLK, &raw const lock) })?;
+    Ok(())
+}
+
+/// Opens a file by its path, with the descriptor as high as that can be had easily, and to be kept over exec. Allocates nothing.
+pub(crate) fn open_for_good(path: &std::ffi::CStr) -> io::Result<RawFd> {
+    // SAFETY: open reads the path, which ends with its NUL.
+    let low = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC) })?;
+    // Shells use the numbers below 10 for their own redirections, and many programs close some hundreds of them at the start.
+    for lowest in [900, 100, 10] {
+        // SAFETY: it copies a descriptor that is open. The copy has no FD_CLOEXEC.
+        let high = unsafe { libc::fcntl(low, libc::F_DUPFD, lowest) };
+        if high != -1 {
+            // SAFETY: the descriptor was opened above, and nobody else knows it. No lock of this process is lost: it has none yet.
+            unsafe { libc::close(low) };
+            return Ok(high);
+        }
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// Sleeps while the word is `expected`, for `time` at most. Returns for any reason or none.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
+    let time = time.map(timespec);
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the word is aligned and stays mapped; the time is there until the call returns. FUTEX_WAIT without FUTEX_PRIVATE_FLAG: the
+    // ones who wake it are other processes. A failure is a reason to look again.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, time) };
+}
+
+/// Rings a bell: who sleeps on it, wakes; who is about to, does not fall asleep.
+pub(crate) fn ring(word: &AtomicU32) {
+    // SeqCst: what was committed before is seen by whoever finds the bell rung; see `Store::commit`.
+    word.fetch_add(1, Ordering::SeqCst);
+    // SAFETY: the word is aligned and mapped.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+}
+
+fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
+    }
+}
+
+fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = check(fd)?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A descriptor that becomes readable when the process has ended, all of its threads and its memory.
+pub(crate) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    // SAFETY: it takes numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    owned(libc::c_int::try_from(fd).unwrap_or(-1))
+}
+
+/// A descriptor that is readable while its count is not zero.
+pub(crate) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: it takes numbers.
+    owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+pub(crate) fn raise_event(event: BorrowedFd<'_>) {
+    let one: u64 = 1;
+    // SAFETY: it reads eight bytes. It fails only if the count is at its end, which is as good.
+    unsafe { libc::write(event.as_raw_fd(), (&raw const one).cast(), 8) };
+}
+
+/// Reads away whatever is there, in a descriptor that does not block.
+pub(crate) fn drain(fd: BorrowedFd<'_>) {
+    let mut rest = [0u8; 4096];
+    // SAFETY: it writes no more bytes than there is room for.
+    while unsafe { libc::read(fd.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len()) } > 0 {}
+}
+
+/// A descriptor that is readable when somebody, dead or not, has let go of the file behind `fd`, or when it has lost a name.
+pub(crate) fn watch_closes(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: it takes numbers.
+    let watch = owned(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
+    let path = format!("/proc/self/fd/{}\0", fd.as_raw_fd());
+    let events = libc::IN_CLOSE_WRITE | libc::IN_ATTRIB | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
+    // SAFETY: it reads the path, which ends with its NUL.
+    check(unsafe { libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr().cast(), events) })?;
+    Ok(watch)
+}
+
+/// Waits until one of them is readable, or for `time`; which are.
+pub(crate) fn poll(fds: &[BorrowedFd<'_>], time: Duration) -> Vec<bool> {
+    let mut list: Vec<libc::pollfd> =
+        fds.iter().map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }).collect();
+    let time = timespec(time);
+    // SAFETY: list and time are there until the call returns. An error leaves `revents` at 0: a reason to look again.
+    unsafe {
+        libc::ppoll(list.as_mut_ptr(), list.len() as libc::nfds_t, &raw const time, std::ptr::null());
+    }
+    list.iter().map(|entry| entry.revents != 0).collect()
+}
+
+/// Backs a part of the file, so that a store to it cannot fail for want of room.
+pub(crate) fn allocate(file: &File, from: u64, length: u64) -> io::Result<()> {
+    let [from, length] = [from, length].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    loop {
+        // SAFETY: it takes numbers.
+        match check(unsafe { libc::fallocate(file.as_raw_fd(), 0, from, length) }) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The kind of the file system that a file is on: statfs(2).
+pub(crate) fn file_system(file: BorrowedFd<'_>) -> io::Result<u64> {
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: it writes to where it is told.
+    check(unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut found) })?;
+    Ok(u64::try_from(found.f_type).unwrap_or(0) & 0xffff_ffff)
+}
+
+/// Gives a file that has no name yet a name that nobody has.
+pub(crate) fn link(file: &File, path: &std::ffi::CStr) -> io::Result<()> {
+    let from = format!("/proc/self/fd/{}\0", file.as_raw_fd());
+    // SAFETY: it reads the two paths, which end with their NULs.
+    check(unsafe {
+        libc::linkat(libc::AT_FDCWD, from.as_ptr().cast(), libc::AT_FDCWD, path.as_ptr(), libc::AT_SYMLINK_FOLLOW)
+    })?;
+    Ok(())
+}
+
+pub(crate) fn user() -> u32 {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// No signal handler of the program runs on a thread that is started while this lives.
+pub(crate) struct SignalsBlocked {
+    before: libc::sigset_t,
+}
+
+impl SignalsBlocked {
+    pub(crate) fn new() -> SignalsBlocked {
+        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: it fills the set that it is given.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        // SAFETY: `all` was filled, and `before` is written: the call cannot fail with these arguments.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+        // SAFETY: it was written above.
+        SignalsBlocked { before: unsafe { before.assume_init() } }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that the thread had before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut()) };
+    }
+}
+
+/// Ends this process at once, as a crash would.
+#[cfg(feature = "crash-points")]
+pub(crate) fn kill_myself() -> ! {
+    loop {
+        // SAFETY: it takes numbers.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    }
+}
+
+/// Renames a file unless there is one of that name.
+pub(crate) fn rename_unless_there(from: &std::ffi::CStr, to: &std::ffi::CStr) -> io::Result<()> {
+    let (here, flags) = (libc::AT_FDCWD, libc::RENAME_NOREPLACE);
+    // SAFETY: it reads the two paths, which end with their NULs.
+    check(unsafe { libc::renameat2(here, from.as_ptr(), here, to.as_ptr(), flags) })?;
+    Ok(())
+}
+
+/// Whether anybody has a lock on a byte of the file of that name. Allocates nothing.
+pub(crate) fn is_byte_locked_at(path: &std::ffi::CStr, byte: i64) -> io::Result<bool> {
+    // SAFETY: open reads the path, which ends with its NUL.
+    let fd = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC) })?;
+    // SAFETY: the descriptor was opened just now, and nobody else knows it.
+    let file = unsafe { File::from_raw_fd(fd) };
+    is_locked(&file, byte)
+}

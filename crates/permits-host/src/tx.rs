@@ -1,0 +1,377 @@
+//! Changing several words of a shared file at once, whoever dies or is stopped in the middle of it.
+//!
+//! # The problem
+//!
+//! A semaphore in a file is a count, a queue, and what everybody holds. One step changes several of them, and a process can be killed
+//! between any two instructions, or be stopped there for a day. A lock over all of it would have to be taken away from the dead, what they
+//! left half done would have to be put right, and nobody could go on while its owner is stopped.
+//!
+//! # The idea
+//!
+//! 1. The state is never changed in place. It stands in a *record*; a word called the *root* says which record is the state.
+//! 2. Whoever wants to change something reads the state, writes another record in its own seat, and moves the root there by one
+//!    compare-exchange. That is the commit: before it nothing has happened, after it everything has. If the root moved first, it starts anew.
+//! 3. What does not fit into a record (links of the queue, what a seat holds) stands in *tagged words*. The record lists the changes
+//!    to them: where, what was there, what is to be there. They are made after the commit, by compare-exchange from the one to the other.
+//! 4. Nobody reads anything before it has seen to it that all changes of the present record are made: it makes those that are not. So
+//!    a change is made by its owner, or by whoever comes next, and by nobody twice.
+//! 5. A tag is the low half of the number of the commit that wrote the word, so a word never comes back to what it was, and who
+//!    comes too late with a change finds something else and leaves it.
+//!
+//! Nobody waits for anybody: a commit fails only if another succeeded. This is a multi-word compare-and-swap in the manner of Harris,
+//! Fraser and Pratt (A Practical Multi-Word Compare-and-Swap Operation, DISC 2002), made simple by having one place where all commits meet.
+//!
+//! # What must stay true
+//!
+//! - **T1** A record is written only by the live owner of its seat, and only while the root does not name it.
+//! - **T2** The root moves only by compare-exchange, and its number grows by one each time.
+//! - **T3** When the root moves on, all changes of the record that it leaves have been made.
+//! - **T4** A tagged word is changed only as a record's change says, from exactly what was read in that commit's state.
+//! - **T5** What is read in a transaction counts only if the root still is what it was after the reading.
+//!
+//! T3 and T5 make every transaction see one state, and T2 makes it the last one when it commits. From T4 and the tags: a change is made
+//! once. The one liberty: the owner makes the change of its own seat's `OWN` word by a plain store. Nobody else's commits
+//! change that word while the owner lives, so a store can only meet a helper that writes the same.
+//!
+//! # What it gives up
+//!
+//! A process that writes nonsense spoils the semaphore for all, as with any shared memory; whatever is read is checked, and leads to an
+//! error. Tags have 32 bits: a helper stopped for a multiple of 2^32 commits, to the very one, before a word that was last written by a
+//! commit of the same tag with the same value, would make an old change again. Numbers of commits have 48 bits, records 16.
+
+use crate::book::Book;
+use crate::crash::{Point, point};
+use crate::layout::{self, SEATS, TOTAL, header, record, seat};
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// So many looks are tried at one state before parts of several are enough for who only wants to see.
+const STRICT_LOOKS: u32 = 300;
+
+/// Why a transaction could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The root moved: what was read is of no use.
+    Stale,
+    /// The file says what no run of this code can have written.
+    Damaged(&'static str),
+}
+
+/// What a transaction comes to.
+pub(crate) enum Outcome<T> {
+    /// To be written down.
+    Commit(T),
+    /// It was enough to look.
+    Keep(T),
+}
+
+/// The file as words.
+#[derive(Clone, Copy)]
+pub(crate) struct Store<'m> {
+    words: &'m [AtomicU64],
+    /// Nothing may be written, so changes that are not made are looked at as if they were.
+    only_reads: bool,
+}
+
+/// A change of a tagged word: where, what is there, what is to be there.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    at: usize,
+    old: u64,
+    new: u64,
+}
+
+/// One try at a transaction.
+pub(crate) struct Tx<'m> {
+    store: Store<'m>,
+    root: u64,
+    /// The state: as it is, and as it is to be.
+    pub(crate) book: Book,
+    /// What is read has to be of one state (T5).
+    strict: bool,
+    changes: [Change; record::MOST_CHANGES],
+    length: usize,
+}
+
+/// The record that a root names. Records of all seats are numbered through, two a seat.
+fn record_of(root: u64) -> Result<usize, Trouble> {
+    let number = (root & 0xffff) as usize;
+    if number < 2 * SEATS { Ok(number) } else { Err(Trouble::Damaged("its root names no record")) }
+}
+
+fn tag(root: u64) -> u64 {
+    (root >> 16) << 32
+}
+
+impl<'m> Store<'m> {
+    pub(crate) fn new(words: &'m [AtomicU64]) -> Self {
+        assert!(words.len() >= TOTAL, "a mapping has the length of the file");
+        Store { words, only_reads: false }
+    }
+
+    /// One that nothing is written to.
+    pub(crate) fn to_read(words: &'m [AtomicU64]) -> Self {
+        Store { only_reads: true, ..Store::new(words) }
+    }
+
+    /// A word that is not tagged, or one that is looked at outside of a transaction.
+    #[inline]
+    pub(crate) fn word(&self, at: usize) -> &'m AtomicU64 {
+        &self.words[at]
+    }
+
+    /// The value of a tagged word, as it is now.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the tag is cut off")]
+    pub(crate) fn peek(&self, at: usize) -> u32 {
+        // Acquire: pairs with the Release of the change that wrote it. What its commit saw has happened before what follows.
+        self.words[at].load(Ordering::Acquire) as u32
+    }
+
+    /// Writes the first state into memory that nobody else knows.
+    #[cfg(any(test, permits_loom))]
+    pub(crate) fn found(&self, book: &Book) {
+        // Relaxed: others get to know the memory by other means.
+        for (offset, word) in book.pack().into_iter().enumerate() {
+            self.words[layout::record(0) + record::BOOK + offset].store(word, Ordering::Relaxed);
+        }
+        self.words[layout::record(0) + record::CHANGES].store(0, Ordering::Relaxed);
+        self.words[header::ROOT].store(1 << 16, Ordering::Relaxed);
+    }
+
+    /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is the caller's own, if it
+    /// is to be. `known` is the root after the caller's last commit, of which it has made all changes; it becomes that of this one.
+    ///
+    /// `act` may be run several times, and may be shown nothing but states that have been; it must not do anything but read and write
+    /// through the transaction.
+    #[inline]
+    pub(crate) fn transact<T>(
+        &self,
+        seat: usize,
+        known: &mut u64,
+        mut act: impl FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>,
+    ) -> Result<T, &'static str> {
+        let mut failures = 0;
+        loop {
+            match self.attempt(seat, known, &mut act) {
+                Ok(Some(value)) => return Ok(value),
+                Err(Trouble::Damaged(what)) => return Err(what),
+                Ok(None) | Err(Trouble::Stale) => {
+                    failures += 1;
+                    back_off(failures);
+                }
+            }
+        }
+    }
+
+    /// Looks at one state.
+    pub(crate) fn look<T>(&self, act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>) -> Result<T, &'static str> {
+        self.look_so(act, u32::MAX)
+    }
+
+    /// Looks at one state, or, if it never stands still for as long as that takes, at parts of several states close to each other.
+    pub(crate) fn look_roughly<T>(&self, act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>) -> Result<T, &'static str> {
+        self.look_so(act, STRICT_LOOKS)
+    }
+
+    fn look_so<T>(
+        &self,
+        mut act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>,
+        strict: u32,
+    ) -> Result<T, &'static str> {
+        let mut failures = 0;
+        loop {
+            let attempt = self.begin(0).and_then(|mut tx| {
+                tx.strict = failures < strict;
+                act(&mut tx)
+            });
+            match attempt {
+                Ok(value) => return Ok(value),
+                // Parts of several states need not fit together.
+                Err(Trouble::Damaged(what)) if failures < strict || failures > 2 * strict => return Err(what),
+                Err(_) => {
+                    failures += 1;
+                    back_off(failures);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn attempt<T>(
+        &self,
+        seat: usize,
+        known: &mut u64,
+        act: &mut impl FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
+        let mut tx = self.begin(*known)?;
+        match act(&mut tx)? {
+            Outcome::Keep(value) => Ok(Some(value)),
+            Outcome::Commit(value) => Ok(self.commit(seat, &tx).map(|root| {
+                *known = root;
+                value
+            })),
+        }
+    }
+
+    /// Reads the state, after all changes that belong to it were made (T3).
+    #[inline]
+    fn begin(&self, known: u64) -> Result<Tx<'m>, Trouble> {
+        // Acquire: pairs with the Release of the commit that moved the root here; its record, and all that its seat did before, is seen.
+        let root = self.words[header::ROOT].load(Ordering::Acquire);
+        let at = layout::record(record_of(root)?);
+        // Relaxed: what a record says counts only after the root was found unmoved, below; its writer is fenced off by T1.
+        let packed = std::array::from_fn(|offset| self.words[at + record::BOOK + offset].load(Ordering::Relaxed));
+        let tx = |book, changes, length| Tx { store: *self, root, book, strict: true, changes, length };
+        if root == known {
+            self.still(root)?;
+            return Ok(tx(Book::unpack(packed), [Change::default(); record::MOST_CHANGES], 0));
+        }
+        let mut changes = [Change::default(); record::MOST_CHANGES];
+        let length = self.words[at + record::CHANGES].load(Ordering::Relaxed);
+        for (number, change) in changes.iter_mut().take(usize::try_from(length).unwrap_or(usize::MAX)).enumerate() {
+            let [place, old, new] = std::array::from_fn(|offset| {
+                self.words[at + record::FIRST_CHANGE + 3 * number + offset].load(Ordering::Relaxed)
+            });
+            *change = Change { at: usize::try_from(place).unwrap_or(usize::MAX), old, new };
+        }
+        self.still(root)?;
+        let book = Book::unpack(packed);
+        if let Some(flaw) = book.flaw() {
+            return Err(Trouble::Damaged(flaw));
+        }
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some(due) = changes.get(..length) else {
+            return Err(Trouble::Damaged("its record has more changes than fit"));
+        };
+        if due.iter().any(|change| change.at < layout::SEATS_AT || change.at >= TOTAL) {
+            return Err(Trouble::Damaged("its record changes what is out of bounds"));
+        }
+        if self.only_reads {
+            return Ok(tx(book, changes, length));
+        }
+        due.iter().for_each(|change| self.make(change));
+        Ok(tx(book, [Change::default(); record::MOST_CHANGES], 0))
+    }
+
+    /// Makes a change, unless it is made.
+    #[inline]
+    fn make(&self, change: &Change) {
+        let word = &self.words[change.at];
+        // Acquire and Release: what is before the commit is before whatever is done by whoever sees the word; see `peek`. A failure
+        // means that it was made before, and perhaps more after it.
+        if word.load(Ordering::Acquire) == change.old {
+            let _ = word.compare_exchange(change.old, change.new, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// Is the root what it was? Then all that was read since is of its state (T5).
+    #[inline]
+    fn still(&self, root: u64) -> Result<(), Trouble> {
+        // Pairs with the fence in `commit`: who has read a word of a record that was written over, sees the root moved.
+        fence(Ordering::Acquire);
+        if self.words[header::ROOT].load(Ordering::Relaxed) == root { Ok(()) } else { Err(Trouble::Stale) }
+    }
+
+    /// Writes the record and moves the root to it; the new root if that succeeded, and then all changes are made.
+    #[inline]
+    fn commit(&self, seat: usize, tx: &Tx<'m>) -> Option<u64> {
+        // The one that the root does not name (T1).
+        let number = if tx.root & 0xffff == 2 * seat as u64 { 2 * seat + 1 } else { 2 * seat };
+        let root = ((tx.root >> 16) + 1) << 16 | number as u64;
+        let at = layout::record(number);
+        // Pairs with the fence in `still`: the root had moved off this record before it is written over.
+        fence(Ordering::Release);
+        for (offset, word) in tx.book.pack().into_iter().enumerate() {
+            self.words[at + record::BOOK + offset].store(word, Ordering::Relaxed);
+        }
+        self.words[at + record::CHANGES].store(tx.length as u64, Ordering::Relaxed);
+        let changes = &tx.changes[..tx.length];
+        for (number, change) in changes.iter().enumerate() {
+            let at = at + record::FIRST_CHANGE + 3 * number;
+            self.words[at].store(change.at as u64, Ordering::Relaxed);
+            self.words[at + 1].store(change.old, Ordering::Relaxed);
+            self.words[at + 2].store(change.new, Ordering::Relaxed);
+        }
+        point(Point::BeforeCommit);
+        // Release: pairs with the Acquire in `begin`, publishes the record and all that this seat did. Acquire, of the commit before: a
+        // permit's return has happened before whatever follows its next acquisition (C14). SeqCst for `TELL` and the bells: who writes
+        // one of them and then reads the root, and who moves the root and then reads it, must not miss each other.
+        if self.words[header::ROOT].compare_exchange(tx.root, root, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return None;
+        }
+        point(Point::Committed);
+        let own = layout::seat(seat, seat::OWN);
+        for change in changes {
+            if change.at == own {
+                // A plain store, as nobody writes anything else there; see above. Release as in `make`.
+                self.words[own].store(change.new, Ordering::Release);
+            } else {
+                self.make(change);
+            }
+            point(Point::ChangeMade);
+        }
+        point(Point::AllMade);
+        Some(root)
+    }
+}
+
+impl Tx<'_> {
+    /// The value of a tagged word, in the state that this transaction started from and has changed.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the tag is cut off")]
+    pub(crate) fn read(&self, at: usize) -> Result<u32, Trouble> {
+        match self.changes[..self.length].iter().find(|change| change.at == at) {
+            Some(change) => Ok(change.new as u32),
+            None => Ok(self.load(at)? as u32),
+        }
+    }
+
+    #[inline]
+    fn load(&self, at: usize) -> Result<u64, Trouble> {
+        // Acquire: the change that wrote it is after its commit, so if this is of a later state, the root below is seen moved.
+        let word = self.store.words[at].load(Ordering::Acquire);
+        if self.strict {
+            self.store.still(self.root)?;
+        }
+        Ok(word)
+    }
+
+    /// Sets the value of a tagged word.
+    #[inline]
+    pub(crate) fn write(&mut self, at: usize, value: u32) -> Result<(), Trouble> {
+        let new = tag(self.root.wrapping_add(1 << 16)) | u64::from(value);
+        if let Some(change) = self.changes[..self.length].iter_mut().find(|change| change.at == at) {
+            change.new = new;
+            return Ok(());
+        }
+        let old = self.load(at)?;
+        self.changes[self.length] = Change { at, old, new };
+        self.length += 1;
+        Ok(())
+    }
+
+    /// How many more words can be written.
+    pub(crate) fn room(&self) -> usize {
+        record::MOST_CHANGES - self.length
+    }
+}
+
+/// Lets others go ahead; more of it the longer this has not come through.
+#[cold]
+fn back_off(failures: u32) {
+    #[cfg(permits_loom)]
+    {
+        let _ = failures;
+        loom::thread::yield_now();
+    }
+    #[cfg(not(permits_loom))]
+    {
+        // Pauses cost nobody anything; a processor given away lets who was interrupted in the middle go on.
+        if failures % 16 == 15 {
+            std::thread::yield_now();
+        }
+        for _ in 0..(8 << failures.min(5)) {
+            std::hint::spin_loop();
+        }
+    }
+}
