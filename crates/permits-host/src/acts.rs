@@ -81,8 +81,14 @@ impl Who {
 pub(crate) enum Refusal {
     Closed,
     Gone,
-    TooMany { requested: u32, max: u32 },
-    NotNow { requested: u32, at_hand: u32 },
+    TooMany {
+        requested: u32,
+        max: u32,
+    },
+    NotNow {
+        requested: u32,
+        at_hand: u32,
+    },
     /// Every place of the queue is taken.
     Crowded,
 }
@@ -350,8 +356,8 @@ impl Tx<'_> {
     pub(crate) fn serve(&mut self, wakes: &mut Wakes) -> Result<(), Trouble> {
         loop {
             let Some((number, who, stage)) = self.next_decision()? else { return Ok(()) };
-            // A waiter and its seat, or a waiter and one more for a place in the middle of the queue.
-            if self.room() < 3 || wakes.length == wakes.list.len() {
+            // A waiter, its own links, and its seat or those it stood between.
+            if self.room() < 4 || wakes.length == wakes.list.len() {
                 wakes.more = true;
                 return Ok(());
             }
@@ -435,6 +441,8 @@ impl Tx<'_> {
                 self.add_free(n)?;
             }
             (Stage::Reserved, _) => self.book.loose -= n,
+            // It stands behind nobody now: the word tells the bound that it was refused by, which may be another one when it comes.
+            (Stage::TooMany, _) => self.write(layout::waiter(usize::from(number), waiter::LINKS), self.book.max)?,
             _ => {}
         }
         self.set_stage(number, who, stage)?;
@@ -506,7 +514,10 @@ impl Tx<'_> {
             (Stage::Granted, _) => Collected::Granted,
             (Stage::Closed, _) => Collected::Refused(Refusal::Closed),
             (Stage::Gone, _) => Collected::Refused(Refusal::Gone),
-            (Stage::TooMany, _) => Collected::Refused(Refusal::TooMany { requested: n, max: self.book.max }),
+            (Stage::TooMany, _) => {
+                let max = self.read(layout::waiter(usize::from(number), waiter::LINKS))?;
+                Collected::Refused(Refusal::TooMany { requested: n, max })
+            }
             (Stage::Free, _) => unreachable!("checked above"),
         };
         self.put_away(number)?;

@@ -24,14 +24,14 @@
 //! handle; guards that it inherited do nothing, since what they hold is the parent's.
 
 use crate::acts::{Collected, GiveUp, Refusal, Stage, Status, Wakes, Who};
-use crate::book::Side;
+use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
 use crate::files::{self, Place, SEAT_BYTES};
 use crate::layout::{self, SEATS, WAITERS, seat, waiter};
 use crate::options::Settings;
 use crate::sys::{self, LockKind, Region};
-use crate::tx::{Outcome, Store, Trouble, Tx};
+use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
 use crate::watch::Attendants;
 use std::fs::File;
 use std::io;
@@ -67,8 +67,7 @@ pub(crate) struct Attachment {
     pub(crate) generation: u32,
     /// The file, by device and number.
     pub(crate) file: (u64, u64),
-    /// The root after the last commit from this seat. One thread at a time commits, as a seat has one record to write to.
-    known: Mutex<u64>,
+    memo: Memo,
     /// Another description of the same file, to ask about the locks of others: our own it would not tell.
     probe: Mutex<Option<Arc<File>>>,
     pub(crate) attendants: Attendants,
@@ -119,7 +118,7 @@ impl Attachment {
             seat: NO_SEAT,
             generation: 0,
             file: identity,
-            known: Mutex::new(0),
+            memo: Memo::default(),
             probe: Mutex::new(None),
             attendants: Attendants::default(),
         };
@@ -136,8 +135,10 @@ impl Attachment {
     /// Locks the byte of a free seat and takes it.
     fn take_seat(&mut self, file: &File, settings: &Settings) -> Result<(), Error> {
         for _ in 0..TRIES {
-            let (used, backed) = self.look(|tx| Ok((usize::from(tx.book.seats_used), usize::from(tx.book.seats_backed))))?;
-            let free = (0..(used + 1).min(backed)).filter(|&number| !self.peek_status(number).taken).collect::<Vec<_>>();
+            let (used, backed) =
+                self.look(|tx| Ok((usize::from(tx.book.seats_used), usize::from(tx.book.seats_backed))))?;
+            let free =
+                (0..(used + 1).min(backed)).filter(|&number| !self.peek_status(number).taken).collect::<Vec<_>>();
             // Where nobody waits, those who died still have their seats.
             let dead = || (0..used).filter(|&number| self.peek_status(number).taken).collect::<Vec<_>>();
             let candidates = if free.is_empty() { dead() } else { free };
@@ -148,7 +149,8 @@ impl Attachment {
             }
             let more = (2 * backed).min(SEATS);
             if used == backed && more > backed {
-                files::back_seats(file, backed, more).map_err(|error| self.failed("make room for more handles of", error))?;
+                files::back_seats(file, backed, more)
+                    .map_err(|error| self.failed("make room for more handles of", error))?;
                 point(Point::Grown);
                 // The first of the new ones: it has a record to commit from, and commits that there are more.
                 if self.take_this_seat(backed, more, file, settings)? {
@@ -173,7 +175,13 @@ impl Attachment {
     }
 
     /// Takes a seat if its byte can be locked, after whoever had it is buried.
-    fn take_this_seat(&mut self, number: usize, backed: usize, file: &File, settings: &Settings) -> Result<bool, Error> {
+    fn take_this_seat(
+        &mut self,
+        number: usize,
+        backed: usize,
+        file: &File,
+        settings: &Settings,
+    ) -> Result<bool, Error> {
         let byte = byte_of(number);
         if !sys::try_lock(file, LockKind::Exclusive, byte).map_err(|error| self.failed("lock a byte of", error))? {
             return Ok(false);
@@ -241,8 +249,15 @@ impl Attachment {
         &'s self,
         act: impl FnMut(&mut Tx<'s>) -> Result<Outcome<T>, Trouble>,
     ) -> Result<T, Error> {
-        let mut known = locked(&self.known);
-        self.store().transact(self.seat, &mut known, act).map_err(|what| self.place.damaged(what))
+        let turn = self.memo.turn();
+        self.store().transact(self.seat, &turn, act).map_err(|what| self.place.damaged(what))
+    }
+
+    /// Takes or returns permits in the plainest case; `false` if it is another one, and nothing has happened.
+    #[inline]
+    pub(crate) fn quick(&self, act: Quick) -> bool {
+        let turn = self.memo.turn();
+        self.store().quick(self.seat, &turn, act)
     }
 
     /// Looks at one state.
@@ -315,7 +330,11 @@ impl Attachment {
         {
             return Ok(Arc::clone(file));
         }
-        let file = self.place.open_file(true)?.filter(|file| self.is_ours(file)).ok_or_else(|| Error::gone(&self.place.name))?;
+        let file = self
+            .place
+            .open_file(true)?
+            .filter(|file| self.is_ours(file))
+            .ok_or_else(|| Error::gone(&self.place.name))?;
         let file = Arc::new(file);
         if let Some(stranger) = probe.replace(Arc::clone(&file)) {
             // Whatever has that number now is not ours to close.
@@ -439,8 +458,9 @@ impl Attachment {
             return Ok(false);
         }
         let probe = self.probe()?;
-        files::back_waiters(&probe, backed, more)
-            .map_err(|error| Error::system(format!("no room for more waiters of semaphore `{}`", self.place.name), error))?;
+        files::back_waiters(&probe, backed, more).map_err(|error| {
+            Error::system(format!("no room for more waiters of semaphore `{}`", self.place.name), error)
+        })?;
         point(Point::Grown);
         self.transact(|tx| {
             let more = u16::try_from(more).expect("no more than 65535");
@@ -529,7 +549,11 @@ impl Drop for Attachment {
 pub(crate) fn not_found(place: &Place) -> Error {
     Error::new(
         ErrorKind::NotFound,
-        format!("there is no semaphore `{}` in `{}`: open it with a number of permits, which makes it", place.name, place.directory.display()),
+        format!(
+            "there is no semaphore `{}` in `{}`: open it with a number of permits, which makes it",
+            place.name,
+            place.directory.display()
+        ),
     )
 }
 

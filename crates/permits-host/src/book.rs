@@ -57,7 +57,8 @@ const SWEEP: u64 = 4;
 impl Book {
     #[inline]
     pub(crate) fn pack(&self) -> [u64; BOOK_WORDS] {
-        let flags = u64::from(self.closed) * CLOSED | u64::from(self.gone) * GONE | u64::from(self.sweep) * SWEEP;
+        let flag = |set, bit| if set { bit } else { 0 };
+        let flags = flag(self.closed, CLOSED) | flag(self.gone, GONE) | flag(self.sweep, SWEEP);
         [
             u64::from(self.free.cast_unsigned()) << 32 | u64::from(self.loose),
             u64::from(self.max) << 32 | flags,
@@ -117,7 +118,8 @@ impl Book {
         if self.pool > used || ends.iter().any(|queue| queue.head > used || queue.tail > used) {
             return Some("a queue leads to nowhere");
         }
-        if ends.iter().any(|queue| (queue.head == 0) != (queue.length == 0) || (queue.tail == 0) != (queue.length == 0)) {
+        if ends.iter().any(|queue| (queue.head == 0) != (queue.length == 0) || (queue.tail == 0) != (queue.length == 0))
+        {
             return Some("a queue is cut off");
         }
         if ends.iter().any(|queue| queue.length > u32::from(used)) {
@@ -174,6 +176,52 @@ impl Book {
             next_releaser: 0,
             closed: self.closed,
         }
+    }
+}
+
+/// The two things that are done most, on a packed book.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Quick {
+    /// So many permits, by a newcomer.
+    Take(u32),
+    /// So many that were held.
+    Return(u32),
+}
+
+impl Quick {
+    /// The book after it, and the change of what the seat holds; nothing if the case is not the plainest.
+    #[inline]
+    pub(crate) fn apply(self, mut book: [u64; BOOK_WORDS]) -> Option<([u64; BOOK_WORDS], i32)> {
+        let free = (book[0] >> 32).cast_signed();
+        // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the bounds.
+        let max = (book[1] >> 32).cast_signed();
+        let flags = book[1] & (CLOSED | GONE | SWEEP);
+        if book[2] != 0 || flags != 0 {
+            return None;
+        }
+        match self {
+            Quick::Take(n) => {
+                let n = i64::from(n);
+                if n > free || free > max {
+                    return None;
+                }
+                book[0] -= n.cast_unsigned() << 32;
+                book[6] = book[6].wrapping_add(1);
+            }
+            Quick::Return(n) => {
+                if i64::from(n) + free > max {
+                    return None;
+                }
+                book[0] += u64::from(n) << 32;
+            }
+        }
+        Some((
+            book,
+            match self {
+                Quick::Take(n) => n.cast_signed(),
+                Quick::Return(n) => -n.cast_signed(),
+            },
+        ))
     }
 }
 

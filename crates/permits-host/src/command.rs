@@ -7,9 +7,9 @@ use crate::files::c_path;
 use crate::layout::{self, seat};
 use crate::sys;
 use std::ffi::CString;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -31,21 +31,24 @@ impl CommandLock {
         let place = &attachment.place;
         let path = place.commands_file(attachment.seat);
         let failed = |error| Error::system(format!("cannot open `{}`", path.display()), error);
-        let flags = libc::O_NOFOLLOW | libc::O_NOCTTY;
         // Its contents do not matter; whoever may use the semaphore has to be able to lock it.
-        let mode = std::fs::metadata(&place.path).map_or(0o600, |found| std::os::unix::fs::MetadataExt::mode(&found) & 0o777);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode)
-            .custom_flags(flags)
-            .open(&path)
-            .map_err(failed)?;
-        if file.metadata().is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == sys::user()) {
+        let mode = fs::metadata(&place.path).map_or(0o600, |found| found.mode() & 0o777);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY);
+        // Not both at once: where fs.protected_regular is set, the kernel refuses to make a file that is there, of another user.
+        let file = loop {
+            match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => break other.map_err(failed)?,
+            }
+            match options.clone().create_new(true).mode(mode).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => break other.map_err(failed)?,
+            }
+        };
+        if file.metadata().is_ok_and(|found| found.uid() == sys::user()) {
             // The mode that it was asked for, whatever the umask of this process is.
-            let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+            let _ = file.set_permissions(fs::Permissions::from_mode(mode));
         }
         let (commands, semaphore) = (c_path(&path).map_err(failed)?, c_path(&place.path).map_err(failed)?);
         let lock = CommandLock { attachment: Arc::clone(attachment), commands, semaphore };
@@ -69,7 +72,11 @@ impl CommandLock {
         point(Point::CommandLocked);
         // Whoever takes the permits back asks for the seat's own byte first, and for this one then: if the former is locked now, the
         // latter will be found locked from here on.
-        if sys::is_byte_locked_at(&self.semaphore, byte)? { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EOWNERDEAD)) }
+        if sys::is_byte_locked_at(&self.semaphore, byte)? {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(libc::EOWNERDEAD))
+        }
     }
 
     /// Tells who the command is: for `status`, and so that its end is noticed at once when this process was killed before.

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 #[non_exhaustive]
+#[cfg_attr(not(feature = "crash-points"), allow(unreachable_pub, reason = "public where it is of use"))]
 pub enum Point {
     /// A commit is written down, and nobody knows of it.
     BeforeCommit = 1,
@@ -63,6 +64,7 @@ pub enum Point {
     Revoked,
 }
 
+#[cfg(feature = "crash-points")]
 impl Point {
     /// All of them.
     pub const ALL: [Point; 28] = [

@@ -96,7 +96,10 @@ impl Error {
             (Refusal::Gone, _) => return Error::gone(name),
             (Refusal::Crowded, _) => {
                 let limit = crate::layout::WAITERS;
-                (ErrorKind::Exhausted, format!("`{limit}` wait already, and there is no place for more: try again later"))
+                (
+                    ErrorKind::Exhausted,
+                    format!("`{limit}` wait already, and there is no place for more: try again later"),
+                )
             }
             (Refusal::Closed, Side::Acquire) => (ErrorKind::Closed, AcquireError::Closed.to_string()),
             (Refusal::Closed, Side::Release) => (ErrorKind::Closed, ReleaseError::Closed.to_string()),
@@ -128,7 +131,9 @@ impl Error {
         }
         let limit = u64::from(state.max_permits) + 1;
         if other > 0 && u64::from(requested) + u64::from(other) > limit {
-            text += &format!("; batches on the two sides that sum up to more than `{limit}` can wait for each other for ever");
+            text += &format!(
+                "; batches on the two sides that sum up to more than `{limit}` can wait for each other for ever"
+            );
         }
         Error::new(ErrorKind::TimedOut, text)
     }

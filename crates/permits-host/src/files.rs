@@ -46,7 +46,8 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(directory: &Path, name: &str) -> Result<Place, Error> {
-        let refuse = |why: String| Err(Error::new(ErrorKind::BadName, format!("`{name}` cannot be a semaphore's name: {why}")));
+        let refuse =
+            |why: String| Err(Error::new(ErrorKind::BadName, format!("`{name}` cannot be a semaphore's name: {why}")));
         if name.is_empty() {
             return refuse("it is empty".into());
         }
@@ -126,8 +127,9 @@ impl Place {
             return Ok(());
         }
         // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
-        let directory = fs::metadata(&self.directory)
-            .map_err(|error| Error::system(format!("cannot look at directory `{}`", self.directory.display()), error))?;
+        let directory = fs::metadata(&self.directory).map_err(|error| {
+            Error::system(format!("cannot look at directory `{}`", self.directory.display()), error)
+        })?;
         if directory.permissions().mode() & 0o002 == 0 {
             return Ok(());
         }

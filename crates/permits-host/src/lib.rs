@@ -1,7 +1,9 @@
 //! A counting semaphore for the processes of one host: in shared memory, without a daemon. Permits come back when their holder dies.
 #[cfg(not(target_os = "linux"))]
-compile_error!("permits-host is for Linux: it needs robust locks of open file descriptions, futexes and inotify; on other systems use \
-                `permits` for the threads and tasks of one process");
+compile_error!(
+    "permits-host is for Linux: it needs robust locks of open file descriptions, futexes and inotify; on other systems use \
+                `permits` for the threads and tasks of one process"
+);
 
 mod acts;
 mod book;

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::files::{self, Place};
 use crate::layout::{self, SEATS, seat, waiter};
 use crate::sys::{self, LockKind, Region};
-use crate::tx::{Outcome, Store, Trouble, Tx};
+use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
 use permits::State;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -95,7 +95,11 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
     let mut found = vec![false; usize::from(tx.book.waiters_used) + 1];
     let mut once = |number: u16| {
         let place = &mut found[usize::from(number)];
-        if std::mem::replace(place, true) { Err(Trouble::Damaged("one is in two queues, or twice in one")) } else { Ok(()) }
+        if std::mem::replace(place, true) {
+            Err(Trouble::Damaged("one is in two queues, or twice in one"))
+        } else {
+            Ok(())
+        }
     };
     for side in [Side::Acquire, Side::Release] {
         let (mut number, mut before, mut length) = (tx.book.queue(side).head, 0, 0);
@@ -154,7 +158,7 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
         if !sys::try_lock(file, LockKind::Exclusive, byte_of(number)).map_err(failed)? {
             continue;
         }
-        let after = store.transact(number, &mut 0, |tx| {
+        let after = store.transact(number, &Memo::default().turn(), |tx| {
             let Audit { missing, .. } = audit(tx)?;
             let free = i64::from(tx.book.free) + missing;
             tx.book.free = i32::try_from(free).map_err(|_| Trouble::Damaged("its counts do not add up"))?;
@@ -199,7 +203,11 @@ fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
     }
     Err(Error::new(
         ErrorKind::Exhausted,
-        format!("semaphore `{}` was set aside a thousand times: remove those files from `{}`", place.name, place.directory.display()),
+        format!(
+            "semaphore `{}` was set aside a thousand times: remove those files from `{}`",
+            place.name,
+            place.directory.display()
+        ),
     ))
 }
 
@@ -235,16 +243,23 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
         }
     }
     if directory.starts_with("/dev/shm") {
-        let text = "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
+        let text =
+            "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
         find(Level::Warning, "directory", text.into());
     }
     if directory.starts_with("/tmp") || directory.starts_with("/var/tmp") {
         let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make `/run/permits`";
-        find(Level::Warning, "directory", format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if it is there"));
+        find(
+            Level::Warning,
+            "directory",
+            format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if it is there"),
+        );
     }
     match sys::pidfd(std::process::id()) {
         Ok(_) => find(Level::Good, "kernel", "it tells when a process ends (pidfd)".into()),
-        Err(error) => find(Level::Warning, "kernel", format!("no pidfd, so deaths are noticed later, within 250 ms: {error}")),
+        Err(error) => {
+            find(Level::Warning, "kernel", format!("no pidfd, so deaths are noticed later, within 250 ms: {error}"))
+        }
     }
     match File::open(directory).map(|handle| sys::watch_closes(handle.as_fd())) {
         Ok(Ok(_)) => find(Level::Good, "kernel", "it tells when a file is let go (inotify)".into()),
@@ -262,7 +277,15 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
         match Place::new(directory, &name).and_then(|place| crate::status::read(&place)) {
             Ok(status) => {
                 let dead = status.holders.iter().filter(|holder| !holder.who.alive).count();
-                let text = format!("{}{}", status.state, if dead > 0 { format!(" ({dead} holders are dead: the next who asks has theirs)") } else { String::new() });
+                let text = format!(
+                    "{}{}",
+                    status.state,
+                    if dead > 0 {
+                        format!(" ({dead} holders are dead: the next who asks has theirs)")
+                    } else {
+                        String::new()
+                    }
+                );
                 find(Level::Good, &format!("semaphore {name}"), text);
             }
             Err(error) => find(Level::Bad, &format!("semaphore {name}"), error.to_string()),

@@ -2,7 +2,7 @@
 
 use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Wakes, Who};
 use crate::attach::Attachment;
-use crate::book::Side;
+use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
 use crate::layout::{self, seat, waiter};
@@ -44,7 +44,7 @@ pub(crate) mod sealed {
         const SIDE: Side;
         /// What is got by it, from the process of that epoch.
         #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
-        fn granted(shared: &Arc<Shared>, epoch: u64, n: u32) -> Self::Output;
+        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) -> Self::Output;
     }
 
     impl Act for ToAcquire {
@@ -52,8 +52,8 @@ pub(crate) mod sealed {
         const SIDE: Side = Side::Acquire;
         #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
         #[inline]
-        fn granted(shared: &Arc<Shared>, epoch: u64, n: u32) -> Permit {
-            Permit::new(Arc::clone(shared), epoch, n)
+        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) -> Permit {
+            Permit::new(shared, epoch, n)
         }
     }
 
@@ -62,7 +62,7 @@ pub(crate) mod sealed {
         const SIDE: Side = Side::Release;
         #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
         #[inline]
-        fn granted(_: &Arc<Shared>, _: u64, _: u32) {}
+        fn granted(_: Arc<Shared>, _: u64, _: u32) {}
     }
 }
 
@@ -92,12 +92,14 @@ pub struct Request<A: Act> {
 
 enum Progress {
     New,
-    /// In the queue as a task.
-    Queued {
-        attachment: Arc<Attachment>,
-        number: u16,
-    },
+    Queued(Place),
     Over,
+}
+
+/// A task's place in the queue; dropping it gives it up.
+struct Place {
+    attachment: Arc<Attachment>,
+    number: u16,
 }
 
 impl<A: Act> Request<A> {
@@ -139,66 +141,69 @@ impl<A: Act> Request<A> {
     /// # Errors
     ///
     /// As [`wait`](Self::wait), and [`ErrorKind::NotNow`].
+    #[inline]
     pub fn try_now(self) -> Result<A::Output, Error> {
         let attachment = self.shared.here()?;
-        match enter::<A>(&attachment, self.n, None)? {
-            Entry::Granted => return Ok(A::granted(&self.shared, attachment.epoch, self.n)),
-            Entry::Refused(refusal @ Refusal::NotNow { .. }) => {
-                // What the dead hold is free, though nobody has said so yet (C18).
-                if A::SIDE == Side::Release || !attachment.reap()? {
-                    return Err(attachment.refused(A::SIDE, refusal));
-                }
-            }
-            Entry::Refused(refusal) => return Err(attachment.refused(A::SIDE, refusal)),
-            Entry::Queued(_) => unreachable!("it was not told to queue"),
+        let epoch = attachment.epoch;
+        if A::SIDE == Side::Release || !attachment.take_quickly(self.n) {
+            try_slowly(A::SIDE, attachment, self.n)?;
         }
-        match enter::<A>(&attachment, self.n, None)? {
-            Entry::Granted => Ok(A::granted(&self.shared, attachment.epoch, self.n)),
-            Entry::Refused(refusal) => Err(attachment.refused(A::SIDE, refusal)),
-            Entry::Queued(_) => unreachable!("it was not told to queue"),
-        }
+        Ok(A::granted(self.shared, epoch, self.n))
     }
 
     /// Which one it is in its queue, 1 being the first; `None` if it is not queued as a future.
     #[must_use]
     pub fn position(&self) -> Option<u32> {
-        let Progress::Queued { attachment, number } = &self.progress else { return None };
-        attachment.position(*number).ok().flatten()
+        let Progress::Queued(place) = &self.progress else { return None };
+        place.attachment.position(place.number).ok().flatten()
     }
 
+    #[inline]
     fn block(self, deadline: Option<Instant>) -> Result<A::Output, Error> {
         let attachment = self.shared.here()?;
-        let kind = if deadline.is_some_and(|deadline| deadline <= Instant::now()) { None } else { Some(Kind::Thread) };
-        match enter::<A>(&attachment, self.n, kind)? {
-            Entry::Granted => Ok(A::granted(&self.shared, attachment.epoch, self.n)),
-            Entry::Refused(Refusal::NotNow { .. }) => match self.shared.retry::<A>(self.n)? {
-                Some(granted) => Ok(granted),
-                None => Err(attachment.timed_out(A::SIDE, self.n)?),
-            },
-            Entry::Refused(refusal) => Err(attachment.refused(A::SIDE, refusal)),
-            Entry::Queued(number) => {
-                let collected = attachment.sleep(number, deadline)?;
-                match collected {
-                    Collected::Granted => {
-                        attachment.note_since(A::SIDE, self.n);
-                        Ok(A::granted(&self.shared, attachment.epoch, self.n))
-                    }
-                    Collected::Refused(refusal) => Err(attachment.refused(A::SIDE, refusal)),
-                    Collected::GaveUp | Collected::Queued => Err(attachment.timed_out(A::SIDE, self.n)?),
-                }
-            }
+        let epoch = attachment.epoch;
+        if A::SIDE == Side::Release || !attachment.take_quickly(self.n) {
+            block_slowly(A::SIDE, attachment, self.n, deadline)?;
         }
+        Ok(A::granted(self.shared, epoch, self.n))
     }
 }
 
-impl Shared {
-    /// A try, for whoever has no time left.
-    fn retry<A: Act>(self: &Arc<Self>, n: u32) -> Result<Option<A::Output>, Error> {
-        match Request::<A>::new(Arc::clone(self), n).try_now() {
-            Ok(granted) => Ok(Some(granted)),
-            Err(error) if error.kind() == ErrorKind::NotNow => Ok(None),
-            Err(error) => Err(error),
-        }
+#[cold]
+fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<(), Error> {
+    match enter(side, attachment, n, None)? {
+        Entry::Granted => return Ok(()),
+        // What the dead hold is free, though nobody has said so yet (C18).
+        Entry::Refused(Refusal::NotNow { .. }) if side == Side::Acquire && attachment.reap()? => {}
+        Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
+        Entry::Queued(_) => unreachable!("it was not told to queue"),
+    }
+    match enter(side, attachment, n, None)? {
+        Entry::Granted => Ok(()),
+        Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
+        Entry::Queued(_) => unreachable!("it was not told to queue"),
+    }
+}
+
+#[cold]
+fn block_slowly(side: Side, attachment: &Arc<Attachment>, n: u32, deadline: Option<Instant>) -> Result<(), Error> {
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        return match try_slowly(side, attachment, n) {
+            Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
+            other => other,
+        };
+    }
+    match enter(side, attachment, n, Some(Kind::Thread))? {
+        Entry::Granted => Ok(()),
+        Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
+        Entry::Queued(number) => match attachment.sleep(number, deadline)? {
+            Collected::Granted => {
+                attachment.note_since(side, n);
+                Ok(())
+            }
+            Collected::Refused(refusal) => Err(attachment.refused(side, refusal)),
+            Collected::GaveUp | Collected::Queued => Err(attachment.timed_out(side, n)?),
+        },
     }
 }
 
@@ -209,16 +214,15 @@ enum Entry {
 }
 
 /// Takes or returns `n` at once, or queues as `kind`; without one it is refused.
-#[inline]
-fn enter<A: Act>(attachment: &Attachment, n: u32, kind: Option<Kind>) -> Result<Entry, Error> {
+fn enter(side: Side, attachment: &Attachment, n: u32, kind: Option<Kind>) -> Result<Entry, Error> {
     loop {
         let own = attachment.seat;
         let (entry, was_idle, wakes) = attachment.transact(|tx| {
             let mut wakes = Wakes::default();
-            let was_idle = A::SIDE == Side::Acquire && tx.held(own)? == 0;
-            let entry = match (tx.enter(own, A::SIDE, n)?, kind) {
+            let was_idle = side == Side::Acquire && tx.held(own)? == 0;
+            let entry = match (tx.enter(own, side, n)?, kind) {
                 (Ok(()), _) => Entry::Granted,
-                (Err(Refusal::NotNow { .. }), Some(kind)) => match tx.enqueue(own, A::SIDE, kind, n)? {
+                (Err(Refusal::NotNow { .. }), Some(kind)) => match tx.enqueue(own, side, kind, n)? {
                     Some(number) => Entry::Queued(number),
                     None => Entry::Refused(Refusal::Crowded),
                 },
@@ -241,6 +245,10 @@ fn enter<A: Act>(attachment: &Attachment, n: u32, kind: Option<Kind>) -> Result<
                 }
             }
             Entry::Queued(number) => {
+                if was_idle {
+                    // Whoever grants it cannot tell the time for this seat.
+                    attachment.store().word(layout::seat(own, seat::SINCE)).store(0, Ordering::Relaxed);
+                }
                 let since = layout::waiter(usize::from(number), waiter::SINCE);
                 // Relaxed: told for tables.
                 attachment.store().word(since).store(sys::now(), Ordering::Relaxed);
@@ -255,6 +263,17 @@ fn enter<A: Act>(attachment: &Attachment, n: u32, kind: Option<Kind>) -> Result<
 }
 
 impl Attachment {
+    /// Takes permits in the plainest case.
+    #[inline]
+    fn take_quickly(&self, n: u32) -> bool {
+        let taken = self.quick(Quick::Take(n));
+        if taken {
+            point(Point::Taken);
+            self.note_since(Side::Acquire, n);
+        }
+        taken
+    }
+
     /// Writes the time down in a word of this seat.
     #[inline]
     fn note(&self, word: usize) {
@@ -299,7 +318,9 @@ impl Attachment {
             let limit = [rest, nap].into_iter().flatten().min();
             sys::futex_wait(bell, value, limit);
             if watched {
-                if bell.load(Ordering::SeqCst) != value && self.stage_of(number).is_ok_and(|stage| stage == Stage::Queued) {
+                if bell.load(Ordering::SeqCst) != value
+                    && self.stage_of(number).is_ok_and(|stage| stage == Stage::Queued)
+                {
                     // Told that it is the first now, or that something is wrong.
                     if let Err(error) = self.look(|tx| tx.who(number)) {
                         break Err(error);
@@ -364,12 +385,16 @@ impl<A: Act> Future for Request<A> {
         let this = &mut *self;
         match std::mem::replace(&mut this.progress, Progress::Over) {
             Progress::New => this.first_poll(cx),
-            Progress::Queued { attachment, number } => {
-                assert!(attachment.epoch == sys::epoch(), "a request of the parent cannot be polled in a child after fork");
-                if attachment.stage_of(number)? == Stage::Queued {
-                    attachment.watch_task(number, cx.waker())?;
+            Progress::Queued(place) => {
+                let Place { attachment, number } = &place;
+                assert!(
+                    attachment.epoch == sys::epoch(),
+                    "a request of the parent cannot be polled in a child after fork"
+                );
+                if attachment.stage_of(*number)? == Stage::Queued {
+                    attachment.watch_task(*number, cx.waker())?;
                 }
-                this.finish(attachment, number)
+                this.finish(place)
             }
             Progress::Over => panic!("a request was polled after it was over"),
         }
@@ -378,49 +403,58 @@ impl<A: Act> Future for Request<A> {
 
 impl<A: Act> Request<A> {
     fn first_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<A::Output, Error>> {
-        let attachment = Arc::clone(self.shared.here()?);
-        match enter::<A>(&attachment, self.n, Some(Kind::Task))? {
-            Entry::Granted => Poll::Ready(Ok(A::granted(&self.shared, attachment.epoch, self.n))),
+        let attachment = self.shared.here()?;
+        match enter(A::SIDE, attachment, self.n, Some(Kind::Task))? {
+            Entry::Granted => Poll::Ready(Ok(self.granted(attachment.epoch))),
             Entry::Refused(refusal) => Poll::Ready(Err(attachment.refused(A::SIDE, refusal))),
             Entry::Queued(number) => {
-                if let Err(error) = attachment.watch_task(number, cx.waker()) {
-                    // Nobody would wake it.
-                    attachment.collect(number, GiveUp::Wholly)?;
-                    return Poll::Ready(Err(error));
-                }
+                let place = Place { attachment: Arc::clone(attachment), number };
+                // If nobody would wake it, it gives up its place.
+                place.attachment.watch_task(number, cx.waker())?;
                 // It may have been granted before there was a waker to call.
-                self.finish(attachment, number)
+                self.finish(place)
             }
         }
     }
 
-    fn finish(&mut self, attachment: Arc<Attachment>, number: u16) -> Poll<Result<A::Output, Error>> {
-        if attachment.stage_of(number)? == Stage::Queued {
-            self.progress = Progress::Queued { attachment, number };
+    fn granted(&self, epoch: u64) -> A::Output {
+        A::granted(Arc::clone(&self.shared), epoch, self.n)
+    }
+
+    fn finish(&mut self, place: Place) -> Poll<Result<A::Output, Error>> {
+        if place.attachment.stage_of(place.number)? == Stage::Queued {
+            self.progress = Progress::Queued(place);
             return Poll::Pending;
         }
-        attachment.unwatch(number);
-        match attachment.collect(number, GiveUp::No)? {
+        let (attachment, collected) = place.leave();
+        Poll::Ready(match collected? {
             Collected::Granted => {
                 attachment.note_since(A::SIDE, self.n);
-                Poll::Ready(Ok(A::granted(&self.shared, attachment.epoch, self.n)))
+                Ok(self.granted(attachment.epoch))
             }
-            Collected::Refused(refusal) => Poll::Ready(Err(attachment.refused(A::SIDE, refusal))),
-            Collected::Queued | Collected::GaveUp => {
-                Poll::Ready(Err(attachment.place.damaged("a waiter went back into its queue")))
-            }
-        }
+            Collected::Refused(refusal) => Err(attachment.refused(A::SIDE, refusal)),
+            Collected::Queued | Collected::GaveUp => Err(attachment.place.damaged("a waiter went back into its queue")),
+        })
     }
 }
 
-impl<A: Act> Drop for Request<A> {
+impl Place {
+    /// Leaves it as somebody who was granted or refused.
+    fn leave(mut self) -> (Arc<Attachment>, Result<Collected, Error>) {
+        let attachment = Arc::clone(&self.attachment);
+        attachment.unwatch(self.number);
+        let collected = attachment.collect(self.number, GiveUp::No);
+        self.number = 0;
+        (attachment, collected)
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        if let Progress::Queued { attachment, number } = std::mem::replace(&mut self.progress, Progress::Over)
-            && attachment.epoch == sys::epoch()
-        {
-            attachment.unwatch(number);
+        if self.number != 0 && self.attachment.epoch == sys::epoch() {
+            self.attachment.unwatch(self.number);
             // A damaged file has no queue to leave.
-            let _ = attachment.collect(number, GiveUp::Wholly);
+            let _ = self.attachment.collect(self.number, GiveUp::Wholly);
         }
     }
 }

@@ -127,7 +127,6 @@ impl HostSemaphore {
     }
 
     /// Where, for whom and as whom to open one.
-    #[must_use]
     pub fn options() -> Options {
         Options::new()
     }
@@ -343,14 +342,11 @@ impl HostSemaphore {
         &self.shared.place.path
     }
 
-    /// Who this handle is among the holders and the waiters.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open), in a child after fork; never otherwise.
-    pub fn id(&self) -> Result<HolderId, Error> {
-        let attachment = self.shared.here()?;
-        Ok(HolderId::new(attachment.seat, attachment.generation))
+    /// Who this handle is among the holders and the waiters. In a child after fork that could not take a seat of its own, its parent.
+    #[must_use]
+    pub fn id(&self) -> HolderId {
+        let attachment = self.shared.here().unwrap_or(&self.shared.first.attachment);
+        HolderId::new(attachment.seat, attachment.generation)
     }
 
     /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it does is its own business.
@@ -366,7 +362,10 @@ impl HostSemaphore {
         if !status.is_some_and(|status| status.taken && status.generation == generation) {
             return Err(Error::new(
                 ErrorKind::NoSuchHolder,
-                format!("nobody with the id `{holder}` takes part in semaphore `{}`: see `permits status`", self.name()),
+                format!(
+                    "nobody with the id `{holder}` takes part in semaphore `{}`: see `permits status`",
+                    self.name()
+                ),
             ));
         }
         let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));

@@ -1,7 +1,7 @@
 //! What there is to see.
 
-use crate::attach::{Attachment, byte_of, pid_namespace};
 use crate::acts::Stage;
+use crate::attach::{Attachment, byte_of, pid_namespace};
 use crate::book::Side;
 use crate::error::{Error, ErrorKind};
 use crate::files::Place;
@@ -133,7 +133,10 @@ impl FromStr for HolderId {
             Some(HolderId { seat: seat.parse().ok()?, generation: generation.parse().ok()? })
         };
         parse().ok_or_else(|| {
-            Error::new(ErrorKind::NoSuchHolder, format!("`{text}` is no holder's id: it looks like `7-3`, see `permits status`"))
+            Error::new(
+                ErrorKind::NoSuchHolder,
+                format!("`{text}` is no holder's id: it looks like `7-3`, see `permits status`"),
+            )
         })
     }
 }
@@ -232,7 +235,9 @@ fn describe(
     let mut holders: Vec<Holder> = (picture.holders.iter())
         .map(|&(number, generation, permits)| {
             let since = store.word(layout::seat(number, seat::SINCE)).load(Ordering::Relaxed);
-            Holder { who: who(number, generation), permits, since: time(since) }
+            // 0: granted just now, and it has not run since.
+            let since = if since == 0 { SystemTime::now() } else { time(since) };
+            Holder { who: who(number, generation), permits, since }
         })
         .collect();
     holders.sort_by_key(|holder| holder.since);
@@ -243,9 +248,8 @@ fn describe(
             Waiter { who: who(number, generation), side, position, permits, since }
         })
         .collect();
-    let found = file
-        .metadata()
-        .map_err(|error| Error::system(format!("cannot look at semaphore `{}`", place.name), error))?;
+    let found =
+        file.metadata().map_err(|error| Error::system(format!("cannot look at semaphore `{}`", place.name), error))?;
     Ok(Status {
         name: place.name.clone(),
         path: place.path.clone(),

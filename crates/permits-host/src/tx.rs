@@ -39,10 +39,10 @@
 //! error. Tags have 32 bits: a helper stopped for a multiple of 2^32 commits, to the very one, before a word that was last written by a
 //! commit of the same tag with the same value, would make an old change again. Numbers of commits have 48 bits, records 16.
 
-use crate::book::Book;
+use crate::book::{Book, Quick};
 use crate::crash::{Point, point};
 use crate::layout::{self, SEATS, TOTAL, header, record, seat};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// So many looks are tried at one state before parts of several are enough for who only wants to see.
 const STRICT_LOOKS: u32 = 300;
@@ -139,7 +139,7 @@ impl<'m> Store<'m> {
     }
 
     /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is the caller's own, if it
-    /// is to be. `known` is the root after the caller's last commit, of which it has made all changes; it becomes that of this one.
+    /// is to be. `memo` is the caller's, whose turn it is.
     ///
     /// `act` may be run several times, and may be shown nothing but states that have been; it must not do anything but read and write
     /// through the transaction.
@@ -147,12 +147,12 @@ impl<'m> Store<'m> {
     pub(crate) fn transact<T>(
         &self,
         seat: usize,
-        known: &mut u64,
+        memo: &Memo,
         mut act: impl FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>,
     ) -> Result<T, &'static str> {
         let mut failures = 0;
         loop {
-            match self.attempt(seat, known, &mut act) {
+            match self.attempt(seat, memo, &mut act) {
                 Ok(Some(value)) => return Ok(value),
                 Err(Trouble::Damaged(what)) => return Err(what),
                 Ok(None) | Err(Trouble::Stale) => {
@@ -169,7 +169,10 @@ impl<'m> Store<'m> {
     }
 
     /// Looks at one state, or, if it never stands still for as long as that takes, at parts of several states close to each other.
-    pub(crate) fn look_roughly<T>(&self, act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>) -> Result<T, &'static str> {
+    pub(crate) fn look_roughly<T>(
+        &self,
+        act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>,
+    ) -> Result<T, &'static str> {
         self.look_so(act, STRICT_LOOKS)
     }
 
@@ -200,16 +203,14 @@ impl<'m> Store<'m> {
     fn attempt<T>(
         &self,
         seat: usize,
-        known: &mut u64,
+        memo: &Memo,
         act: &mut impl FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>,
     ) -> Result<Option<T>, Trouble> {
-        let mut tx = self.begin(*known)?;
+        // Relaxed: it is the caller's turn.
+        let mut tx = self.begin(memo.root.load(Ordering::Relaxed))?;
         match act(&mut tx)? {
             Outcome::Keep(value) => Ok(Some(value)),
-            Outcome::Commit(value) => Ok(self.commit(seat, &tx).map(|root| {
-                *known = root;
-                value
-            })),
+            Outcome::Commit(value) => Ok(self.commit(seat, &tx, memo).then_some(value)),
         }
     }
 
@@ -272,34 +273,12 @@ impl<'m> Store<'m> {
         if self.words[header::ROOT].load(Ordering::Relaxed) == root { Ok(()) } else { Err(Trouble::Stale) }
     }
 
-    /// Writes the record and moves the root to it; the new root if that succeeded, and then all changes are made.
+    /// Writes the record and moves the root to it; `true` if that succeeded, and then all changes are made.
     #[inline]
-    fn commit(&self, seat: usize, tx: &Tx<'m>) -> Option<u64> {
-        // The one that the root does not name (T1).
-        let number = if tx.root & 0xffff == 2 * seat as u64 { 2 * seat + 1 } else { 2 * seat };
-        let root = ((tx.root >> 16) + 1) << 16 | number as u64;
-        let at = layout::record(number);
-        // Pairs with the fence in `still`: the root had moved off this record before it is written over.
-        fence(Ordering::Release);
-        for (offset, word) in tx.book.pack().into_iter().enumerate() {
-            self.words[at + record::BOOK + offset].store(word, Ordering::Relaxed);
-        }
-        self.words[at + record::CHANGES].store(tx.length as u64, Ordering::Relaxed);
+    fn commit(&self, seat: usize, tx: &Tx<'m>, memo: &Memo) -> bool {
+        let book = tx.book.pack();
         let changes = &tx.changes[..tx.length];
-        for (number, change) in changes.iter().enumerate() {
-            let at = at + record::FIRST_CHANGE + 3 * number;
-            self.words[at].store(change.at as u64, Ordering::Relaxed);
-            self.words[at + 1].store(change.old, Ordering::Relaxed);
-            self.words[at + 2].store(change.new, Ordering::Relaxed);
-        }
-        point(Point::BeforeCommit);
-        // Release: pairs with the Acquire in `begin`, publishes the record and all that this seat did. Acquire, of the commit before: a
-        // permit's return has happened before whatever follows its next acquisition (C14). SeqCst for `TELL` and the bells: who writes
-        // one of them and then reads the root, and who moves the root and then reads it, must not miss each other.
-        if self.words[header::ROOT].compare_exchange(tx.root, root, Ordering::SeqCst, Ordering::Relaxed).is_err() {
-            return None;
-        }
-        point(Point::Committed);
+        let Some(root) = self.move_root(seat, tx.root, &book, changes) else { return false };
         let own = layout::seat(seat, seat::OWN);
         for change in changes {
             if change.at == own {
@@ -311,7 +290,128 @@ impl<'m> Store<'m> {
             point(Point::ChangeMade);
         }
         point(Point::AllMade);
+        // Relaxed: it is the caller's turn, and nobody but the caller's seat changes the word of it while its owner lives.
+        memo.own.store(self.words[own].load(Ordering::Relaxed), Ordering::Relaxed);
+        memo.root.store(root, Ordering::Relaxed);
+        for (word, value) in memo.book.iter().zip(book) {
+            word.store(value, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Writes the record that the root does not name, and has the root name it.
+    #[inline]
+    fn move_root(&self, seat: usize, from: u64, book: &[u64; record::BOOK_WORDS], changes: &[Change]) -> Option<u64> {
+        // T1.
+        let number = if from & 0xffff == 2 * seat as u64 { 2 * seat + 1 } else { 2 * seat };
+        let root = ((from >> 16) + 1) << 16 | number as u64;
+        let record = &self.words[layout::record(number)..][..record::WORDS];
+        // Pairs with the fence in `still`: the root had moved off this record before it is written over.
+        fence(Ordering::Release);
+        for (word, value) in record.iter().zip(book) {
+            word.store(*value, Ordering::Relaxed);
+        }
+        record[record::CHANGES].store(changes.len() as u64, Ordering::Relaxed);
+        for (words, change) in record[record::FIRST_CHANGE..].chunks_exact(3).zip(changes) {
+            words[0].store(change.at as u64, Ordering::Relaxed);
+            words[1].store(change.old, Ordering::Relaxed);
+            words[2].store(change.new, Ordering::Relaxed);
+        }
+        point(Point::BeforeCommit);
+        // Release: pairs with the Acquire in `begin`, publishes the record and all that this seat did. Acquire, of the commit before: a
+        // permit's return has happened before whatever follows its next acquisition (C14). SeqCst for `TELL` and the bells: who writes
+        // one of them and then reads the root, and who moves the root and then reads it, must not miss each other.
+        self.words[header::ROOT].compare_exchange(from, root, Ordering::SeqCst, Ordering::Relaxed).ok()?;
+        point(Point::Committed);
         Some(root)
+    }
+
+    /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, nobody waits, and nothing is unusual.
+    /// `false`: not so, and nothing has happened. It is what `transact` would do, from what is known of the state without reading it.
+    #[inline]
+    pub(crate) fn quick(&self, seat: usize, memo: &Memo, act: Quick) -> bool {
+        // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller wrote it.
+        let root = memo.root.load(Ordering::Relaxed);
+        let book = std::array::from_fn(|offset| memo.book[offset].load(Ordering::Relaxed));
+        let Some((book, change)) = act.apply(book) else { return false };
+        let old = memo.own.load(Ordering::Relaxed);
+        let new = tag(root.wrapping_add(1 << 16)) | u64::from((old as u32).wrapping_add_signed(change));
+        let at = layout::seat(seat, seat::OWN);
+        if root == 0 {
+            return false;
+        }
+        let Some(root) = self.move_root(seat, root, &book, &[Change { at, old, new }]) else { return false };
+        // As in `commit`.
+        self.words[at].store(new, Ordering::Release);
+        point(Point::ChangeMade);
+        point(Point::AllMade);
+        memo.root.store(root, Ordering::Relaxed);
+        memo.own.store(new, Ordering::Relaxed);
+        memo.book[0].store(book[0], Ordering::Relaxed);
+        memo.book[6].store(book[6], Ordering::Relaxed);
+        true
+    }
+}
+
+/// What a seat remembers of its last commit, and whose turn it is to commit from it: a seat has one record to write to, and a process
+/// many threads.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    taken: AtomicBool,
+    /// The root after the last commit, all changes of which are made; 0 at first.
+    root: AtomicU64,
+    book: [AtomicU64; record::BOOK_WORDS],
+    /// The seat's `OWN`.
+    own: AtomicU64,
+}
+
+/// Somebody's turn.
+pub(crate) struct Turn<'a>(&'a Memo);
+
+impl Memo {
+    /// Waits for its turn. Nobody keeps it for longer than a commit takes, and nobody in another process ever waits for it; whoever has
+    /// it and does not come to an end was interrupted, and gets the processor.
+    #[inline]
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        let mut failures = 0;
+        // Acquire: pairs with the Release of whoever had it before; what it remembers is seen.
+        while self.taken.swap(true, Ordering::Acquire) {
+            failures += 1;
+            wait_for_turn(failures);
+        }
+        Turn(self)
+    }
+}
+
+impl std::ops::Deref for Turn<'_> {
+    type Target = Memo;
+
+    #[inline]
+    fn deref(&self) -> &Memo {
+        self.0
+    }
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.taken.store(false, Ordering::Release);
+    }
+}
+
+#[cold]
+fn wait_for_turn(failures: u32) {
+    #[cfg(permits_loom)]
+    {
+        let _ = failures;
+        loom::thread::yield_now();
+    }
+    #[cfg(not(permits_loom))]
+    match failures {
+        ..100 => std::hint::spin_loop(),
+        100..200 => std::thread::yield_now(),
+        // Yielding may lead nowhere, if whoever has the turn is of lower priority: sleeping does.
+        _ => std::thread::sleep(std::time::Duration::from_micros(50)),
     }
 }
 

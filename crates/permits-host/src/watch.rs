@@ -105,8 +105,7 @@ impl Attachment {
             Some(local) if local.waker.as_ref().is_some_and(|before| before.will_wake(waker)) => None,
             Some(local) => local.waker.replace(waker.clone()),
             None => {
-                let local =
-                    Local { waker: Some(waker.clone()), is_task: true, since: Instant::now(), watched: false };
+                let local = Local { waker: Some(waker.clone()), is_task: true, since: Instant::now(), watched: false };
                 locals.waiting.insert(number, local);
                 ring = std::mem::take(&mut locals.bell_sleeps);
                 None
