@@ -1,4 +1,71 @@
-//! A counting semaphore for the processes of one host: in shared memory, without a daemon. Permits come back when their holder dies.
+//! A counting semaphore for the processes of one host: in shared memory, without a daemon, and permits come back when their holder dies.
+//!
+//! Whoever opens the same name on the same host has the same semaphore: shells, build jobs, services, containers that mount the
+//! directory. It is the semaphore of the crate [`permits`], with the same [contract](permits::contract), whose clauses are cited here as
+//! (C8), and its twist: `release` waits too.
+//!
+//! ```
+//! # let directory = std::env::temp_dir().join(format!("permits-doc-lib-{}", std::process::id()));
+//! # let options = || permits_host::HostSemaphore::options().directory(&directory);
+//! # /*
+//! let builds = HostSemaphore::open("builds", 2)?;        // two at a time on this host, whoever asks
+//! # */
+//! # let builds = options().open("builds", 2)?;
+//! let permit = builds.acquire().wait()?;                 // a task writes `.await`
+//! // … build …
+//! drop(permit);                                          // or die: it comes back in any case
+//! # drop(builds);
+//! # std::fs::remove_dir_all(directory).ok();
+//! # Ok::<(), permits_host::Error>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own.
+//! - Other systems than Linux. It needs Linux 4.14, and notices deaths best with 5.3.
+//! - Protection from who may write to the file. Whoever may take a permit may write nonsense as well; that is found out, and leads to
+//!   errors. Whoever may truncate the file can end all processes that use it (`SIGBUS`).
+//! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
+//!
+//! # After a crash
+//!
+//! The permits of a process come back when it dies, and only then (C18): not when it is stopped, slow, or old. If somebody waits, they have
+//! them within a millisecond or so, or within 250 ms if the dead lived in another PID namespace or the kernel has no means to tell; if nobody does,
+//! whoever asks next. No daemon is there to do it: those who wait do.
+//!
+//! | what happens to a holder | its permits |
+//! |---|---|
+//! | it ends, panics, aborts, is killed, runs out of memory | come back |
+//! | it is stopped (`SIGSTOP`), waits for a disk, dumps core | stay |
+//! | it is a zombie: dead, and not waited for by its parent | come back |
+//! | its process id is given to another process | come back: no process id is asked |
+//! | it closes all file descriptors | stay |
+//! | it forks without exec | stay with the parent; the child is somebody else, and guards that it inherited do nothing |
+//! | it executes another program in its place | come back, unless it took a [`CommandLock`] |
+//! | it lives in another PID namespace, in a container | the same as here |
+//! | the host is started anew | come back, loose ones too |
+//! | the file is deleted or replaced | stay with the old file; whoever waits there is told ([`ErrorKind::Gone`]), and the next to open makes a new one |
+//!
+//! *Loose* permits are owned by nobody, so nobody's death returns them: [`HostSemaphore::release`] does.
+//!
+//! # Differences
+//!
+//! Clauses that this reach keeps in its own way:
+//!
+//! - **C8** The policy is `fair`: first come, first served, across all processes.
+//! - **C11** A try, and a reading, first look whether holders are dead if it matters: a microsecond or two for each.
+//! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen after the acquisition.
+//! - **C15** A [`Status`] of a semaphore that never stands still may be of some instants close to each other. Readings are of one.
+//! - **C16** does not hold: opening allocates, a task that waits allocates, and two threads of the crate's own run in a process while somebody waits in it
+//!   for longer than a millisecond.
+//! - **C18** What a [`CommandLock`] keeps is kept as long as the process *or* its command lives.
+//!
+//! # How it works
+//!
+//! The state is never changed in place: a commit writes a new one beside it, and moves a word that says where it is. So nobody is ever
+//! found half-way, and who is stopped or dies there holds up nobody (`tx.rs`). Who is alive is the kernel's word: a lock that goes
+//! with the memory of a process (`attach.rs`). Who waits watches those whom it waits for (`watch.rs`).
+
 #[cfg(not(target_os = "linux"))]
 compile_error!(
     "permits-host is for Linux: it needs robust locks of open file descriptions, futexes and inotify; on other systems use \
@@ -48,7 +115,7 @@ pub use self::{
     options::Options,
     permit::Permit,
     repair::{Finding, Level, Repair},
-    request::{Acquire, Act, Release, Request, ToAcquire, ToRelease},
+    request::{Acquire, AcquireLoose, Act, Release, Request, ToAcquire, ToAcquireLoose, ToRelease},
     semaphore::HostSemaphore,
     status::{Holder, HolderId, Participant, Status, Waiter},
 };

@@ -25,19 +25,26 @@ pub type Acquire = Request<ToAcquire>;
 /// A request to return loose permits; see [`HostSemaphore::release`](crate::HostSemaphore::release).
 pub type Release = Request<ToRelease>;
 
+/// A request for permits without a guard; see [`Request::loose`].
+pub type AcquireLoose = Request<ToAcquireLoose>;
+
 /// What a request is for.
 pub trait Act: sealed::Act {}
 /// For permits.
 #[derive(Debug)]
 pub struct ToAcquire(());
+/// For permits that are to be loose at once.
+#[derive(Debug)]
+pub struct ToAcquireLoose(());
 /// For returning loose permits.
 #[derive(Debug)]
 pub struct ToRelease(());
 impl Act for ToAcquire {}
+impl Act for ToAcquireLoose {}
 impl Act for ToRelease {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Permit, Shared, Side, ToAcquire, ToRelease};
+    use super::{Arc, Permit, Shared, Side, ToAcquire, ToAcquireLoose, ToRelease};
 
     pub trait Act: Send + Sync + 'static {
         type Output: Send + 'static;
@@ -54,6 +61,16 @@ pub(crate) mod sealed {
         #[inline]
         fn granted(shared: Arc<Shared>, epoch: u64, n: u32) -> Permit {
             Permit::new(shared, epoch, n)
+        }
+    }
+
+    impl Act for ToAcquireLoose {
+        type Output = ();
+        const SIDE: Side = Side::Acquire;
+        #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
+        #[inline]
+        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) {
+            Permit::new(shared, epoch, n).forget();
         }
     }
 
@@ -85,7 +102,6 @@ pub(crate) mod sealed {
 pub struct Request<A: Act> {
     shared: Arc<Shared>,
     n: u32,
-    /// Permits are to be left loose at once.
     progress: Progress,
     act: PhantomData<A>,
 }
@@ -100,6 +116,15 @@ enum Progress {
 struct Place {
     attachment: Arc<Attachment>,
     number: u16,
+}
+
+impl Acquire {
+    /// For permits without a guard: they are loose as soon as they are had, and outlive this process, until somebody releases them
+    /// (C6). A process that dies in between returns them.
+    pub fn loose(self) -> AcquireLoose {
+        debug_assert!(matches!(self.progress, Progress::New), "it takes a request that was not polled, by value");
+        Request::new(self.shared, self.n)
+    }
 }
 
 impl<A: Act> Request<A> {
