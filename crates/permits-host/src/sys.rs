@@ -358,9 +358,10 @@ impl Drop for SignalsBlocked {
 /// Ends this process at once, as a crash would.
 #[cfg(feature = "crash-points")]
 pub(crate) fn kill_myself() -> ! {
+    let myself = std::process::id().cast_signed();
     loop {
         // SAFETY: it takes numbers.
-        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        unsafe { libc::kill(myself, libc::SIGKILL) };
     }
 }
 
