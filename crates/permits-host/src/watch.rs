@@ -9,16 +9,16 @@
 //!
 //! Two threads of each process that has somebody waiting for longer than a moment, and none otherwise:
 //!
-//! - The *watch* sleeps in `poll`. If one of its own is the first of a queue, it watches everybody: the kernel reports (inotify, `IN_CLOSE_WRITE`)
-//!   when a process has let go of the file, dead or not, in whatever PID namespace. Then it asks for the locks of all that hold something.
-//!   If its own stand behind others, it watches the processes right before them (pidfd), so that each is watched by the next one, and
+//! - The *watch* sleeps in `poll`. If one of its own is the first or the second of a queue, it watches everybody: the kernel reports (inotify,
+//!   `IN_CLOSE_WRITE`) when a process has let go of the file, dead or not, in whatever PID namespace. Then it asks for the locks of all that
+//!   hold something. The second does so too, as the first may be stopped. If its own stand behind others, it watches the processes right before them (pidfd), so that each is watched by the next one, and
 //!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
 //! These are hints for when to look; the locks are the truth (see `attach.rs`). Where a hint cannot be had (another PID namespace, no
 //! inotify left, a kernel before 5.3), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
-//! killed between its commit and the wake, the watch looks after its own now and then in any case: once a second for the first in line, every
-//! ten seconds for the others.
+//! killed between its commit and the wake, and whoever is in front may be stopped, each watch looks at everything now and then in any case: once
+//! a second for the first two in line, every five seconds for the others.
 //!
 //! A thread that waits for less than [`GRACE`] sets none of this in motion.
 
@@ -40,10 +40,10 @@ use std::time::{Duration, Instant};
 pub(crate) const GRACE: Duration = Duration::from_millis(1);
 /// How long the threads stay when nobody waits any more, in case that somebody does again.
 const LINGER: Duration = Duration::from_millis(200);
-/// How often the watch of the first in line looks without a hint.
+/// How often the watches of the first two in line look without a hint.
 const FIRST_LOOKS: Duration = Duration::from_secs(1);
 /// How often the watches of the others do.
-const OTHERS_LOOK: Duration = Duration::from_secs(10);
+const OTHERS_LOOK: Duration = Duration::from_secs(5);
 /// How often a watch looks that has no hints to wait for.
 const BLIND_LOOKS: Duration = Duration::from_millis(100);
 /// When to look again after a hint that has led to nobody dead: the kernel reports a file closed just before it drops the locks.
@@ -332,14 +332,16 @@ impl Attachment {
                     sys::ring(self.seat_bell(self.seat));
                 }
                 Standing::First => survey.first = true,
-                Standing::Behind(seat, generation) if seat != self.seat => ahead.push((seat, generation)),
-                Standing::Behind(..) => {}
+                Standing::Behind { seat, generation, first } => {
+                    survey.first |= first;
+                    if seat != self.seat {
+                        ahead.push((seat, generation));
+                    }
+                }
             }
         }
         let mut suspects = ahead.clone();
-        if survey.first {
-            suspects.extend(self.holders()?);
-        }
+        suspects.extend(self.holders()?);
         suspects.sort_unstable();
         suspects.dedup();
         for (seat, generation) in suspects {
@@ -354,10 +356,8 @@ impl Attachment {
             }
         }
         pidfds.retain(|target, _| survey.targets.contains(target));
-        if survey.first || survey.found_dead {
-            let wakes = self.serve()?;
-            self.dispatch(wakes)?;
-        }
+        let wakes = self.serve()?;
+        self.dispatch(wakes)?;
         Ok(survey)
     }
 
@@ -387,7 +387,8 @@ impl Attachment {
                 0 => Ok(Standing::First),
                 before => {
                     let seat = tx.who(before)?.seat;
-                    Ok(Standing::Behind(seat, tx.status(seat)?.generation))
+                    let first = tx.book.queue(who.side).head == before;
+                    Ok(Standing::Behind { seat, generation: tx.status(seat)?.generation, first })
                 }
             }
         })
@@ -406,8 +407,12 @@ impl Attachment {
 enum Standing {
     Decided,
     First,
-    /// Behind a waiter of that seat and generation.
-    Behind(usize, u32),
+    /// Behind a waiter of that seat and generation, who may be the first.
+    Behind {
+        seat: usize,
+        generation: u32,
+        first: bool,
+    },
 }
 
 /// A process whose end is waited for.
@@ -421,7 +426,7 @@ struct Target {
 
 #[derive(Debug, Default)]
 struct Survey {
-    /// One of ours is the first of a queue.
+    /// One of ours is the first of a queue, or the second.
     first: bool,
     /// There is somebody whose end the kernel will not tell of by a pidfd.
     blind: bool,
