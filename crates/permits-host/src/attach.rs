@@ -36,7 +36,7 @@ use crate::watch::Attendants;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More tries than this mean that something is wrong: each fails only if others changed the same just now.
@@ -51,6 +51,11 @@ pub(crate) enum Life {
     CommandLives,
     Dead,
 }
+
+/// Another description of the same file, to ask about the locks of others: our own it would not tell. A descriptor is good in one table
+/// of descriptors, and the watch has one of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Probe(Mutex<Option<Arc<File>>>);
 
 /// The byte that the owner of a seat locks.
 pub(crate) fn byte_of(seat: usize) -> i64 {
@@ -68,8 +73,8 @@ pub(crate) struct Attachment {
     /// The file, by device and number.
     pub(crate) file: (u64, u64),
     memo: Memo,
-    /// Another description of the same file, to ask about the locks of others: our own it would not tell.
-    probe: Mutex<Option<Arc<File>>>,
+    /// Of the process's descriptors.
+    pub(crate) probe: Probe,
     pub(crate) attendants: Attendants,
 }
 
@@ -119,7 +124,7 @@ impl Attachment {
             generation: 0,
             file: identity,
             memo: Memo::default(),
-            probe: Mutex::new(None),
+            probe: Probe::default(),
             attendants: Attendants::default(),
         };
         attachment.take_seat(&file, settings)?;
@@ -322,8 +327,8 @@ impl Attachment {
     }
 
     /// The file, through a description that has no locks.
-    pub(crate) fn probe(&self) -> Result<Arc<File>, Error> {
-        let mut probe = locked(&self.probe);
+    pub(crate) fn probe(&self, probe: &Probe) -> Result<Arc<File>, Error> {
+        let mut probe = locked(&probe.0);
         // The program may have closed all its descriptors, and opened other files by the same numbers.
         if let Some(file) = &*probe
             && self.is_ours(file)
@@ -348,11 +353,11 @@ impl Attachment {
     }
 
     /// Whether the owner of a seat lives.
-    pub(crate) fn life(&self, number: usize) -> Result<Life, Error> {
+    pub(crate) fn life(&self, number: usize, probe: &Probe) -> Result<Life, Error> {
         if number == self.seat {
             return Ok(Life::Lives);
         }
-        let probe = self.probe()?;
+        let probe = self.probe(probe)?;
         if sys::is_locked(&probe, byte_of(number)).map_err(|error| self.failed("ask for a lock of", error))? {
             return Ok(Life::Lives);
         }
@@ -424,7 +429,7 @@ impl Attachment {
     pub(crate) fn reap(&self) -> Result<bool, Error> {
         let mut came_back = false;
         for (number, generation) in self.holders()? {
-            if self.life(number)? == Life::Dead {
+            if self.life(number, &self.probe)? == Life::Dead {
                 self.recover(number, generation)?;
                 came_back = true;
             }
@@ -457,7 +462,7 @@ impl Attachment {
         if more == backed {
             return Ok(false);
         }
-        let probe = self.probe()?;
+        let probe = self.probe(&self.probe)?;
         files::back_waiters(&probe, backed, more).map_err(|error| {
             Error::system(format!("no room for more waiters of semaphore `{}`", self.place.name), error)
         })?;
@@ -521,7 +526,7 @@ impl Drop for Attachment {
     fn drop(&mut self) {
         if self.epoch != sys::epoch() {
             // A child after fork: the mapping is the parent's, and whatever has the number of the descriptor now is not ours to close.
-            std::mem::forget(locked(&self.probe).take());
+            std::mem::forget(locked(&self.probe.0).take());
             return;
         }
         if self.generation == 0 {
@@ -538,7 +543,7 @@ impl Drop for Attachment {
         if let Ok(wakes) = left {
             let _ = self.dispatch(wakes);
         }
-        if let Some(probe) = locked(&self.probe).take()
+        if let Some(probe) = locked(&self.probe.0).take()
             && !self.is_ours(&probe)
         {
             std::mem::forget(probe);
@@ -572,6 +577,14 @@ fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<(), Error> 
 
 /// The number of our PID namespace; 0 if it cannot be had.
 pub(crate) fn pid_namespace() -> u64 {
-    static NUMBER: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-    *NUMBER.get_or_init(|| std::fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino()))
+    // Asked for once a process: a child after fork may be in another one.
+    static EPOCH: AtomicU64 = AtomicU64::new(0);
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let epoch = sys::epoch();
+    // Acquire and Release: who finds the epoch finds the number.
+    if EPOCH.load(Ordering::Acquire) != epoch {
+        NUMBER.store(std::fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino()), Ordering::Relaxed);
+        EPOCH.store(epoch, Ordering::Release);
+    }
+    NUMBER.load(Ordering::Relaxed)
 }

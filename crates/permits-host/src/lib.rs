@@ -76,6 +76,8 @@ mod acts;
 mod book;
 mod crash;
 mod layout;
+#[cfg(all(test, permits_loom))]
+mod models;
 mod sync;
 mod tx;
 

@@ -269,9 +269,9 @@ impl Attachment {
     pub(crate) fn status(&self) -> Result<Status, Error> {
         let store = self.store();
         let picture = store.look_roughly(picture).map_err(|what| self.place.damaged(what))?;
-        let probe = self.probe()?;
+        let probe = self.probe(&self.probe)?;
         describe(&self.place, &store, picture, &probe, &mut |number| {
-            self.life(number).is_ok_and(|life| life != crate::attach::Life::Dead)
+            self.life(number, &self.probe).is_ok_and(|life| life != crate::attach::Life::Dead)
         })
     }
 }

@@ -251,16 +251,39 @@ pub(crate) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     owned(libc::c_int::try_from(fd).unwrap_or(-1))
 }
 
-/// A descriptor that is readable while its count is not zero.
-pub(crate) fn eventfd() -> io::Result<OwnedFd> {
-    // SAFETY: it takes numbers.
-    owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+/// Gives the calling thread descriptors of its own, none at first: whatever the program does with its descriptors, closing all of them
+/// included, does not touch those of this thread, and the other way round.
+pub(crate) fn own_descriptors() -> io::Result<()> {
+    // The copy is without those that are closed, so that nothing stays open that the program closes: close_range(2), Linux 5.9.
+    // SAFETY: the thread uses no descriptor that was open before; nobody else's are closed.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-pub(crate) fn raise_event(event: BorrowedFd<'_>) {
-    let one: u64 = 1;
-    // SAFETY: it reads eight bytes. It fails only if the count is at its end, which is as good.
-    unsafe { libc::write(event.as_raw_fd(), (&raw const one).cast(), 8) };
+/// The signal that wakes a thread of ours. It is blocked there, and is read; nobody else gets it, and no handler runs.
+const WAKE: libc::c_int = libc::SIGURG;
+
+/// A descriptor that is readable when the calling thread, which has it blocked, was sent the signal of [`wake_thread`].
+pub(crate) fn wakes() -> io::Result<OwnedFd> {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it writes the set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the set was written above.
+    unsafe { libc::sigaddset(set.as_mut_ptr(), WAKE) };
+    // SAFETY: it reads the set.
+    owned(unsafe { libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })
+}
+
+/// The number of the calling thread.
+pub(crate) fn thread() -> i32 {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Wakes a thread of this process that has the signal blocked, and is there.
+pub(crate) fn wake_thread(thread: i32) {
+    // SAFETY: it takes numbers. The caller knows that the thread is there, so that no other one has its number.
+    unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, WAKE) };
 }
 
 /// Reads away whatever is there, in a descriptor that does not block.
@@ -274,7 +297,7 @@ pub(crate) fn drain(fd: BorrowedFd<'_>) {
 pub(crate) fn watch_closes(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: it takes numbers.
     let watch = owned(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
-    let path = format!("/proc/self/fd/{}\0", fd.as_raw_fd());
+    let path = format!("/proc/thread-self/fd/{}\0", fd.as_raw_fd());
     let events = libc::IN_CLOSE_WRITE | libc::IN_ATTRIB | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
     // SAFETY: it reads the path, which ends with its NUL.
     check(unsafe { libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr().cast(), events) })?;

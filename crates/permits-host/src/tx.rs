@@ -326,6 +326,15 @@ impl<'m> Store<'m> {
         Some(root)
     }
 
+    /// Commits as [`transact`](Self::transact) does, and stops when the root has moved, as if its process were killed there: none of the
+    /// changes is made. `false` if the root had moved before.
+    #[cfg(all(test, permits_loom))]
+    pub(crate) fn commit_and_die(&self, seat: usize, act: impl FnOnce(&mut Tx<'m>) -> Result<(), Trouble>) -> bool {
+        let mut tx = self.begin(0).expect("the memory is sound");
+        act(&mut tx).expect("nobody else is there yet");
+        self.move_root(seat, tx.root, &tx.book.pack(), &tx.changes[..tx.length]).is_some()
+    }
+
     /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, nobody waits, and nothing is unusual.
     /// `false`: not so, and nothing has happened. It is what `transact` would do, from what is known of the state without reading it.
     #[inline]

@@ -15,15 +15,18 @@
 //!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
+//! The watch has a table of descriptors of its own (`close_range(2)`, `CLOSE_RANGE_UNSHARE`): a program may close all of its descriptors at any
+//! time, and give their numbers to other files.
+//!
 //! These are hints for when to look; the locks are the truth (see `attach.rs`). Where a hint cannot be had (another PID namespace, no
-//! inotify left, a kernel before 5.3), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
+//! inotify left, a kernel before 5.9), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
 //! killed between its commit and the wake, and whoever is in front may be stopped, each watch looks at everything now and then in any case: once
 //! a second for the first two in line, every five seconds for the others.
 //!
 //! A thread that waits for less than [`GRACE`] sets none of this in motion.
 
 use crate::acts::{Stage, Who};
-use crate::attach::{Attachment, Life, locked, pid_namespace};
+use crate::attach::{Attachment, Life, Probe, locked, pid_namespace};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
 use crate::layout::{self, seat, waiter};
@@ -65,8 +68,8 @@ pub(crate) struct Attendants {
 #[derive(Debug, Default)]
 struct Locals {
     waiting: HashMap<u16, Local>,
-    /// What the watch is woken by, while it runs.
-    watch: Option<Arc<OwnedFd>>,
+    /// The thread of the watch, while it runs; 0 while it has not looked at these for the first time.
+    watch: Option<i32>,
     bell_runs: bool,
     /// The bell sleeps until it is rung.
     bell_sleeps: bool,
@@ -141,9 +144,7 @@ impl Attachment {
     pub(crate) fn dismiss(&self) {
         let mut locals = locked(&self.attendants.locals);
         locals.stop = true;
-        if let Some(event) = &locals.watch {
-            sys::raise_event(event.as_fd());
-        }
+        wake(&locals);
         let bell_runs = locals.bell_runs;
         drop(locals);
         if bell_runs {
@@ -152,14 +153,11 @@ impl Attachment {
     }
 
     fn wake_watch(self: &Arc<Self>, locals: &mut Locals) -> Result<(), std::io::Error> {
-        if let Some(event) = &locals.watch {
-            sys::raise_event(event.as_fd());
-            return Ok(());
+        if !wake(locals) {
+            let attachment = Arc::clone(self);
+            spawn("permits-watch", move || attachment.run_watch())?;
+            locals.watch = Some(0);
         }
-        let event = Arc::new(sys::eventfd()?);
-        let (attachment, its_own) = (Arc::clone(self), Arc::clone(&event));
-        spawn("permits-watch", move || attachment.run_watch(&its_own))?;
-        locals.watch = Some(event);
         Ok(())
     }
 
@@ -224,7 +222,10 @@ impl Attachment {
         Who::unpack(who).ok().map(|who| who.stage)
     }
 
-    fn run_watch(self: Arc<Self>, event: &OwnedFd) {
+    fn run_watch(self: Arc<Self>) {
+        // Without descriptors of its own it uses none, and looks by the clock: those of the program may be closed, and then be others.
+        let wakes = sys::own_descriptors().and_then(|()| sys::wakes()).ok();
+        let probe = Probe::default();
         let mut closes = None;
         let mut pidfds = HashMap::new();
         let mut hints = LOOKS_AFTER_HINT.len();
@@ -237,15 +238,15 @@ impl Attachment {
                     locals.waiting.iter().filter(|(_, local)| local.watched).map(|(&number, _)| number).collect();
                 if locals.stop || (numbers.is_empty() && lingered) {
                     locals.watch = None;
-                    return;
+                    break;
                 }
+                locals.watch = Some(sys::thread());
                 numbers
             };
             if numbers.is_empty() {
                 // The instance is one of few that a user can have.
                 closes = None;
-                lingered = !sys::poll(&[event.as_fd()], LINGER)[0];
-                sys::drain(event.as_fd());
+                lingered = !wait_for(&wakes, LINGER);
                 continue;
             }
             lingered = false;
@@ -256,21 +257,25 @@ impl Attachment {
                     let _ = self.declare_gone();
                 }
             }
-            let survey = match self.survey(&numbers, &mut pidfds) {
+            let survey = match self.survey(&numbers, &mut pidfds, &probe) {
                 Ok(survey) => survey,
-                Err(error) => {
-                    self.ring_all(&numbers, &error);
+                Err(_) => {
+                    self.ring_all(&numbers);
                     Survey { first: false, blind: true, found_dead: false, targets: Vec::new() }
                 }
             };
             if survey.found_dead {
                 hints = 0;
             }
+            let Some(wakes) = &wakes else {
+                std::thread::sleep(BLIND_LOOKS);
+                continue;
+            };
             let wants_closes = survey.first || survey.blind;
             if !wants_closes {
                 closes = None;
             } else if closes.is_none() {
-                closes = self.probe().ok().and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
+                closes = self.probe(&probe).ok().and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
                 if closes.is_some() {
                     // Whoever died before is found by looking once more.
                     continue;
@@ -283,7 +288,7 @@ impl Attachment {
                 None => OTHERS_LOOK,
             };
             hints += 1;
-            let mut fds = vec![event.as_fd()];
+            let mut fds = vec![wakes.as_fd()];
             fds.extend(closes.as_ref().map(AsFd::as_fd));
             fds.extend(survey.targets.iter().filter_map(|key| pidfds.get(key)).flatten().map(AsFd::as_fd));
             let readable = sys::poll(&fds, rest);
@@ -294,7 +299,7 @@ impl Attachment {
                 // It tells this once and for ever; should the process be found alive all the same, we look by the clock.
                 pidfds.insert(*target, None);
             }
-            sys::drain(event.as_fd());
+            sys::drain(wakes.as_fd());
             if let Some(closes) = &closes {
                 sys::drain(closes.as_fd());
             }
@@ -309,7 +314,7 @@ impl Attachment {
     }
 
     /// Whoever waits finds the same error when it looks for itself.
-    fn ring_all(&self, numbers: &[u16], _error: &Error) {
+    fn ring_all(&self, numbers: &[u16]) {
         for &number in numbers {
             sys::ring(self.waiter_bell(usize::from(number)));
         }
@@ -317,7 +322,12 @@ impl Attachment {
     }
 
     /// Looks after those who wait here: wakes those who are granted or refused, and takes back what the dead held whom they wait for.
-    fn survey(&self, numbers: &[u16], pidfds: &mut HashMap<Target, Option<OwnedFd>>) -> Result<Survey, Error> {
+    fn survey(
+        &self,
+        numbers: &[u16],
+        pidfds: &mut HashMap<Target, Option<OwnedFd>>,
+        probe: &Probe,
+    ) -> Result<Survey, Error> {
         let mut survey = Survey::default();
         let mut ahead = Vec::new();
         for &number in numbers {
@@ -345,14 +355,18 @@ impl Attachment {
         suspects.sort_unstable();
         suspects.dedup();
         for (seat, generation) in suspects {
-            match self.life(seat)? {
+            match self.life(seat, probe)? {
                 Life::Dead => {
                     self.recover(seat, generation)?;
                     survey.found_dead = true;
                 }
                 // The first is told of all ends but that of a command, which is not the one that has the file.
                 Life::Lives if !ahead.contains(&(seat, generation)) => {}
-                life => self.aim(Target { seat, generation, command: life == Life::CommandLives }, pidfds, &mut survey),
+                life => {
+                    let target = Target { seat, generation, command: life == Life::CommandLives };
+                    survey.blind |= !self.aim(target, pidfds, probe);
+                    survey.targets.push(target);
+                }
             }
         }
         pidfds.retain(|target, _| survey.targets.contains(target));
@@ -361,20 +375,19 @@ impl Attachment {
         Ok(survey)
     }
 
-    /// Has the watch wait for the end of a process, if the kernel can tell.
-    fn aim(&self, target: Target, pidfds: &mut HashMap<Target, Option<OwnedFd>>, survey: &mut Survey) {
+    /// Has the watch wait for the end of a process; `false` if the kernel cannot tell.
+    fn aim(&self, target: Target, pidfds: &mut HashMap<Target, Option<OwnedFd>>, probe: &Probe) -> bool {
         let told = |word| self.store().word(layout::seat(target.seat, word)).load(Ordering::Relaxed);
         let pidfd = pidfds.entry(target).or_insert_with(|| {
             let pid = u32::try_from(told(if target.command { seat::COMMAND_PID } else { seat::PID })).unwrap_or(0);
             let here = told(seat::PID_NAMESPACE) == pid_namespace() && pid_namespace() != 0;
             let pidfd = if here && pid > 1 { sys::pidfd(pid).ok() } else { None }?;
             // It lives after its number was looked up, so the number was not somebody else's.
-            let life = self.life(target.seat).ok()?;
+            let life = self.life(target.seat, probe).ok()?;
             let expected = if target.command { Life::CommandLives } else { Life::Lives };
             (life == expected).then_some(pidfd)
         });
-        survey.blind |= pidfd.is_none();
-        survey.targets.push(target);
+        pidfd.is_some()
     }
 
     fn standing(&self, number: u16) -> Result<Standing, Error> {
@@ -396,7 +409,7 @@ impl Attachment {
 
     /// One look after a waiter, by a thread that no watch could be started for.
     pub(crate) fn look_after(&self, number: u16) -> Result<(), Error> {
-        match self.survey(&[number], &mut HashMap::new()) {
+        match self.survey(&[number], &mut HashMap::new(), &self.probe) {
             Err(error) if error.kind() != ErrorKind::Exhausted => Err(error),
             _ => Ok(()),
         }
@@ -432,6 +445,26 @@ struct Survey {
     blind: bool,
     found_dead: bool,
     targets: Vec<Target>,
+}
+
+/// Wakes the watch, if there is one.
+fn wake(locals: &Locals) -> bool {
+    // It is there as long as it says so, under the lock that the caller has. One that has not said where has not looked yet.
+    if let Some(thread @ 1..) = locals.watch {
+        sys::wake_thread(thread);
+    }
+    locals.watch.is_some()
+}
+
+/// Waits for a wake, for `time` at most; whether there was one.
+fn wait_for(wakes: &Option<OwnedFd>, time: Duration) -> bool {
+    let Some(wakes) = wakes else {
+        std::thread::sleep(time);
+        return false;
+    };
+    let woken = sys::poll(&[wakes.as_fd()], time)[0];
+    sys::drain(wakes.as_fd());
+    woken
 }
 
 fn has_fd(pidfds: &HashMap<Target, Option<OwnedFd>>, target: &Target) -> bool {
