@@ -24,6 +24,7 @@
 //! handle; guards that it inherited do nothing, since what they hold is the parent's.
 
 use crate::acts::{Collected, GiveUp, Refusal, Stage, Status, Wakes, Who};
+use crate::attendants::Attendants;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
@@ -32,7 +33,6 @@ use crate::layout::{self, SEATS, WAITERS, seat, waiter};
 use crate::options::Settings;
 use crate::sys::{self, LockKind, Region};
 use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
-use crate::watch::Attendants;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;

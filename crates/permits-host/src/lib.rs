@@ -84,6 +84,8 @@ mod tx;
 #[cfg(not(permits_loom))]
 mod attach;
 #[cfg(not(permits_loom))]
+mod attendants;
+#[cfg(not(permits_loom))]
 mod command;
 #[cfg(not(permits_loom))]
 mod error;

@@ -2,6 +2,7 @@
 
 use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Wakes, Who};
 use crate::attach::Attachment;
+use crate::attendants::GRACE;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
@@ -10,7 +11,6 @@ use crate::permit::Permit;
 use crate::semaphore::Shared;
 use crate::sys;
 use crate::tx::Outcome;
-use crate::watch::GRACE;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -320,7 +320,8 @@ impl Attachment {
     /// Sleeps until a waiter of this thread is granted or refused, or its time is over.
     fn sleep(self: &Arc<Self>, number: u16, deadline: Option<Instant>) -> Result<Collected, Error> {
         let bell = self.waiter_bell(usize::from(number));
-        let (mut watched, mut looks_itself) = (false, false);
+        let (mut watched, mut looks_itself) = (self.arrive(number), false);
+        let mut was_short = !watched;
         point(Point::Waiting);
         let end = loop {
             // SeqCst: read before the stage; who changes the stage rings after it.
@@ -350,18 +351,21 @@ impl Attachment {
                     if let Err(error) = self.look(|tx| tx.who(number)) {
                         break Err(error);
                     }
-                    self.look_anew();
+                    self.look_anew(number);
                 }
                 if looks_itself && let Err(error) = self.look_after(number) {
                     break Err(error);
                 }
             } else if bell.load(Ordering::SeqCst) == value {
                 looks_itself = !self.watch_thread(number);
-                watched = true;
+                (watched, was_short) = (true, false);
             }
         };
         if watched {
             self.unwatch(number);
+        }
+        if was_short {
+            self.was_short();
         }
         point(Point::Granted);
         self.collect(number, end?)

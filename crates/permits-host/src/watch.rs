@@ -23,26 +23,25 @@
 //! killed between its commit and the wake, and whoever is in front may be stopped, each watch looks at everything now and then in any case: once
 //! a second for the first two in line, every five seconds for the others.
 //!
-//! A thread that waits for less than [`GRACE`] sets none of this in motion.
+//! Most waits are shorter than all that. A thread sleeps for [`GRACE`] at first, and sets none of this in motion if it is woken by then. Where
+//! permits go from hand to hand even the timer of that is too much (it costs more than the rest of the hand-over), so after some such waits the
+//! watch goes on *patrol*: it comes by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
+//! It goes home when nobody new has come between two rounds.
 
-use crate::acts::{Stage, Who};
-use crate::attach::{Attachment, Life, Probe, locked, pid_namespace};
-use crate::crash::{Point, point};
+use crate::acts::Stage;
+use crate::attach::{Attachment, Life, Probe, pid_namespace};
+#[cfg(doc)]
+use crate::attendants::GRACE;
+use crate::attendants::{LINGER, PATROL, Round};
 use crate::error::{Error, ErrorKind};
-use crate::layout::{self, seat, waiter};
-use crate::sys::{self, SignalsBlocked};
+use crate::layout::{self, seat};
+use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Arc, Mutex};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// How long one waits before anybody is watched: a permit that is handed from hand to hand comes sooner.
-pub(crate) const GRACE: Duration = Duration::from_millis(1);
-/// How long the threads stay when nobody waits any more, in case that somebody does again.
-const LINGER: Duration = Duration::from_millis(200);
 /// How often the watches of the first two in line look without a hint.
 const FIRST_LOOKS: Duration = Duration::from_secs(1);
 /// How often the watches of the others do.
@@ -57,262 +56,147 @@ const LOOKS_AFTER_HINT: [Duration; 5] = [
     Duration::from_millis(2),
     Duration::from_millis(10),
 ];
-const STACK: usize = 256 * 1024;
 
-/// The threads that look after those who wait in this process, and whom they look after.
-#[derive(Debug, Default)]
-pub(crate) struct Attendants {
-    locals: Mutex<Locals>,
-}
-
-#[derive(Debug, Default)]
-struct Locals {
-    waiting: HashMap<u16, Local>,
-    /// The thread of the watch, while it runs; 0 while it has not looked at these for the first time.
-    watch: Option<i32>,
-    bell_runs: bool,
-    /// The bell sleeps until it is rung.
-    bell_sleeps: bool,
-    /// The handle is gone.
-    stop: bool,
-}
-
-#[derive(Debug)]
-struct Local {
-    /// Of a task that is not woken yet.
-    waker: Option<Waker>,
-    is_task: bool,
-    since: Instant,
-    /// The watch looks after it.
-    watched: bool,
+/// The watch, as it goes about.
+struct Watch {
+    attachment: Arc<Attachment>,
+    /// Readable when it is woken. A watch without descriptors of its own uses none, and looks by the clock.
+    wakes: Option<OwnedFd>,
+    probe: Probe,
+    /// Readable when somebody has let go of the file; while it is wanted.
+    closes: Option<OwnedFd>,
+    /// Readable when a process has ended; nothing if the kernel cannot tell.
+    ends: HashMap<Target, Option<OwnedFd>>,
+    /// How many looks there were since the last hint.
+    looks: usize,
+    /// When the file was last looked for by its name.
+    checked: Instant,
 }
 
 impl Attachment {
-    /// Has the watch look after a thread that waits. `false` if there can be no watch: then the thread has to look itself.
-    pub(crate) fn watch_thread(self: &Arc<Self>, number: u16) -> bool {
-        let mut locals = locked(&self.attendants.locals);
-        let local = Local { waker: None, is_task: false, since: Instant::now(), watched: true };
-        locals.waiting.insert(number, local);
-        let watched = self.wake_watch(&mut locals).is_ok();
-        drop(locals);
-        point(Point::Watching);
-        watched
-    }
-
-    /// Has the bell wake a task.
-    pub(crate) fn watch_task(self: &Arc<Self>, number: u16, waker: &Waker) -> Result<(), Error> {
-        let mut locals = locked(&self.attendants.locals);
-        let mut ring = false;
-        // What is dropped is dropped after the lock: it is foreign code.
-        let _before = match locals.waiting.get_mut(&number) {
-            Some(local) if local.waker.as_ref().is_some_and(|before| before.will_wake(waker)) => None,
-            Some(local) => local.waker.replace(waker.clone()),
-            None => {
-                let local = Local { waker: Some(waker.clone()), is_task: true, since: Instant::now(), watched: false };
-                locals.waiting.insert(number, local);
-                ring = std::mem::take(&mut locals.bell_sleeps);
-                None
-            }
+    /// The watch, until nobody has waited here for a while.
+    pub(crate) fn run_watch(self: Arc<Self>) {
+        let mut watch = Watch {
+            wakes: sys::own_descriptors().and_then(|()| sys::wakes()).ok(),
+            attachment: self,
+            probe: Probe::default(),
+            closes: None,
+            ends: HashMap::new(),
+            looks: LOOKS_AFTER_HINT.len(),
+            checked: Instant::now(),
         };
-        if !locals.bell_runs {
-            let attachment = Arc::clone(self);
-            spawn("permits-bell", move || attachment.run_bell())
-                .map_err(|error| Error::system("cannot start a thread that wakes tasks", error))?;
-            locals.bell_runs = true;
-        }
-        drop(locals);
-        if ring {
-            sys::ring(self.seat_bell(self.seat));
-        }
-        Ok(())
-    }
-
-    /// Looks after a waiter no more.
-    pub(crate) fn unwatch(&self, number: u16) {
-        let local = locked(&self.attendants.locals).waiting.remove(&number);
-        drop(local);
-    }
-
-    /// The watch looks anew, since a thread has been told something.
-    pub(crate) fn look_anew(self: &Arc<Self>) {
-        let mut locals = locked(&self.attendants.locals);
-        // Without a watch the thread looks by itself.
-        let _ = self.wake_watch(&mut locals);
-    }
-
-    /// Ends the threads.
-    pub(crate) fn dismiss(&self) {
-        let mut locals = locked(&self.attendants.locals);
-        locals.stop = true;
-        wake(&locals);
-        let bell_runs = locals.bell_runs;
-        drop(locals);
-        if bell_runs {
-            sys::ring(self.seat_bell(self.seat));
-        }
-    }
-
-    fn wake_watch(self: &Arc<Self>, locals: &mut Locals) -> Result<(), std::io::Error> {
-        if !wake(locals) {
-            let attachment = Arc::clone(self);
-            spawn("permits-watch", move || attachment.run_watch())?;
-            locals.watch = Some(0);
-        }
-        Ok(())
-    }
-
-    fn run_bell(self: Arc<Self>) {
-        let bell = self.seat_bell(self.seat);
+        let (mut lingered, mut due) = (false, Instant::now());
         loop {
-            // SeqCst: read before the stages; who changes a stage rings after it.
-            let value = bell.load(Ordering::SeqCst);
-            let Some((wakers, sleep)) = self.bell_round() else { return };
-            for waker in wakers {
-                // A waker that panics is no reason to wake nobody after it.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
-            sys::futex_wait(bell, value, sleep);
-        }
-    }
-
-    /// Whom to wake, and for how long to sleep then; nothing if nobody is left to wake.
-    fn bell_round(self: &Arc<Self>) -> Option<(Vec<Waker>, Option<Duration>)> {
-        let mut locals = locked(&self.attendants.locals);
-        let now = Instant::now();
-        let (mut wakers, mut sleep, mut changed, mut tasks) = (Vec::new(), None::<Duration>, false, 0);
-        for (&number, local) in locals.waiting.iter_mut().filter(|(_, local)| local.is_task) {
-            tasks += 1;
-            if self.stage(number) != Some(Stage::Queued) {
-                wakers.extend(local.waker.take());
-            } else if local.watched {
-                // The ring may have been to tell it that it is the first: then `TELL` is 0.
-                changed |= self.tell(number).load(Ordering::SeqCst) == 0;
-            } else {
-                let rest = GRACE.saturating_sub(now - local.since);
-                if rest.is_zero() {
-                    local.watched = true;
-                    changed = true;
-                } else {
-                    sleep = Some(sleep.map_or(rest, |sleep| sleep.min(rest)));
+            match watch.attachment.round(lingered) {
+                Round::End => return,
+                Round::Idle { patrols } => {
+                    // The kernel has few of them for each user.
+                    watch.closes = None;
+                    watch.ends.clear();
+                    let woken = watch.wait(if patrols { PATROL } else { LINGER });
+                    lingered = !woken && !patrols;
+                    due = Instant::now();
+                }
+                Round::Look { numbers, patrols, news } => {
+                    lingered = false;
+                    if news || due <= Instant::now() {
+                        due = Instant::now() + watch.look(&numbers);
+                    }
+                    let rest = due.saturating_duration_since(Instant::now());
+                    if watch.wait(if patrols { rest.min(PATROL) } else { rest }) {
+                        due = Instant::now();
+                    }
                 }
             }
         }
-        if changed {
-            // If no watch can be started now, the next round tries again.
-            let _ = self.wake_watch(&mut locals);
+    }
+}
+
+impl Watch {
+    /// Looks after those of these numbers, and says when to do so again.
+    fn look(&mut self, numbers: &[u16]) -> Duration {
+        if self.checked.elapsed() >= FIRST_LOOKS {
+            self.check_name();
         }
-        if tasks == 0 {
-            if locals.stop || locals.bell_sleeps {
-                locals.bell_runs = false;
-                locals.bell_sleeps = false;
-                return None;
-            }
-            sleep = Some(LINGER);
-        }
-        locals.bell_sleeps = sleep.is_none() || tasks == 0;
-        Some((wakers, sleep))
-    }
-
-    fn tell(&self, number: u16) -> &std::sync::atomic::AtomicU64 {
-        self.store().word(layout::waiter(usize::from(number), waiter::TELL))
-    }
-
-    fn stage(&self, number: u16) -> Option<Stage> {
-        let who = self.store().peek(layout::waiter(usize::from(number), waiter::WHO));
-        Who::unpack(who).ok().map(|who| who.stage)
-    }
-
-    fn run_watch(self: Arc<Self>) {
-        // Without descriptors of its own it uses none, and looks by the clock: those of the program may be closed, and then be others.
-        let wakes = sys::own_descriptors().and_then(|()| sys::wakes()).ok();
-        let probe = Probe::default();
-        let mut closes = None;
-        let mut pidfds = HashMap::new();
-        let mut hints = LOOKS_AFTER_HINT.len();
-        let mut lingered = false;
-        let mut checked = Instant::now();
-        loop {
-            let numbers = {
-                let mut locals = locked(&self.attendants.locals);
-                let numbers: Vec<u16> =
-                    locals.waiting.iter().filter(|(_, local)| local.watched).map(|(&number, _)| number).collect();
-                if locals.stop || (numbers.is_empty() && lingered) {
-                    locals.watch = None;
-                    break;
-                }
-                locals.watch = Some(sys::thread());
-                numbers
-            };
-            if numbers.is_empty() {
-                // The instance is one of few that a user can have.
-                closes = None;
-                lingered = !wait_for(&wakes, LINGER);
-                continue;
-            }
-            lingered = false;
-            if checked.elapsed() >= FIRST_LOOKS {
-                checked = Instant::now();
-                if !self.place.is_current(self.file) {
-                    // An error shows itself to whoever waits.
-                    let _ = self.declare_gone();
-                }
-            }
-            let survey = match self.survey(&numbers, &mut pidfds, &probe) {
-                Ok(survey) => survey,
-                Err(_) => {
-                    self.ring_all(&numbers);
-                    Survey { first: false, blind: true, found_dead: false, targets: Vec::new() }
-                }
-            };
-            if survey.found_dead {
-                hints = 0;
-            }
-            let Some(wakes) = &wakes else {
-                std::thread::sleep(BLIND_LOOKS);
-                continue;
-            };
-            let wants_closes = survey.first || survey.blind;
-            if !wants_closes {
-                closes = None;
-            } else if closes.is_none() {
-                closes = self.probe(&probe).ok().and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
-                if closes.is_some() {
-                    // Whoever died before is found by looking once more.
+        let mut survey = self.survey(numbers);
+        let blind = loop {
+            let wanted = survey.first || survey.blind;
+            if !wanted || self.wakes.is_none() {
+                self.closes = None;
+            } else if self.closes.is_none() {
+                let probe = self.attachment.probe(&self.probe).ok();
+                self.closes = probe.and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
+                if self.closes.is_some() {
+                    // Whoever died before it was there is found by looking once more.
+                    survey = self.survey(numbers);
                     continue;
                 }
             }
-            let rest = match LOOKS_AFTER_HINT.get(hints) {
-                Some(&soon) => soon,
-                None if survey.blind || (survey.first && closes.is_none()) => BLIND_LOOKS,
-                None if survey.first => FIRST_LOOKS,
-                None => OTHERS_LOOK,
-            };
-            hints += 1;
-            let mut fds = vec![wakes.as_fd()];
-            fds.extend(closes.as_ref().map(AsFd::as_fd));
-            fds.extend(survey.targets.iter().filter_map(|key| pidfds.get(key)).flatten().map(AsFd::as_fd));
-            let readable = sys::poll(&fds, rest);
-            drop(fds);
-            let ends = readable.len() - survey.targets.iter().filter(|target| has_fd(&pidfds, target)).count();
-            let with_fd = survey.targets.iter().filter(|target| has_fd(&pidfds, target)).copied().collect::<Vec<_>>();
-            for (target, _) in with_fd.iter().zip(&readable[ends..]).filter(|(_, readable)| **readable) {
-                // It tells this once and for ever; should the process be found alive all the same, we look by the clock.
-                pidfds.insert(*target, None);
-            }
-            sys::drain(wakes.as_fd());
-            if let Some(closes) = &closes {
-                sys::drain(closes.as_fd());
-            }
-            if readable[1..].iter().any(|&readable| readable) {
-                hints = 0;
-                // A name that was lost is a hint of its own.
-                if !self.place.is_current(self.file) {
-                    let _ = self.declare_gone();
-                }
-            }
-        }
+            break survey.blind || (wanted && self.closes.is_none());
+        };
+        let rest = match LOOKS_AFTER_HINT.get(self.looks) {
+            Some(&soon) => soon,
+            None if blind => BLIND_LOOKS,
+            None if survey.first => FIRST_LOOKS,
+            None => OTHERS_LOOK,
+        };
+        self.looks += 1;
+        rest
     }
 
+    fn survey(&mut self, numbers: &[u16]) -> Survey {
+        let survey = self.attachment.survey(numbers, &mut self.ends, &self.probe).unwrap_or_else(|_| {
+            self.attachment.ring_all(numbers);
+            Survey { blind: true, ..Survey::default() }
+        });
+        if survey.found_dead {
+            self.looks = 0;
+        }
+        survey
+    }
+
+    /// Waits for a wake or a hint, for `time` at most; whether there was one.
+    fn wait(&mut self, time: Duration) -> bool {
+        let Some(wakes) = &self.wakes else {
+            std::thread::sleep(time.min(BLIND_LOOKS));
+            return true;
+        };
+        let (targets, mut fds): (Vec<Target>, Vec<_>) =
+            self.ends.iter().filter_map(|(target, fd)| Some((*target, fd.as_ref()?.as_fd()))).unzip();
+        fds.push(wakes.as_fd());
+        fds.extend(self.closes.as_ref().map(AsFd::as_fd));
+        let readable = sys::poll(&fds, time);
+        drop(fds);
+        sys::drain(wakes.as_fd());
+        for (target, _) in targets.iter().zip(&readable).filter(|(_, readable)| **readable) {
+            // It tells this once and for ever; should the process be found alive all the same, we look by the clock.
+            self.ends.insert(*target, None);
+        }
+        let closed = readable.get(targets.len() + 1) == Some(&true);
+        if let Some(closes) = &self.closes {
+            sys::drain(closes.as_fd());
+        }
+        let hint = closed || readable[..targets.len()].contains(&true);
+        if hint {
+            self.looks = 0;
+        }
+        if closed {
+            // It may have lost its name.
+            self.check_name();
+        }
+        hint || readable[targets.len()]
+    }
+
+    fn check_name(&mut self) {
+        self.checked = Instant::now();
+        if !self.attachment.place.is_current(self.attachment.file) {
+            // An error shows itself to whoever waits.
+            let _ = self.attachment.declare_gone();
+        }
+    }
+}
+
+impl Attachment {
     /// Whoever waits finds the same error when it looks for itself.
     fn ring_all(&self, numbers: &[u16]) {
         for &number in numbers {
@@ -445,33 +329,4 @@ struct Survey {
     blind: bool,
     found_dead: bool,
     targets: Vec<Target>,
-}
-
-/// Wakes the watch, if there is one.
-fn wake(locals: &Locals) -> bool {
-    // It is there as long as it says so, under the lock that the caller has. One that has not said where has not looked yet.
-    if let Some(thread @ 1..) = locals.watch {
-        sys::wake_thread(thread);
-    }
-    locals.watch.is_some()
-}
-
-/// Waits for a wake, for `time` at most; whether there was one.
-fn wait_for(wakes: &Option<OwnedFd>, time: Duration) -> bool {
-    let Some(wakes) = wakes else {
-        std::thread::sleep(time);
-        return false;
-    };
-    let woken = sys::poll(&[wakes.as_fd()], time)[0];
-    sys::drain(wakes.as_fd());
-    woken
-}
-
-fn has_fd(pidfds: &HashMap<Target, Option<OwnedFd>>, target: &Target) -> bool {
-    pidfds.get(target).is_some_and(Option::is_some)
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    let _blocked = SignalsBlocked::new();
-    std::thread::Builder::new().name(name.into()).stack_size(STACK).spawn(run).map(drop)
 }
