@@ -1,6 +1,6 @@
 //! Rounds, rotation, ratios: how runs become rows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::engine::Order;
@@ -72,6 +72,8 @@ pub struct Bench {
     pub quick: bool,
     pub rounds: usize,
     pub spin: Spin,
+    /// The program `permits`, where a run was told of it.
+    pub program: Option<PathBuf>,
     peers: Vec<String>,
     writer: Writer,
     dog: Watchdog,
@@ -84,6 +86,7 @@ impl Bench {
             quick,
             rounds,
             spin: Spin::calibrate(),
+            program: None,
             peers,
             writer: Writer::append(out)?,
             dog: Watchdog::start(),

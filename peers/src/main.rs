@@ -5,6 +5,7 @@
 mod engine;
 mod engines;
 mod harness;
+mod host;
 mod machine;
 mod plots;
 mod record;
@@ -53,7 +54,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct RunArguments {
-    /// Workloads to run, separated by commas; all when not given.
+    /// Workloads to run, separated by commas; `host` is all those between processes (h1 to h6). When not given: all those
+    /// within a process (w1 to w10).
     #[arg(long, value_delimiter = ',', value_parser = workload)]
     only: Vec<String>,
     /// Peers to run, by the beginning of their names; all when not given. The reference of a workload always runs.
@@ -68,14 +70,20 @@ struct RunArguments {
     /// Where to append the rows; what machine it was goes to a file beside it that ends in `.machine.txt`.
     #[arg(long, value_name = "FILE", default_value = "results.csv")]
     out: PathBuf,
+    /// The program `permits`, for h6, which starts it; without it h6 has no rows of it.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
 }
 
+/// All those between processes.
+const HOST: &str = "host";
+
 fn workload(name: &str) -> Result<String, String> {
-    let known: Vec<_> = workloads::ALL.iter().map(|(name, _)| *name).collect();
-    if known.contains(&name) {
+    let known: Vec<_> = workloads::ALL.iter().chain(host::ALL).map(|(name, _)| *name).collect();
+    if known.contains(&name) || name == HOST {
         Ok(name.into())
     } else {
-        Err(format!("no workload `{name}`, there are {}", known.join(", ")))
+        Err(format!("no workload `{name}`, there are {} and `{HOST}`", known.join(", ")))
     }
 }
 
@@ -84,9 +92,16 @@ fn run(arguments: RunArguments) -> Result<(), String> {
     threads::cores();
     let rounds = arguments.rounds.map_or(if arguments.quick { 3 } else { 5 }, usize::from);
     let mut bench = Bench::new(arguments.quick, rounds, arguments.peers, &arguments.out)?;
+    bench.program = arguments.program;
     machine::describe(&arguments.out, rounds, arguments.quick)?;
+    let named = |name: &str| arguments.only.iter().any(|only| only == name);
     for (name, workload) in workloads::ALL {
-        if arguments.only.is_empty() || arguments.only.iter().any(|only| only == name) {
+        if arguments.only.is_empty() || named(name) {
+            workload(&mut bench)?;
+        }
+    }
+    for (name, workload) in host::ALL {
+        if named(HOST) || named(name) {
             workload(&mut bench)?;
         }
     }

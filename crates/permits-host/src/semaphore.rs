@@ -276,11 +276,21 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`].
+    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file is no longer the one of its name, so that what is read would be true for
+    /// nobody who comes.
     pub fn state(&self) -> Result<State, Error> {
+        self.up_to_date()?.readings()
+    }
+
+    /// This process's part, after what the dead held was taken back, and if the file is still the one of its name.
+    fn up_to_date(&self) -> Result<&Arc<Attachment>, Error> {
         let attachment = self.shared.here()?;
+        if !attachment.place.is_current(attachment.file) {
+            attachment.declare_gone()?;
+            return Err(Error::gone(self.name()));
+        }
         attachment.reap()?;
-        attachment.readings()
+        Ok(attachment)
     }
 
     /// How many permits there are.
@@ -325,9 +335,7 @@ impl HostSemaphore {
     ///
     /// As [`state`](Self::state).
     pub fn status(&self) -> Result<Status, Error> {
-        let attachment = self.shared.here()?;
-        attachment.reap()?;
-        attachment.status()
+        self.up_to_date()?.status()
     }
 
     /// Its name.
@@ -415,10 +423,6 @@ impl HostSemaphore {
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(false);
-            }
-            let attachment = self.shared.here()?;
-            if !attachment.place.is_current(attachment.file) {
-                return Err(Error::gone(self.name()));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
