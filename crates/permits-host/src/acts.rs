@@ -263,7 +263,7 @@ impl Tx<'_> {
                     return Ok(Err(Refusal::NotNow { requested: n, at_hand: self.book.available() }));
                 }
                 self.book.free -= n.cast_signed();
-                self.book.granted += 1;
+                self.book.granted = self.book.granted.wrapping_add(1);
                 self.add_own(own, n.cast_signed())?;
             }
             Side::Release => {
@@ -295,6 +295,9 @@ impl Tx<'_> {
                 self.book.waiters_used
             }
             first => {
+                if self.who(first)?.stage != Stage::Free {
+                    return Err(Trouble::Damaged("one waits in a place that is free"));
+                }
                 self.book.pool = self.links(first)?.behind;
                 first
             }
@@ -433,7 +436,7 @@ impl Tx<'_> {
         match (stage, who.side) {
             (Stage::Granted, Side::Acquire) => {
                 self.book.free -= n.cast_signed();
-                self.book.granted += 1;
+                self.book.granted = self.book.granted.wrapping_add(1);
                 self.add_given(who.seat, n)?;
             }
             (Stage::Granted, Side::Release) => {
@@ -581,6 +584,9 @@ impl Tx<'_> {
 
     /// Takes a free seat whose byte is locked by the caller; its new generation.
     pub(crate) fn occupy(&mut self, number: usize) -> Result<u32, Trouble> {
+        if self.held(number)? != 0 {
+            return Err(Trouble::Damaged("a seat that nobody has holds permits"));
+        }
         let generation = (self.status(number)?.generation + 1) & !TAKEN;
         self.write(layout::seat(number, seat::STATUS), Status { taken: true, generation }.pack())?;
         let used = u16::try_from(number + 1).map_err(|_| Trouble::Damaged("it has more seats than there can be"))?;

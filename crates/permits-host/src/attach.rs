@@ -142,36 +142,40 @@ impl Attachment {
         for _ in 0..TRIES {
             let (used, backed) =
                 self.look(|tx| Ok((usize::from(tx.book.seats_used), usize::from(tx.book.seats_backed))))?;
-            let free =
-                (0..(used + 1).min(backed)).filter(|&number| !self.peek_status(number).taken).collect::<Vec<_>>();
-            // Where nobody waits, those who died still have their seats.
-            let dead = || (0..used).filter(|&number| self.peek_status(number).taken).collect::<Vec<_>>();
-            let candidates = if free.is_empty() { dead() } else { free };
-            for number in candidates {
+            let all_taken = (0..backed).all(|number| self.peek_status(number).taken);
+            // Where nobody waits, those who died still have their seats: they are for when no other is free.
+            let candidates = (0..backed).filter(|&number| all_taken || !self.peek_status(number).taken);
+            for number in candidates.collect::<Vec<_>>() {
                 if self.take_this_seat(number, backed, file, settings)? {
                     return Ok(());
                 }
             }
             let more = (2 * backed).min(SEATS);
-            if used == backed && more > backed {
+            if more > backed {
                 files::back_seats(file, backed, more)
                     .map_err(|error| self.failed("make room for more handles of", error))?;
                 point(Point::Grown);
-                // The first of the new ones: it has a record to commit from, and commits that there are more.
-                if self.take_this_seat(backed, more, file, settings)? {
-                    return Ok(());
+                // One of the new ones: it has a record to commit from, and commits that there are more.
+                for number in backed..more {
+                    if self.take_this_seat(number, more, file, settings)? {
+                        return Ok(());
+                    }
                 }
+            } else if all_taken && used == SEATS {
+                return Err(Error::new(
+                    ErrorKind::Exhausted,
+                    format!(
+                        "`{SEATS}` handles take part in semaphore `{}`, and there is no seat for more: try again later",
+                        self.place.name
+                    ),
+                ));
             }
-            if used == SEATS {
-                break;
-            }
+            // Seats that are free and locked are just being taken or left.
+            std::thread::yield_now();
         }
         Err(Error::new(
             ErrorKind::Exhausted,
-            format!(
-                "`{SEATS}` handles take part in semaphore `{}`, and there is no seat for more: try again later",
-                self.place.name
-            ),
+            format!("others were faster `{TRIES}` times to take a seat of semaphore `{}`: try again", self.place.name),
         ))
     }
 

@@ -156,6 +156,7 @@ impl Place {
     /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
     pub(crate) fn create(&self, max: u32, mode: u32) -> Result<bool, Error> {
         let failed = |error| self.failed("create", error);
+        self.check_file_system(&File::open(&self.directory).map_err(failed)?)?;
         let (file, temporary) = self.unnamed_file().map_err(failed)?;
         let finish = || {
             self.fill(&file, max, mode)?;

@@ -225,7 +225,12 @@ impl<'m> Store<'m> {
         let tx = |book, changes, length| Tx { store: *self, root, book, strict: true, changes, length };
         if root == known {
             self.still(root)?;
-            return Ok(tx(Book::unpack(packed), [Change::default(); record::MOST_CHANGES], 0));
+            let book = Book::unpack(packed);
+            // It is our own record, which somebody else may have written to all the same.
+            return match book.flaw() {
+                None => Ok(tx(book, [Change::default(); record::MOST_CHANGES], 0)),
+                Some(flaw) => Err(Trouble::Damaged(flaw)),
+            };
         }
         let mut changes = [Change::default(); record::MOST_CHANGES];
         let length = self.words[at + record::CHANGES].load(Ordering::Relaxed);
