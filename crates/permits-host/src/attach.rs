@@ -568,6 +568,9 @@ pub(crate) fn not_found(place: &Place) -> Error {
 
 /// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead.
 fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<(), Error> {
+    // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
+    sys::unlock(file, files::ATTACH_BYTE)
+        .map_err(|error| Error::system(format!("cannot unlock semaphore `{}`", place.name), error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
     if !place.is_current(identity) || place.check_header(file)? {
         return Ok(());

@@ -21,6 +21,8 @@ pub(crate) const PATROL: Duration = Duration::from_millis(4);
 pub(crate) const LINGER: Duration = Duration::from_millis(200);
 /// After so many waits that were over within [`GRACE`] the watch goes on patrol.
 const SHORT_WAITS: u32 = 8;
+/// How often the bell looks whether anybody is left, without being rung.
+const BELL_LOOKS: Duration = Duration::from_secs(2);
 const STACK: usize = 256 * 1024;
 
 /// The threads that look after those who wait in this process, and whom they look after.
@@ -55,6 +57,13 @@ struct Local {
     waker: Option<Waker>,
     is_task: bool,
     care: Care,
+}
+
+impl Local {
+    /// A task that was woken does not wait any more, whenever it comes for what it was granted.
+    fn waits(&self) -> bool {
+        !self.is_task || self.waker.is_some()
+    }
 }
 
 /// Who looks after somebody who waits.
@@ -189,7 +198,7 @@ impl Attachment {
         let mut waits = false;
         let patrols = locals.patrols;
         let mut news = std::mem::take(&mut locals.news);
-        for local in locals.waiting.values_mut() {
+        for local in locals.waiting.values_mut().filter(|local| local.waits()) {
             local.care = match local.care {
                 Care::Patrol { met: false } if patrols => Care::Patrol { met: true },
                 Care::Patrol { .. } => {
@@ -203,7 +212,7 @@ impl Attachment {
         if patrols && std::mem::take(&mut locals.arrivals) == 0 && !waits {
             locals.patrols = false;
         }
-        let watched = locals.waiting.iter().filter(|(_, local)| local.care == Care::Watch);
+        let watched = locals.waiting.iter().filter(|(_, local)| local.waits() && local.care == Care::Watch);
         let numbers: Vec<u16> = watched.map(|(&number, _)| number).collect();
         let patrols = locals.patrols;
         if locals.stop || (numbers.is_empty() && lingered && !patrols) {
@@ -235,11 +244,11 @@ impl Attachment {
         let now = Instant::now();
         let (mut wakers, mut sleep, mut changed, mut tasks) = (Vec::new(), None::<Duration>, false, 0);
         for (&number, local) in locals.waiting.iter_mut().filter(|(_, local)| local.is_task) {
-            tasks += 1;
             if self.stage(number) != Some(Stage::Queued) {
                 wakers.extend(local.waker.take());
                 continue;
             }
+            tasks += 1;
             match local.care {
                 // The ring may have been to tell it that it is the first: then `TELL` is 0.
                 Care::Watch => changed |= self.tell(number).load(Ordering::SeqCst) == 0,
@@ -257,7 +266,7 @@ impl Attachment {
             let _ = self.wake_watch(&mut locals);
         }
         if tasks == 0 {
-            if locals.stop || locals.bell_sleeps {
+            if wakers.is_empty() && (locals.stop || locals.bell_sleeps) {
                 locals.bell_runs = false;
                 locals.bell_sleeps = false;
                 return None;
@@ -265,7 +274,8 @@ impl Attachment {
             sleep = Some(LINGER);
         }
         locals.bell_sleeps = sleep.is_none() || tasks == 0;
-        Some((wakers, sleep))
+        // Whoever gives up its place rings nobody: if it was the last one, this finds out.
+        Some((wakers, Some(sleep.unwrap_or(BELL_LOOKS))))
     }
 
     /// The word by which the watch asks to be told when a waiter has become the first.
