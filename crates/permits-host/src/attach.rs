@@ -57,6 +57,15 @@ pub(crate) enum Life {
 #[derive(Debug, Default)]
 pub(crate) struct Probe(Mutex<Option<Arc<File>>>);
 
+/// Whose death matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspects {
+    /// Those who hold permits, or have some set aside for them, and the first in line: nobody gets past these.
+    InTheWay,
+    /// And all who wait: they are counted.
+    AllWhoTakePart,
+}
+
 /// The byte that the owner of a seat locks.
 pub(crate) fn byte_of(seat: usize) -> i64 {
     SEAT_BYTES + i64::try_from(seat).expect("seats are few")
@@ -429,32 +438,54 @@ impl Attachment {
             .collect())
     }
 
-    /// Looks at all who hold something, takes back what the dead do, and serves. `true` if anything came back.
-    pub(crate) fn reap(&self) -> Result<bool, Error> {
+    /// Looks at those whose death would matter, takes back what the dead held, and serves. `true` if anything came back.
+    pub(crate) fn reap(&self, whom: Suspects) -> Result<bool, Error> {
         let mut came_back = false;
-        for (number, generation) in self.holders()? {
-            if self.life(number, &self.probe)? == Life::Dead {
-                self.recover(number, generation)?;
-                came_back = true;
+        loop {
+            let mut dead = false;
+            for (number, generation) in self.suspects(whom)? {
+                if self.life(number, &self.probe)? == Life::Dead {
+                    self.recover(number, generation)?;
+                    dead = true;
+                }
             }
+            let wakes = self.serve()?;
+            self.dispatch(wakes)?;
+            if !dead {
+                return Ok(came_back);
+            }
+            // What came back may have been granted to somebody who is dead as well.
+            came_back = true;
         }
-        let wakes = self.serve()?;
-        self.dispatch(wakes)?;
-        Ok(came_back)
     }
 
-    /// Seats that hold something, other than this one, with their generations.
-    pub(crate) fn holders(&self) -> Result<Vec<(usize, u32)>, Error> {
-        let used = self.look(|tx| Ok(usize::from(tx.book.seats_used)))?;
+    /// Seats other than this one whose owners, if dead, keep something from others; with their generations.
+    pub(crate) fn suspects(&self, whom: Suspects) -> Result<Vec<(usize, u32)>, Error> {
+        let (seats, waiters, heads) = self.look(|tx| {
+            Ok((tx.book.seats_used, tx.book.waiters_used, [tx.book.acquirers.head, tx.book.releasers.head]))
+        })?;
         let store = self.store();
+        let mut suspects = vec![false; usize::from(seats)];
+        for number in 1..=waiters {
+            let Ok(who) = Who::unpack(store.peek(layout::waiter(usize::from(number), waiter::WHO))) else { continue };
+            let counts = match who.stage {
+                Stage::Free => false,
+                // Permits that are neither loose nor free, nor held.
+                Stage::Reserved => true,
+                _ => whom == Suspects::AllWhoTakePart || heads.contains(&number),
+            };
+            if counts && let Some(suspect) = suspects.get_mut(who.seat) {
+                *suspect = true;
+            }
+        }
         let peek = |number, word| store.peek(layout::seat(number, word));
-        Ok((0..used)
+        Ok((0..usize::from(seats))
             .filter(|&number| number != self.seat)
             .filter_map(|number| {
                 // The status first: what a seat holds is of this generation or a later one, and `recover` tells them apart.
                 let status = Status::unpack(peek(number, seat::STATUS));
                 let held = peek(number, seat::OWN).wrapping_add(peek(number, seat::GIVEN));
-                (status.taken && held != 0).then_some((number, status.generation))
+                (status.taken && (held != 0 || suspects[number])).then_some((number, status.generation))
             })
             .collect())
     }

@@ -1,7 +1,7 @@
 //! Asking, and the ways of waiting.
 
 use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Wakes, Who};
-use crate::attach::Attachment;
+use crate::attach::{Attachment, Suspects};
 use crate::attendants::GRACE;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
@@ -199,7 +199,7 @@ fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<(), Error> 
     match enter(side, attachment, n, None)? {
         Entry::Granted => return Ok(()),
         // What the dead hold is free, though nobody has said so yet (C18).
-        Entry::Refused(Refusal::NotNow { .. }) if side == Side::Acquire && attachment.reap()? => {}
+        Entry::Refused(Refusal::NotNow { .. }) if side == Side::Acquire && attachment.reap(Suspects::InTheWay)? => {}
         Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
         Entry::Queued(_) => unreachable!("it was not told to queue"),
     }

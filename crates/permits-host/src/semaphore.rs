@@ -1,7 +1,7 @@
 //! The public type, and what it is made of.
 
 use crate::acts::Wakes;
-use crate::attach::Attachment;
+use crate::attach::{Attachment, Suspects};
 use crate::book::MAX_PERMITS;
 use crate::command::CommandLock;
 use crate::crash::{Point, point};
@@ -289,7 +289,7 @@ impl HostSemaphore {
             attachment.declare_gone()?;
             return Err(Error::gone(self.name()));
         }
-        attachment.reap()?;
+        attachment.reap(Suspects::AllWhoTakePart)?;
         Ok(attachment)
     }
 

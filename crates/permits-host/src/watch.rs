@@ -29,7 +29,7 @@
 //! It goes home when nobody new has come between two rounds.
 
 use crate::acts::Stage;
-use crate::attach::{Attachment, Life, Probe, pid_namespace};
+use crate::attach::{Attachment, Life, Probe, Suspects, pid_namespace};
 #[cfg(doc)]
 use crate::attendants::GRACE;
 use crate::attendants::{LINGER, PATROL, Round};
@@ -235,7 +235,7 @@ impl Attachment {
             }
         }
         let mut suspects = ahead.clone();
-        suspects.extend(self.holders()?);
+        suspects.extend(self.suspects(Suspects::InTheWay)?);
         suspects.sort_unstable();
         suspects.dedup();
         for (seat, generation) in suspects {
