@@ -63,8 +63,10 @@ struct Watch {
     /// Readable when it is woken. A watch without descriptors of its own uses none, and looks by the clock.
     wakes: Option<OwnedFd>,
     probe: Probe,
-    /// Readable when somebody has let go of the file; while it is wanted.
+    /// Readable when somebody has let go of the file. Once it was wanted it stays until nobody waits: the kernel is slow to take it down.
     closes: Option<OwnedFd>,
+    /// It is wanted.
+    wants_closes: bool,
     /// Readable when a process has ended; nothing if the kernel cannot tell.
     ends: HashMap<Target, Option<OwnedFd>>,
     /// How many looks there were since the last hint.
@@ -81,6 +83,7 @@ impl Attachment {
             attachment: self,
             probe: Probe::default(),
             closes: None,
+            wants_closes: false,
             ends: HashMap::new(),
             looks: LOOKS_AFTER_HINT.len(),
             checked: Instant::now(),
@@ -91,7 +94,7 @@ impl Attachment {
                 Round::End => return,
                 Round::Idle { patrols } => {
                     // The kernel has few of them for each user.
-                    watch.closes = None;
+                    (watch.closes, watch.wants_closes) = (None, false);
                     watch.ends.clear();
                     let woken = watch.wait(if patrols { PATROL } else { LINGER });
                     lingered = !woken && !patrols;
@@ -119,21 +122,19 @@ impl Watch {
             self.check_name();
         }
         let mut survey = self.survey(numbers);
-        let blind = loop {
-            let wanted = survey.first || survey.blind;
-            if !wanted || self.wakes.is_none() {
-                self.closes = None;
-            } else if self.closes.is_none() {
-                let probe = self.attachment.probe(&self.probe).ok();
-                self.closes = probe.and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
-                if self.closes.is_some() {
-                    // Whoever died before it was there is found by looking once more.
-                    survey = self.survey(numbers);
-                    continue;
+        let before = std::mem::replace(&mut self.wants_closes, survey.first || survey.blind);
+        if self.wants_closes && !before && self.wakes.is_some() {
+            match &self.closes {
+                Some(closes) => sys::drain(closes.as_fd()),
+                None => {
+                    let probe = self.attachment.probe(&self.probe).ok();
+                    self.closes = probe.and_then(|probe| sys::watch_closes(probe.as_fd()).ok());
                 }
             }
-            break survey.blind || (wanted && self.closes.is_none());
-        };
+            // Whoever died before it was there, or while it was not looked at, is found by looking once more.
+            survey = self.survey(numbers);
+        }
+        let blind = survey.blind || (survey.first && self.closes.is_none());
         let rest = match LOOKS_AFTER_HINT.get(self.looks) {
             Some(&soon) => soon,
             None if blind => BLIND_LOOKS,
@@ -164,7 +165,8 @@ impl Watch {
         let (targets, mut fds): (Vec<Target>, Vec<_>) =
             self.ends.iter().filter_map(|(target, fd)| Some((*target, fd.as_ref()?.as_fd()))).unzip();
         fds.push(wakes.as_fd());
-        fds.extend(self.closes.as_ref().map(AsFd::as_fd));
+        let closes = self.closes.as_ref().filter(|_| self.wants_closes);
+        fds.extend(closes.map(AsFd::as_fd));
         let readable = sys::poll(&fds, time);
         drop(fds);
         sys::drain(wakes.as_fd());
@@ -173,7 +175,7 @@ impl Watch {
             self.ends.insert(*target, None);
         }
         let closed = readable.get(targets.len() + 1) == Some(&true);
-        if let Some(closes) = &self.closes {
+        if let Some(closes) = closes {
             sys::drain(closes.as_fd());
         }
         let hint = closed || readable[..targets.len()].contains(&true);
