@@ -1,0 +1,39 @@
+//! `permits doctor`: what there is to know about directory, file system and kernel.
+
+use std::fmt::Write;
+
+use permits_host::Level;
+
+use crate::End;
+use crate::args::{Common, Doctor};
+use crate::failure::{Failure, code};
+use crate::json::{self, Examined, FindingLine};
+use crate::{out, place};
+
+/// Exits 78 if something is bad, so that a script can ask.
+pub(crate) fn run(common: &Common, args: &Doctor) -> Result<End, Failure> {
+    let dir = place::directory(common).unwrap_or_else(permits_host::default_directory);
+    let findings = place::options(common).examine();
+    let bad = findings.iter().any(|finding| finding.level == Level::Bad);
+    let lines: Vec<_> =
+        findings.iter().map(|f| FindingLine { level: word(f.level), about: &f.about, text: &f.text }).collect();
+    if args.json {
+        out::print(&json::line(Examined { dir: dir.display().to_string(), good: !bad, findings: lines }))?;
+    } else {
+        let mut text = format!("directory: {}\n", dir.display());
+        for FindingLine { level, about, text: said } in lines {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{level:<8} {about}: {said}");
+        }
+        out::print(&text)?;
+    }
+    Ok(End::Code(if bad { code::CONFIG } else { 0 }))
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Good => "good",
+        Level::Warning => "warning",
+        Level::Bad => "bad",
+    }
+}

@@ -1,0 +1,225 @@
+//! JSON for programs: one object a line, each with the number of the schema.
+//!
+//! Fields may be added under the same number; a field that is removed or means something else raises it.
+
+use std::time::{Duration, SystemTime};
+
+use permits_host::{Participant, Side, Status};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::table::user;
+
+/// Number of the schema.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Line<T> {
+    schema: u32,
+    #[serde(flatten)]
+    what: T,
+}
+
+/// An object with the number of the schema in front, and a line end.
+pub(crate) fn line(what: impl Serialize) -> String {
+    let text =
+        serde_json::to_string(&Line { schema: SCHEMA, what }).expect("strings and numbers only, all keys are names");
+    text + "\n"
+}
+
+/// What `acquire` took.
+#[derive(Serialize)]
+pub(crate) struct Taken<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) permits: u32,
+    pub(crate) grant: Option<String>,
+    pub(crate) keeper_pid: Option<u32>,
+}
+
+/// What `repair` did.
+#[derive(Serialize)]
+pub(crate) struct Repaired<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) outcome: &'a str,
+    pub(crate) set_aside: Option<String>,
+}
+
+/// What `doctor` found.
+#[derive(Serialize)]
+pub(crate) struct Examined<'a> {
+    pub(crate) dir: String,
+    pub(crate) good: bool,
+    pub(crate) findings: Vec<FindingLine<'a>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct FindingLine<'a> {
+    pub(crate) level: &'static str,
+    pub(crate) about: &'a str,
+    pub(crate) text: &'a str,
+}
+
+/// What `list` shows.
+#[derive(Serialize)]
+pub(crate) struct Listed<'a> {
+    pub(crate) dir: String,
+    pub(crate) semaphores: Vec<Summary<'a>>,
+}
+
+/// A semaphore in the list: its counts, or why they cannot be read.
+#[derive(Serialize)]
+pub(crate) struct Summary<'a> {
+    name: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Summary<'a> {
+    pub(crate) fn of(name: &'a str, status: Result<&Status, &'a Failure>) -> Self {
+        Summary { name, counts: status.ok().map(Counts::of), error: status.err().map(|failure| failure.text.as_str()) }
+    }
+}
+
+/// The numbers of a semaphore.
+#[derive(Serialize)]
+struct Counts {
+    max_permits: u32,
+    free: u32,
+    given_out: u32,
+    held: u32,
+    loose: u32,
+    waiting_acquirers: u32,
+    waiting_releasers: u32,
+    closed: bool,
+    granted_total: u64,
+    recovered_total: u64,
+}
+
+impl Counts {
+    fn of(status: &Status) -> Self {
+        let state = &status.state;
+        Counts {
+            max_permits: state.max_permits,
+            free: state.available_permits,
+            given_out: state.given_out,
+            held: state.given_out.saturating_sub(state.loose),
+            loose: state.loose,
+            waiting_acquirers: state.waiting_acquirers,
+            waiting_releasers: state.waiting_releasers,
+            closed: state.closed,
+            granted_total: status.granted_total,
+            recovered_total: status.recovered_total,
+        }
+    }
+}
+
+/// Everything about one semaphore.
+#[derive(Serialize)]
+pub(crate) struct StatusLine<'a> {
+    name: &'a str,
+    path: String,
+    #[serde(flatten)]
+    counts: Counts,
+    format: String,
+    created: String,
+    mode: String,
+    owner_uid: u32,
+    holders: Vec<HolderLine<'a>>,
+    waiters: Vec<WaiterLine<'a>>,
+}
+
+impl<'a> StatusLine<'a> {
+    pub(crate) fn of(status: &'a Status) -> Self {
+        let holders = status.holders.iter().map(|holder| HolderLine {
+            who: Who::of(&holder.who),
+            permits: holder.permits,
+            since: time(holder.since),
+            held_seconds: age(holder.since).as_secs_f64(),
+        });
+        let waiters = status.waiters.iter().map(|waiter| WaiterLine {
+            position: waiter.position,
+            side: match waiter.side {
+                Side::Acquire => "acquire",
+                Side::Release => "release",
+            },
+            who: Who::of(&waiter.who),
+            permits: waiter.permits,
+            since: time(waiter.since),
+            waiting_seconds: age(waiter.since).as_secs_f64(),
+        });
+        StatusLine {
+            name: &status.name,
+            path: status.path.display().to_string(),
+            counts: Counts::of(status),
+            format: format!("{}.{}", status.format.0, status.format.1),
+            created: time(status.created),
+            mode: format!("{:04o}", status.mode & 0o7777),
+            owner_uid: status.owner_uid,
+            holders: holders.collect(),
+            waiters: waiters.collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct HolderLine<'a> {
+    #[serde(flatten)]
+    who: Who<'a>,
+    permits: u32,
+    since: String,
+    held_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct WaiterLine<'a> {
+    position: u32,
+    side: &'static str,
+    #[serde(flatten)]
+    who: Who<'a>,
+    permits: u32,
+    since: String,
+    waiting_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Who<'a> {
+    grant: String,
+    pid: u32,
+    /// Inode of the PID namespace in which `pid` has its meaning, if it is not the reader's.
+    pid_namespace: Option<u64>,
+    command_pid: Option<u32>,
+    uid: u32,
+    user: String,
+    command: &'a str,
+    label: &'a str,
+    alive: bool,
+    revoked: bool,
+}
+
+impl<'a> Who<'a> {
+    fn of(who: &'a Participant) -> Self {
+        Who {
+            grant: who.id.to_string(),
+            pid: who.pid,
+            pid_namespace: who.foreign_pid_namespace,
+            command_pid: who.command_pid,
+            uid: who.uid,
+            user: user(who.uid),
+            command: &who.command,
+            label: &who.label,
+            alive: who.alive,
+            revoked: who.revoked,
+        }
+    }
+}
+
+fn time(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+/// 0 for a time in the future: the clock was set back.
+fn age(since: SystemTime) -> Duration {
+    since.elapsed().unwrap_or_default()
+}

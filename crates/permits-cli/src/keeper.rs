@@ -1,0 +1,111 @@
+//! `permits acquire --while-pid`: a small process in the background that holds permits as long as another process lives.
+//!
+//! It is forked before the semaphore is opened, as a participant is one process. While it waits it belongs to the caller: the same
+//! process group, the same terminal, and it dies with it. Once it has the permits it leaves the terminal, and its parent ends.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+
+use permits_host::{HostSemaphore, Permit, Side};
+
+use crate::End;
+use crate::acquire::revoked;
+use crate::args::{Acquire, Common};
+use crate::events::Events;
+use crate::failure::{Failure, code};
+use crate::json::{self, Taken};
+use crate::out::{self, Notes};
+use crate::place;
+use crate::queue::{Ended, Wait};
+use crate::sys::{self, Fork};
+
+pub(crate) fn start(common: &Common, args: &Acquire, pid: i32, notes: &Notes) -> Result<End, Failure> {
+    let process = sys::pidfd(pid).map_err(|error| match error.raw_os_error() {
+        Some(libc::ESRCH) => Failure::new(code::USAGE, format!("there is no process `{pid}` to hold permits for")),
+        _ => Failure::system(&format!("cannot watch process `{pid}`"), &error),
+    })?;
+    let failed = |error| Failure::system("cannot start the keeper", &error);
+    let (read, write) = sys::pipe().map_err(failed)?;
+    let parent = std::process::id();
+    match sys::fork().map_err(failed)? {
+        Fork::Parent(keeper) => {
+            drop(write);
+            let taken = sys::read_to_end(read).map_err(failed)?;
+            if !taken.is_empty() {
+                out::print(&String::from_utf8_lossy(&taken))?;
+                return Ok(End::Code(0));
+            }
+            // The keeper has ended, and has said why.
+            let status = sys::wait_for_end(keeper).map_err(failed)?;
+            Ok(status
+                .code()
+                .map_or(End::Signal(status.signal().unwrap_or(libc::SIGKILL)), |code| End::Code(code.to_le_bytes()[0])))
+        }
+        Fork::Child => {
+            drop(read);
+            sys::set_pdeathsig(libc::SIGTERM).map_err(failed)?;
+            if std::os::unix::process::parent_id() != parent {
+                return Ok(End::Signal(libc::SIGTERM));
+            }
+            keep(common, args, &process, write, notes)
+        }
+    }
+}
+
+fn keep(common: &Common, args: &Acquire, process: &OwnedFd, answer: File, notes: &Notes) -> Result<End, Failure> {
+    let units = place::count(args.units);
+    let mut events = Events::open()?;
+    let mut options = place::options(common);
+    if let Some(label) = &args.label {
+        options = options.label(label);
+    }
+    let semaphore = place::open(&options, &args.name, &args.size, notes)?;
+    let extra = Some(process.as_fd());
+    let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra };
+    let permit = match wait.run(&mut events, || semaphore.acquire_many(units), |_| ())? {
+        Ended::Granted(permit) => permit,
+        Ended::TooLate(failure) => return Err(failure),
+        Ended::Signalled(signal) => return Ok(End::Signal(signal)),
+        Ended::Revoked => return Err(revoked(&args.name)),
+        Ended::Extra => {
+            let pid = args.while_pid.unwrap_or_default();
+            return Err(Failure::new(
+                code::UNAVAILABLE,
+                format!("process `{pid}` ended before `{}` was free", args.name),
+            ));
+        }
+    };
+    detach(args, units, &semaphore, answer).map_err(|error| Failure::system("cannot go to the background", &error))?;
+    hold(&mut events, &semaphore, process, permit)
+}
+
+/// Leaves the caller's terminal, directory and process group, and tells it the grant.
+fn detach(args: &Acquire, units: u32, semaphore: &HostSemaphore, mut answer: File) -> std::io::Result<()> {
+    sys::set_pdeathsig(0)?;
+    nix::unistd::setsid()?;
+    std::env::set_current_dir("/")?;
+    sys::detach_stdio()?;
+    let grant = semaphore.id().to_string();
+    let text = if args.json {
+        let keeper_pid = Some(std::process::id());
+        json::line(Taken { name: &args.name, permits: units, grant: Some(grant), keeper_pid })
+    } else {
+        format!("{grant}\n")
+    };
+    answer.write_all(text.as_bytes())
+}
+
+/// Until the process has ended, somebody revokes the grant, or a signal says so.
+fn hold(events: &mut Events, semaphore: &HostSemaphore, process: &OwnedFd, permit: Permit) -> Result<End, Failure> {
+    events.watch_revocation(semaphore);
+    loop {
+        let seen = events.wait(None, Some(process.as_fd()))?;
+        let ending = |signal: i32| !sys::is_harmless(signal) && signal != libc::SIGTSTP && !sys::is_ignored(signal);
+        if seen.extra || semaphore.is_revoked() || seen.signals.iter().any(|received| ending(received.signal)) {
+            drop(permit);
+            return Ok(End::Code(0));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `permits list`: the semaphores of the directory, a line each.
+
+use permits_host::Status;
+
+use crate::End;
+use crate::args::{Common, List};
+use crate::failure::Failure;
+use crate::json::{self, Listed};
+use crate::{out, place, table};
+
+pub(crate) fn run(common: &Common, args: &List) -> Result<End, Failure> {
+    let dir = place::directory(common).unwrap_or_else(permits_host::default_directory);
+    let options = place::options(common);
+    let names = options.clone().list()?;
+    let read: Vec<(String, Result<Status, Failure>)> =
+        names.into_iter().map(|name| (name.clone(), place::status(&options, &name).map_err(Failure::from))).collect();
+    if args.json {
+        let semaphores = read.iter().map(|(name, status)| json::Summary::of(name, status.as_ref())).collect();
+        out::print(&json::line(Listed { dir: dir.display().to_string(), semaphores }))?;
+    } else {
+        out::print(&table::list(&read))?;
+    }
+    Ok(End::Code(0))
+}

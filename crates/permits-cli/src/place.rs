@@ -1,0 +1,70 @@
+//! Which semaphore is meant: the directory, and how it is opened.
+
+use std::path::PathBuf;
+
+use permits_host::{ErrorKind, HostSemaphore, Options, Status};
+
+use crate::args::{Common, Number, Size};
+use crate::failure::Failure;
+use crate::out::Notes;
+
+/// `--dir`, then `PERMITS_DIR`, then `None` for the library's default.
+pub(crate) fn directory(common: &Common) -> Option<PathBuf> {
+    let set = |dir: &PathBuf| !dir.as_os_str().is_empty();
+    common.dir.clone().or_else(|| std::env::var_os("PERMITS_DIR").map(PathBuf::from)).filter(set)
+}
+
+/// Options of the library for these arguments.
+pub(crate) fn options(common: &Common) -> Options {
+    let options = directory(common).into_iter().fold(Options::new(), Options::directory);
+    common.mode.into_iter().fold(options, Options::mode)
+}
+
+/// Opens the semaphore, or creates it. Without `--max` the stored number holds, and a new one gets that of `--create`, or one permit.
+pub(crate) fn open(options: &Options, name: &str, size: &Size, notes: &Notes) -> Result<HostSemaphore, Failure> {
+    if let Some(max) = size.max {
+        return options.clone().resize(size.resize).open(name, count(max)).map_err(|error| {
+            let differs = error.kind() == ErrorKind::MaxDiffers;
+            let mut failure = Failure::from(error);
+            if differs {
+                failure.text += ", or give --resize";
+            }
+            failure
+        });
+    }
+    let new = size.create.map_or(1, count);
+    loop {
+        match options.clone().open_existing(name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            opened => return Ok(opened?),
+        }
+        match options.clone().open(name, new) {
+            // Somebody else created it in between, with another number: theirs holds.
+            Err(error) if error.kind() == ErrorKind::MaxDiffers => {}
+            opened => {
+                let semaphore = opened?;
+                notes.verbose(|| format!("created `{name}` with max `{new}`; `permits set {name} N` changes it"));
+                return Ok(semaphore);
+            }
+        }
+    }
+}
+
+/// The status of a semaphore, after what the dead held was taken back; of one that may only be read, as it stands in the file.
+pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_host::Error> {
+    match options.clone().open_existing(name).and_then(|semaphore| semaphore.status()) {
+        Err(error) if error.kind() == ErrorKind::Denied => options.clone().read(name),
+        status => status,
+    }
+}
+
+/// The number that is meant on this machine.
+pub(crate) fn count(number: Number) -> u32 {
+    match number {
+        Number::Exactly(number) => number,
+        Number::Percent(percent) => {
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+            u32::try_from(processors * u64::from(percent) / 100).unwrap_or(u32::MAX).max(1)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The command as it runs: signals go to it, the clock and revocations are watched, its end becomes ours.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use permits_host::Permit;
+
+use super::jobserver::Jobserver;
+use super::{Scene, cannot_start};
+use crate::End;
+use crate::args::OnLost;
+use crate::events::Events;
+use crate::failure::{Failure, code};
+use crate::report::{Event, Reason, Report};
+use crate::sys::{self, BeforeExec, Received};
+
+/// Commands that last longer than this are worth a thread that watches for revocations.
+const SHORT_COMMAND: Duration = Duration::from_millis(50);
+
+/// Starts the command and waits for its end. Without a permit, an outer run keeps them.
+pub(super) fn supervise(
+    scene: &Scene<'_>,
+    events: &mut Events,
+    report: &mut Report,
+    permit: Option<Permit>,
+    grant: &str,
+) -> Result<(End, Reason), Failure> {
+    let args = scene.args;
+    let mut command = super::command(scene, grant);
+    let mut before = BeforeExec { pdeathsig: args.pdeathsig, inherited: Vec::new() };
+    let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, scene.units)).transpose()?;
+    if let Some(jobserver) = &jobserver {
+        jobserver.announce(&mut command);
+        before.inherited.extend(jobserver.inherited());
+    }
+    let lock = permit.as_ref().map(|_| scene.semaphore.command_lock().map(Arc::new)).transpose()?;
+    sys::prepare(&mut command, lock.clone(), before);
+    let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
+    let pid = child.id();
+    if let Some(lock) = &lock {
+        lock.set_command_pid(pid);
+    }
+    report.tell(Event::Started { pid });
+
+    let running = Running { scene, pid, began: Instant::now(), stopping: None, next: None, hook: None };
+    let (status, stopped) = running.wait(events, report, grant, permit.is_some())?;
+    // First the permits, then our end: see the head of `run`.
+    drop(permit);
+    Ok(end(status, stopped))
+}
+
+/// A command that runs.
+struct Running<'a> {
+    scene: &'a Scene<'a>,
+    pid: u32,
+    began: Instant,
+    /// Why this program is ending the command, if it is.
+    stopping: Option<Reason>,
+    /// A signal that the command gets if it still runs at that time.
+    next: Option<(Instant, i32)>,
+    /// The shell command of `--on-lost`, to be waited for.
+    hook: Option<Child>,
+}
+
+impl Running<'_> {
+    /// Waits for the end of the command, and tells why this program ended it, if it did.
+    fn wait(
+        mut self,
+        events: &mut Events,
+        report: &mut Report,
+        grant: &str,
+        mut revocable: bool,
+    ) -> Result<(ExitStatus, Option<Reason>), Failure> {
+        let args = self.scene.args;
+        // A time too far away to be written down as an instant is no limit.
+        let mut max_hold = args.max_hold.and_then(|time| self.began.checked_add(time));
+        let mut watch = revocable.then(|| self.began + SHORT_COMMAND);
+        loop {
+            let step = self.next.map(|(at, _)| at);
+            let seen = events.wait([max_hold, watch, step].into_iter().flatten().min(), None)?;
+            for received in seen.signals {
+                self.forward(received);
+            }
+            if let Some(status) = self.look()? {
+                return Ok((status, self.stopping));
+            }
+            let now = Instant::now();
+            if watch.take_if(|at| now >= *at).is_some() {
+                events.watch_revocation(self.scene.semaphore);
+            }
+            if max_hold.take_if(|at| now >= *at).is_some() {
+                self.scene.notes.warn(&format!(
+                    "`{}` was held for {:?}, stopping the command",
+                    args.name,
+                    args.max_hold.unwrap_or_default()
+                ));
+                self.stop(Reason::MaxHold, args.signal, args.kill_after);
+            }
+            if let Some((_, signal)) = self.next.take_if(|(at, _)| now >= *at) {
+                self.signal(signal);
+            }
+            if revocable && self.scene.semaphore.is_revoked() {
+                revocable = false;
+                report.tell(Event::Lost { grant: grant.to_owned() });
+                self.lost(grant);
+            }
+        }
+    }
+
+    /// Passes a signal on, unless the command has got it already: what the terminal sends goes to its whole foreground group.
+    fn forward(&mut self, received: Received) {
+        let Received { signal, by_kernel } = received;
+        if signal == libc::SIGCHLD {
+            if let Some(hook) = &mut self.hook {
+                // A hook that cannot be waited for now becomes init's at our end.
+                let _ = hook.try_wait();
+            }
+            return;
+        }
+        let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
+        if !(by_terminal && sys::in_our_group(self.pid)) {
+            sys::kill(self.pid, signal);
+        }
+    }
+
+    /// The command's exit status, if it has ended. If it was stopped by job control, this program stops with it, so that the
+    /// shell sees the whole job stopped; the CONT that continues the job is forwarded like any signal.
+    fn look(&self) -> Result<Option<ExitStatus>, Failure> {
+        loop {
+            let changed =
+                sys::wait_child(self.pid).map_err(|error| Failure::system("cannot wait for the command", &error))?;
+            let Some(status) = changed else { return Ok(None) };
+            match status.stopped_signal() {
+                None => return Ok(Some(status)),
+                // A STOP was meant for the command alone: whoever sent it to the job sent one to us, too.
+                Some(libc::SIGSTOP) => {}
+                Some(signal) => sys::stop_by(signal),
+            }
+        }
+    }
+
+    fn lost(&mut self, grant: &str) {
+        let args = self.scene.args;
+        let warn = |what: &str| self.scene.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
+        match &args.on_lost {
+            OnLost::Ignore => warn("going on as --on-lost says"),
+            OnLost::Term => {
+                warn("stopping the command");
+                self.stop(Reason::Lost, libc::SIGTERM, args.grace);
+            }
+            OnLost::Kill => {
+                warn("killing the command");
+                self.stop(Reason::Lost, libc::SIGKILL, Duration::ZERO);
+            }
+            OnLost::Command(text) => {
+                warn("running the command of --on-lost");
+                self.stopping.get_or_insert(Reason::Lost);
+                let mut hook = Command::new("sh");
+                hook.arg("-c").arg(text).env("PERMITS_COMMAND_PID", self.pid.to_string());
+                hook.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant);
+                sys::prepare(&mut hook, None, BeforeExec::default());
+                match hook.spawn() {
+                    Ok(child) => self.hook = Some(child),
+                    Err(error) => {
+                        self.scene.notes.warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
+                        self.stop(Reason::Lost, libc::SIGTERM, args.grace);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the signal, and KILL some time later. The first reason to stop is the one that is reported.
+    fn stop(&mut self, reason: Reason, signal: i32, then_kill: Duration) {
+        self.stopping.get_or_insert(reason);
+        self.signal(signal);
+        let kill_at = Instant::now().checked_add(then_kill);
+        self.next = kill_at.map(|at| (at, libc::SIGKILL));
+    }
+
+    fn signal(&self, signal: i32) {
+        sys::kill(self.pid, signal);
+        // A stopped command does not act on a signal before it is continued.
+        if signal != libc::SIGKILL {
+            sys::kill(self.pid, libc::SIGCONT);
+        }
+    }
+}
+
+fn end(status: ExitStatus, stopped: Option<Reason>) -> (End, Reason) {
+    match (stopped, status.code(), status.signal()) {
+        (Some(Reason::MaxHold), ..) => (End::Code(code::HELD_TOO_LONG), Reason::MaxHold),
+        (Some(reason), ..) => (End::Code(code::LOST), reason),
+        (None, Some(code), _) => (End::Code(code.to_le_bytes()[0]), Reason::Exit),
+        (None, None, signal) => (End::Signal(signal.unwrap_or(libc::SIGKILL)), Reason::Signal),
+    }
+}

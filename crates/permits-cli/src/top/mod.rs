@@ -1,0 +1,104 @@
+//! `permits top`: a live screen with holders, queues and waits.
+//!
+//! A sample (`sample`) is one reading of all semaphores in plain values. What only several samples tell, such as rates and
+//! waits that ended, is kept in `history`. `app` is the state of the screen and knows the keys; `draw`, `lists` and `pictures`
+//! make the picture; `screen` owns the terminal. None but `sample` and this file know `permits-host`, so that everything else
+//! can be tried with made-up samples. Without a terminal `plain` prints a table, or JSON.
+pub(crate) mod app;
+pub(crate) mod draw;
+pub(crate) mod history;
+pub(crate) mod keys;
+pub(crate) mod lists;
+#[cfg(test)]
+mod made_up;
+pub(crate) mod pictures;
+pub(crate) mod plain;
+pub(crate) mod sample;
+pub(crate) mod screen;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+pub(crate) mod theme;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use permits_host::{HolderId, Options};
+
+use crate::End;
+use crate::args::{Common, Top};
+use crate::failure::{Failure, code};
+use crate::place;
+
+/// What was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// On a screen: what cannot be read is seen there.
+    All,
+    /// Printed once, and something could not be read: a script has to know.
+    Part,
+}
+
+pub(crate) fn run(common: &Common, args: &Top) -> Result<End, Failure> {
+    let directory = place::directory(common).unwrap_or_else(permits_host::default_directory);
+    match show(args, &place::options(common), &directory) {
+        Ok(Shown::All) => Ok(End::Code(0)),
+        // What it was, stands on stderr already.
+        Ok(Shown::Part) => Ok(End::Code(code::UNAVAILABLE)),
+        Err(error) => Err(Failure::new(code::FAILED, format!("cannot show the semaphores: {error}"))),
+    }
+}
+
+/// Until the user quits. What goes wrong with a semaphore is shown, and ends nothing.
+fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
+    let directory = text::tame(&directory.to_string_lossy());
+    let mut handles = sample::Handles::new();
+    let sample = || sample::sample(options, &mut handles, &directory, &args.names);
+    if args.json || args.watch || !is_screen() {
+        return print(args, sample);
+    }
+    let mut app = app::App::new(theme::Theme::from_environment(), args.interval);
+    screen::run(&mut app, sample, |act| match perform(options, act) {
+        Ok(()) => Ok(act.outcome()),
+        Err(e) => Err(e.to_string()),
+    })?;
+    Ok(Shown::All)
+}
+
+/// A pipe, a file, and a terminal that cannot move its cursor get plain text.
+fn is_screen() -> bool {
+    io::stdout().is_terminal()
+        && io::stdin().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn print(args: &Top, mut sample: impl FnMut() -> sample::Sample) -> io::Result<Shown> {
+    let mut history = history::History::default();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    loop {
+        let sample = sample();
+        history.observe(&sample);
+        let printed = match args.json {
+            true => plain::json(&mut out, &sample, &history),
+            false => plain::table(&mut out, &mut io::stderr().lock(), &sample, &history),
+        };
+        match printed {
+            // `permits top --watch | head -1` is no failure.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Shown::All),
+            other => other?,
+        }
+        if !args.watch {
+            return Ok(if sample.is_whole() { Shown::All } else { Shown::Part });
+        }
+        std::thread::sleep(args.interval);
+    }
+}
+
+fn perform(options: &Options, act: &app::Act) -> Result<(), permits_host::Error> {
+    let open = |name: &str| options.clone().open_existing(name);
+    match act {
+        app::Act::SetMax { name, to, .. } => open(name)?.set_max_permits(*to),
+        app::Act::Revoke { name, grant, .. } => open(name)?.revoke(grant.parse::<HolderId>()?),
+    }
+}

@@ -1,0 +1,244 @@
+//! What is shown: one reading of every semaphore, in plain values.
+//!
+//! The types of `permits-host` cannot be made by others, so the screen has its own: a test, or a picture in the docs, makes
+//! up a sample of any size.
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+
+use permits_host::{Error, ErrorKind, HostSemaphore, Options, Participant, Status};
+
+use super::text;
+
+/// One reading of everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) taken: SystemTime,
+    /// Where the semaphores live, for the title.
+    pub(crate) directory: String,
+    /// By name.
+    pub(crate) semaphores: Vec<Semaphore>,
+    /// Why there is nothing, if the directory itself could not be read.
+    pub(crate) trouble: Option<String>,
+}
+
+/// One semaphore, or why it could not be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Semaphore {
+    pub(crate) name: String,
+    pub(crate) reading: Result<Reading, String>,
+}
+
+/// One semaphore at one instant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) max: u32,
+    pub(crate) free: u32,
+    pub(crate) held: u32,
+    pub(crate) loose: u32,
+    pub(crate) closed: bool,
+    /// By `since`.
+    pub(crate) holders: Vec<Holder>,
+    /// Acquirers in order, then releasers in order.
+    pub(crate) waiters: Vec<Waiter>,
+    /// Acquisitions since the semaphore was made.
+    pub(crate) granted: u64,
+    /// Permits taken back from the dead since then.
+    pub(crate) recovered: u64,
+}
+
+/// Who holds or waits, as it told of itself: a claim, not evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    /// As `permits revoke` takes it.
+    pub(crate) grant: String,
+    /// Of the process that takes part.
+    pub(crate) pid: u32,
+    /// Of the command that it runs.
+    pub(crate) command_pid: Option<u32>,
+    /// Inode of the PID namespace in which these mean something, if it is not ours.
+    pub(crate) foreign_pid_namespace: Option<u64>,
+    pub(crate) uid: u32,
+    pub(crate) user: String,
+    pub(crate) label: String,
+    pub(crate) command: String,
+    pub(crate) alive: bool,
+    /// Was asked to give up.
+    pub(crate) revoked: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub(crate) who: Who,
+    pub(crate) permits: u32,
+    pub(crate) since: SystemTime,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Waiter {
+    pub(crate) who: Who,
+    pub(crate) side: Side,
+    /// 1 = first of its side.
+    pub(crate) position: u32,
+    pub(crate) permits: u32,
+    pub(crate) since: SystemTime,
+}
+
+/// The queue somebody stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Side {
+    Acquire,
+    Release,
+}
+
+impl Side {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Side::Acquire => "acquire",
+            Side::Release => "release",
+        }
+    }
+}
+
+impl Sample {
+    /// Whether all could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.trouble.is_none() && self.semaphores.iter().all(|semaphore| semaphore.reading.is_ok())
+    }
+}
+
+impl Who {
+    /// Number of the process that does the work, as people know it.
+    ///
+    /// With the inode of its PID namespace if the number means nothing in ours.
+    pub(crate) fn pid_text(&self) -> String {
+        let pid = self.command_pid.unwrap_or(self.pid);
+        match self.foreign_pid_namespace {
+            Some(inode) => format!("{pid}@{inode}"),
+            None => pid.to_string(),
+        }
+    }
+}
+
+impl Reading {
+    pub(crate) fn waiting(&self, side: Side) -> usize {
+        self.waiters.iter().filter(|waiter| waiter.side == side).count()
+    }
+
+    /// Permits whose holder has died, where nobody has taken them back yet; see [`sample`].
+    pub(crate) fn of_the_dead(&self) -> u32 {
+        self.holders.iter().filter(|holder| !holder.who.alive).map(|holder| holder.permits).sum()
+    }
+
+    pub(crate) fn given_out(&self) -> u32 {
+        self.held + self.loose
+    }
+
+    /// How many permits are out beyond `max`: a shrink that is still owed (C13).
+    pub(crate) fn owed(&self) -> u32 {
+        self.given_out().saturating_sub(self.max)
+    }
+}
+
+/// Handles on the semaphores that are shown, by name.
+pub(crate) type Handles = HashMap<String, Handle>;
+
+/// A semaphore that is looked at again and again.
+pub(crate) struct Handle {
+    semaphore: HostSemaphore,
+    /// Device and inode when it was opened: a handle goes on telling of a file that was deleted or replaced.
+    file: Option<(u64, u64)>,
+}
+
+/// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be read says why.
+pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, names: &[String]) -> Sample {
+    let mut sample =
+        Sample { taken: SystemTime::now(), directory: directory.to_owned(), semaphores: Vec::new(), trouble: None };
+    let names = match names {
+        [] => options.clone().list(),
+        named => Ok(named.to_vec()),
+    };
+    match names {
+        Ok(names) => {
+            handles.retain(|name, _| names.contains(name));
+            for name in names {
+                let reading = status(options, handles, &name).map(Reading::from).map_err(|e| e.to_string());
+                sample.semaphores.push(Semaphore { name, reading });
+            }
+        }
+        Err(e) => sample.trouble = Some(e.to_string()),
+    }
+    sample
+}
+
+/// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only read sees the dead
+/// among the holders, until somebody else takes it back.
+fn status(options: &Options, handles: &mut Handles, name: &str) -> Result<Status, Error> {
+    if let Some(handle) = handles.get(name).filter(|handle| handle.file == file_of(&handle.semaphore)) {
+        return handle.semaphore.status();
+    }
+    handles.remove(name);
+    match options.clone().open_existing(name) {
+        Ok(semaphore) => {
+            let status = semaphore.status();
+            let file = file_of(&semaphore);
+            handles.insert(name.to_owned(), Handle { semaphore, file });
+            status
+        }
+        // No right to write, or no seat left: looking needs neither.
+        Err(e) if matches!(e.kind(), ErrorKind::Denied | ErrorKind::Exhausted) => options.clone().read(name),
+        Err(e) => Err(e),
+    }
+}
+
+fn file_of(semaphore: &HostSemaphore) -> Option<(u64, u64)> {
+    fs::symlink_metadata(semaphore.path()).ok().map(|found| (found.dev(), found.ino()))
+}
+
+impl From<Status> for Reading {
+    fn from(status: Status) -> Self {
+        let state = status.state;
+        let holders = status.holders.into_iter();
+        let waiters = status.waiters.into_iter();
+        Reading {
+            max: state.max_permits,
+            free: state.available_permits,
+            held: state.given_out.saturating_sub(state.loose),
+            loose: state.loose,
+            closed: state.closed,
+            holders: holders.map(|h| Holder { who: h.who.into(), permits: h.permits, since: h.since }).collect(),
+            waiters: waiters
+                .map(|w| Waiter {
+                    who: w.who.into(),
+                    side: match w.side {
+                        permits_host::Side::Acquire => Side::Acquire,
+                        permits_host::Side::Release => Side::Release,
+                    },
+                    position: w.position,
+                    permits: w.permits,
+                    since: w.since,
+                })
+                .collect(),
+            granted: status.granted_total,
+            recovered: status.recovered_total,
+        }
+    }
+}
+
+impl From<Participant> for Who {
+    fn from(p: Participant) -> Self {
+        Who {
+            grant: p.id.to_string(),
+            pid: p.pid,
+            command_pid: p.command_pid,
+            foreign_pid_namespace: p.foreign_pid_namespace,
+            uid: p.uid,
+            user: text::user_name(p.uid),
+            label: text::tame(&p.label),
+            command: text::tame(&p.command),
+            alive: p.alive,
+            revoked: p.revoked,
+        }
+    }
+}

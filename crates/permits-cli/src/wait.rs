@@ -1,0 +1,19 @@
+//! `permits wait`: until nothing is given out and nobody waits.
+
+use std::time::Duration;
+
+use crate::End;
+use crate::args::{Common, Wait};
+use crate::failure::{Failure, code};
+use crate::out::Notes;
+use crate::place;
+
+pub(crate) fn run(common: &Common, args: &Wait, notes: &Notes) -> Result<End, Failure> {
+    let semaphore = place::options(common).open_existing(&args.name)?;
+    let time = if args.patience.try_now { Some(Duration::ZERO) } else { args.patience.wait };
+    if semaphore.wait_idle(time)? {
+        notes.verbose(|| format!("`{}` is idle", args.name));
+        return Ok(End::Code(0));
+    }
+    Err(Failure::new(code::BUSY, format!("`{}` is not idle: {}", args.name, semaphore.state()?)))
+}

@@ -1,0 +1,91 @@
+//! Wrong arguments: 64, and a text that names the value and the way out.
+
+use crate::place::{Place, stderr};
+
+#[test]
+fn wrong_arguments_are_64_and_named() {
+    let place = Place::new();
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "Usage"),
+        (&["fly"], "fly"),
+        (&["run"], "NAME"),
+        (&["run", "a"], "COMMAND"),
+        (&["run", "a", "true"], "true"),
+        (&["run", "--max", "0", "a", "--", "true"], "at least 1"),
+        (&["run", "--max", "x", "a", "--", "true"], "`50%`"),
+        (&["run", "--max", "-1", "a", "--", "true"], "-1"),
+        (&["run", "--max", "99999999999", "a", "--", "true"], "99999999999"),
+        (&["run", "--units", "0", "a", "--", "true"], "`0`"),
+        (&["run", "--wait", "soon", "a", "--", "true"], "`soon`"),
+        (&["run", "--wait", "inf", "a", "--", "true"], "`inf`"),
+        (&["run", "--try", "--wait", "1", "a", "--", "true"], "--wait"),
+        (&["run", "--resize", "a", "--", "true"], "--max"),
+        (&["run", "--max-hold", "0", "a", "--", "true"], "`0`"),
+        (&["run", "--max-hold", "1", "--signal", "LOUD", "a", "--", "true"], "`LOUD`"),
+        (&["run", "--exec", "--max-hold", "1", "a", "--", "true"], "--max-hold"),
+        (&["run", "--on-lost", "", "a", "--", "true"], "`term`"),
+        (&["run", "--shell", "true", "a", "--", "true"], "--shell"),
+        (&["run", "-E", "256", "a", "--", "true"], "256"),
+        (&["run", "--report-fd", "77", "a", "--", "true"], "`77`"),
+        (&["run", "--jobserver=loud", "a", "--", "true"], "loud"),
+        (&["run", "-q", "-v", "a", "--", "true"], "--quiet"),
+        (&["--mode", "999", "run", "a", "--", "true"], "`999`"),
+        (&["--mode", "777", "run", "a", "--", "true"], "`777`"),
+        (&["run", "", "--", "true"], ""),
+        (&["run", "a/b", "--", "true"], "a/b"),
+        (&["run", ".a", "--", "true"], ".a"),
+        (&["set", "a", "0"], "at least 1"),
+        (&["acquire", "--while-pid", "0", "a"], "0"),
+        (&["acquire", "--while-pid", "2147483647", "a"], "`2147483647`"),
+        (&["completions", "tcsh"], "tcsh"),
+    ];
+
+    for (args, named) in cases {
+        let output = place.output(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(64), "{args:?}: {said}");
+        assert!(said.contains(named), "{args:?} does not name {named}: {said}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn revoke_of_no_grant_is_refused() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+
+    let output = place.output(&["revoke", "a", "nonsense"]);
+
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("nonsense"));
+}
+
+#[test]
+fn durations_are_seconds_or_units() {
+    let place = Place::new();
+
+    for time in ["0", "1.5", "90s", "0.5s", "5m", "1h30m", "1h 30m", "10ms"] {
+        assert_eq!(place.code(&["run", "--wait", time, "a", "--", "true"]), 0, "{time}");
+    }
+}
+
+#[test]
+fn signals_have_names_and_numbers() {
+    let place = Place::new();
+
+    for signal in ["TERM", "term", "SIGTERM", "15", "usr1", "40"] {
+        assert_eq!(place.code(&["run", "--max-hold", "1h", "--signal", signal, "a", "--", "true"]), 0, "{signal}");
+    }
+}
+
+#[test]
+fn option_comes_before_environment() {
+    let place = Place::new();
+    let other = place.dir().join("other");
+    std::fs::create_dir(&other).expect("it can be made");
+
+    assert_eq!(place.code(&["--dir", other.to_str().expect("text"), "run", "a", "--", "true"]), 0);
+
+    assert_eq!(place.code(&["status", "a"]), 69, "it is not in $PERMITS_DIR");
+    assert_eq!(place.code(&["status", "a", "--dir", other.to_str().expect("text")]), 0);
+}

@@ -1,0 +1,177 @@
+//! The exit codes that `--help` lists.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+
+use crate::place::{Place, stderr};
+
+#[test]
+fn code_of_the_command_is_passed_on() {
+    let place = Place::new();
+
+    for code in [0, 1, 3, 75, 127, 255] {
+        assert_eq!(place.code(&["run", "a", "--", "sh", "-c", &format!("exit {code}")]), code);
+    }
+}
+
+#[test]
+fn dies_by_the_signal_of_the_command() {
+    let place = Place::new();
+
+    for (name, number) in [("TERM", 15), ("INT", 2), ("KILL", 9), ("SEGV", 11), ("HUP", 1), ("USR1", 10), ("PIPE", 13)]
+    {
+        let output = place.output(&["run", "a", "--", "sh", "-c", &format!("kill -s {name} $$")]);
+
+        assert_eq!(output.status.signal(), Some(number), "{name}: {:?}", output.status);
+    }
+}
+
+#[test]
+fn dies_by_a_real_time_signal_of_the_command() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "a", "--", "bash", "-c", "kill -s RTMIN+3 $$"]);
+
+    assert_eq!(output.status.signal(), Some(37));
+}
+
+#[test]
+fn shells_see_128_and_the_signal() {
+    let place = Place::new();
+
+    let output = place.command("sh").args(["-c", r#""$PERMITS" run a -- sh -c 'kill -s TERM $$'; exit $?"#]).output();
+
+    assert_eq!(output.expect("sh runs").status.code(), Some(143));
+}
+
+#[test]
+fn missing_command_is_127() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "a", "--", "no-such-command"]);
+
+    assert_eq!(output.status.code(), Some(127));
+    assert!(stderr(&output).contains("`no-such-command` not found"), "{}", stderr(&output));
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn file_that_is_no_program_is_126() {
+    let place = Place::new();
+    let file = place.dir().join("text");
+    std::fs::write(&file, "text").expect("it can be written");
+    let file = file.to_str().expect("the path is text");
+
+    assert_eq!(place.code(&["run", "a", "--", file]), 126);
+    assert_eq!(place.code(&["run", "a", "--", "/"]), 126);
+    assert_eq!(place.code(&["run", "--exec", "a", "--", file]), 126);
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn busy_is_75_or_what_is_asked_for() {
+    let place = Place::new();
+    let _holder = place.hold("a");
+
+    assert_eq!(place.code(&["run", "--try", "a", "--", "true"]), 75);
+    assert_eq!(place.code(&["run", "--wait", "0", "a", "--", "true"]), 75);
+    assert_eq!(place.code(&["run", "--wait", "0.05", "a", "--", "true"]), 75);
+    assert_eq!(place.code(&["run", "--try", "-E", "9", "a", "--", "true"]), 9);
+    assert_eq!(place.code(&["acquire", "--try", "a"]), 75);
+    assert_eq!(place.code(&["release", "--try", "a"]), 75);
+    assert_eq!(place.code(&["release", "--wait", "0.05", "a"]), 75);
+    assert_eq!(place.code(&["wait", "--wait", "0.05", "a"]), 75);
+}
+
+#[test]
+fn busy_says_why_unless_quiet() {
+    let place = Place::new();
+    let _holder = place.hold("a");
+
+    let said = stderr(&place.output(&["run", "--try", "a", "--", "true"]));
+    let quiet = stderr(&place.output(&["-q", "run", "--try", "a", "--", "true"]));
+
+    assert!(said.contains("asked for `1`, `a` has `0` of `1` free; held by "), "{said}");
+    assert_eq!(quiet, "");
+}
+
+#[test]
+fn missing_semaphore_is_69() {
+    let place = Place::new();
+
+    for args in [
+        &["status", "none"][..],
+        &["set", "none", "2"],
+        &["wait", "none"],
+        &["revoke", "none", "0-1"],
+        &["repair", "none"],
+    ] {
+        let output = place.output(args);
+        assert_eq!(output.status.code(), Some(69), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn more_units_than_permits_is_78() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "--max", "2", "--units", "3", "a", "--", "true"]);
+
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("`3`") && stderr(&output).contains("`2`"), "{}", stderr(&output));
+}
+
+#[test]
+fn directory_that_others_may_write_is_78() {
+    let place = Place::new();
+    let open = place.dir().join("open");
+    std::fs::create_dir(&open).expect("it can be made");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).expect("it is ours");
+
+    let output = place.output(&["--dir", open.to_str().expect("text"), "run", "a", "--", "true"]);
+
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+}
+
+#[test]
+fn damaged_file_is_125_and_repair_sets_it_aside() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+    let status = place.status("a");
+    let path = status["path"].as_str().expect("a path");
+    let length = std::fs::metadata(path).expect("it is there").len();
+    std::fs::write(path, vec![0x5a; length as usize]).expect("it is ours");
+
+    let output = place.output(&["run", "a", "--", "true"]);
+    assert_eq!(output.status.code(), Some(125), "{}", stderr(&output));
+
+    assert_eq!(place.code(&["repair", "a"]), 0);
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+}
+
+#[test]
+fn full_stdout_is_125_and_closed_stdout_is_quiet() {
+    let place = Place::new();
+
+    let full = place.command("sh").args(["-c", r#""$PERMITS" man >/dev/full"#]).output().expect("sh runs");
+    let closed = place.command("bash").args(["-c", r#""$PERMITS" man | true; exit ${PIPESTATUS[0]}"#]).output();
+
+    assert_eq!(full.status.code(), Some(125));
+    assert!(stderr(&full).contains("stdout"));
+    let closed = closed.expect("bash runs");
+    assert_eq!((closed.status.code(), stderr(&closed)), (Some(0), String::new()));
+}
+
+#[test]
+fn help_lists_the_codes() {
+    let place = Place::new();
+
+    for args in [&["--help"][..], &["run", "--help"]] {
+        let output = place.output(args);
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success());
+        for code in ["64", "69", "75", "76", "77", "78", "124", "125", "126", "127", "128+N"] {
+            assert!(help.contains(code), "{args:?} does not tell {code}");
+        }
+    }
+}

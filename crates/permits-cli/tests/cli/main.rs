@@ -1,0 +1,20 @@
+//! The program as its users see it: started as a process, and judged by what it prints, how it ends and what it leaves.
+
+mod arguments;
+mod background;
+mod death;
+mod exercise;
+mod exit_codes;
+mod jobserver;
+mod limits;
+mod nested;
+mod output;
+mod peers;
+mod place;
+mod queue;
+mod report;
+mod signals;
+mod size;
+mod streams;
+mod terminal;
+mod top;

@@ -1,0 +1,68 @@
+//! A run inside a run of the same semaphore.
+
+use crate::place::{Place, stderr, stdout};
+
+#[test]
+fn nested_run_that_may_wait_for_ever_is_warned_of() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "a", "--", "sh", "-c", r#""$PERMITS" run --max-hold 1h --wait 1h a -- true & sleep 0.1; kill $!; timeout 0.2 "$PERMITS" run a -- true"#]);
+
+    assert!(stderr(&output).contains("inside another"), "{}", stderr(&output));
+}
+
+#[test]
+fn nested_run_with_enough_permits_is_not_warned_of() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "--max", "2", "a", "--", "sh", "-c", r#""$PERMITS" run a -- echo inner"#]);
+
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("inner\n", ""));
+}
+
+#[test]
+fn reentrant_run_shares_the_outer_grant() {
+    let place = Place::new();
+    let inner = r#"echo $PERMITS_GRANT; exec "$PERMITS" run --reentrant a -- sh -c 'echo $PERMITS_GRANT; "$PERMITS" status a --json; exit 6'"#;
+
+    let output = place.output(&["run", "a", "--", "sh", "-c", inner]);
+
+    let printed = stdout(&output);
+    let mut lines = printed.lines();
+    assert_eq!(lines.next(), lines.next());
+    assert!(lines.next().expect("the status").contains(r#""held":1"#));
+    assert_eq!(output.status.code(), Some(6));
+}
+
+#[test]
+fn reentrant_run_cannot_have_more_than_the_outer_one() {
+    let place = Place::new();
+    let inner = r#"exec "$PERMITS" run --reentrant --units 2 a -- echo never"#;
+
+    let output = place.output(&["run", "--max", "3", "a", "--", "sh", "-c", inner]);
+
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(78), ""));
+    assert!(stderr(&output).contains("`2`") && stderr(&output).contains("`1`"), "{}", stderr(&output));
+}
+
+#[test]
+fn reentrant_run_without_an_outer_one_takes_its_own() {
+    let place = Place::new();
+
+    let output = place.output(&["run", "--reentrant", "a", "--", "sh", "-c", r#""$PERMITS" status a --json"#]);
+
+    assert!(stdout(&output).contains(r#""held":1"#), "{}", stdout(&output));
+}
+
+#[test]
+fn nested_run_means_the_directory_of_the_outer_one() {
+    let place = Place::new();
+    let other = place.dir().join("other");
+    std::fs::create_dir(&other).expect("it can be made");
+
+    let inner = r#""$PERMITS" run --reentrant a -- echo shared"#;
+    let output = place.output(&["--dir", other.to_str().expect("text"), "run", "a", "--", "sh", "-c", inner]);
+
+    assert_eq!(stdout(&output), "shared\n", "{}", stderr(&output));
+    assert_eq!(place.code(&["status", "a"]), 69);
+}

@@ -1,0 +1,195 @@
+//! What is printed for people and for programs.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::place::{Place, Running, output, stderr, stdout};
+
+#[test]
+fn status_tells_holders_and_waiters() {
+    let place = Place::new();
+    let mut holder =
+        Running::start(place.permits(["run", "--label", "nightly", "a", "--", "sh", "-c", "echo $$; read line"]));
+    let command: u64 = holder.line().parse().expect("a process id");
+    let _waiter = Running::start(place.permits(["run", "a", "--", "sh", "-c", "echo never"]));
+    place.until_waiting("a", 1);
+
+    let status = place.status("a");
+
+    assert_eq!((&status["schema"], &status["name"]), (&1.into(), &"a".into()));
+    let counts = ["max_permits", "free", "given_out", "held", "loose", "waiting_acquirers", "waiting_releasers"];
+    assert_eq!(counts.map(|field| status[field].as_u64()), [1, 0, 1, 1, 0, 1, 0].map(Some));
+    let one = &status["holders"][0];
+    assert_eq!((&one["permits"], &one["label"], &one["alive"]), (&1.into(), &"nightly".into(), &true.into()));
+    assert_eq!((&one["pid"], &one["command_pid"]), (&u64::from(holder.pid()).into(), &command.into()));
+    assert!(one["command"].as_str().expect("text").contains("read line"));
+    assert!(one["held_seconds"].as_f64().expect("a number") >= 0.0);
+    let two = &status["waiters"][0];
+    assert_eq!((&two["position"], &two["side"], &two["permits"]), (&1.into(), &"acquire".into(), &1.into()));
+    assert!(two["command"].as_str().expect("text").contains("echo never"));
+
+    let table = stdout(&place.output(&["status", "a"]));
+    assert!(table.contains("nightly") && table.contains(&command.to_string()) && table.contains("acquire"), "{table}");
+    assert!(table.contains("0 of 1 permits free"), "{table}");
+}
+
+#[test]
+fn list_tells_all_semaphores() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "--max", "3", "b", "--", "true"]), 0);
+    assert_eq!(place.code(&["acquire", "a"]), 0);
+
+    let list: Value = serde_json::from_slice(&place.output(&["list", "--json"]).stdout).expect("JSON");
+    let table = stdout(&place.output(&["list"]));
+
+    assert_eq!((&list["schema"], list["dir"].as_str()), (&1.into(), place.dir().to_str()));
+    let rows = list["semaphores"].as_array().expect("a list");
+    assert_eq!(
+        (rows.len(), &rows[0]["name"], &rows[0]["loose"], &rows[1]["free"]),
+        (2, &"a".into(), &1.into(), &3.into())
+    );
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("NAME") && lines[1].starts_with('a') && lines[2].starts_with('b'), "{table}");
+}
+
+#[test]
+fn list_of_nothing() {
+    let place = Place::new();
+
+    assert_eq!(stdout(&place.output(&["list"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["list", "--dir", "/nonexistent"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["status"])), "");
+}
+
+#[test]
+fn one_that_cannot_be_read_does_not_hide_the_others() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "good", "--", "true"]), 0);
+    assert_eq!(place.code(&["run", "bad", "--", "true"]), 0);
+    let path = place.status("bad")["path"].as_str().expect("a path").to_owned();
+    std::fs::write(path, "nonsense").expect("it is ours");
+
+    let list: Value = serde_json::from_slice(&place.output(&["list", "--json"]).stdout).expect("JSON");
+    let status = place.output(&["status", "--json"]);
+
+    assert!(list["semaphores"][0]["error"].is_string() && list["semaphores"][1]["free"] == 1, "{list}");
+    assert!(stdout(&status).contains("good") && !stderr(&status).is_empty());
+}
+
+#[test]
+fn watch_repeats() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+    let mut watch = Running::start(place.permits(["status", "a", "--json", "--watch", "--interval", "10ms"]));
+
+    for _ in 0..3 {
+        let line: Value = serde_json::from_str(&watch.line()).expect("JSON");
+        assert_eq!(line["name"], "a");
+    }
+}
+
+#[test]
+fn nothing_is_coloured_without_a_terminal() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+
+    for args in [&["status"][..], &["list"], &["--help"], &["fly"], &["status", "a"]] {
+        let output = place.output(args);
+        assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{args:?}");
+    }
+}
+
+#[test]
+fn no_color_wins_over_colour() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+
+    for args in [&["status"][..], &["list"]] {
+        let forced = output(place.permits(args).env("CLICOLOR_FORCE", "1"));
+        let plain = output(place.permits(args).env("NO_COLOR", "1").env("TERM", "xterm-256color"));
+        assert!(forced.stdout.contains(&0x1b), "{args:?}");
+        assert!(!plain.stdout.contains(&0x1b), "{args:?}");
+        assert_eq!(
+            stdout(&forced).replace("\x1b[1m", "").replace("\x1b[0m", ""),
+            stdout(&plain),
+            "colour only repeats"
+        );
+    }
+}
+
+#[test]
+fn labels_cannot_move_the_cursor() {
+    let place = Place::new();
+    let mut holder = Running::start(place.permits([
+        "run",
+        "--label",
+        "x\x1b[2Jy\nz",
+        "a",
+        "--",
+        "sh",
+        "-c",
+        "echo held; read line",
+    ]));
+    assert_eq!(holder.line(), "held");
+
+    let table = stdout(&place.output(&["status", "a"]));
+
+    let row = table.lines().last().expect("a row");
+    assert!(!table.contains('\x1b') && row.contains("[2Jy") && row.contains("held"), "{table}");
+}
+
+#[test]
+fn doctor_finds_a_good_directory_good_and_a_bad_one_bad() {
+    let place = Place::new();
+
+    let good = place.output(&["doctor"]);
+    let json: Value = serde_json::from_slice(&place.output(&["doctor", "--json"]).stdout).expect("JSON");
+    let open = place.dir().join("open");
+    std::fs::create_dir(&open).expect("it can be made");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).expect("it is ours");
+    let bad = place.output(&["doctor", "--json", "--dir", open.to_str().expect("text")]);
+
+    assert_eq!(good.status.code(), Some(0), "{}", stdout(&good));
+    assert!(stdout(&good).contains(place.dir().to_str().expect("text")));
+    assert_eq!((&json["schema"], &json["good"]), (&1.into(), &true.into()));
+    assert_eq!(bad.status.code(), Some(78), "{}", stdout(&bad));
+}
+
+#[test]
+fn repair_of_a_sound_one_says_so() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "a", "--", "true"]), 0);
+
+    assert_eq!(stdout(&place.output(&["repair", "a"])), "`a` is sound\n");
+    let json: Value = serde_json::from_slice(&place.output(&["repair", "--json", "a"]).stdout).expect("JSON");
+    assert_eq!(json["outcome"], "sound");
+}
+
+#[test]
+fn completions_are_accepted_by_their_shells() {
+    let place = Place::new();
+
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&place.output(&["completions", shell]));
+        assert!(script.contains("permits") && script.contains("jobserver"), "{shell}");
+    }
+    let check = r#"eval "$("$PERMITS" completions bash)" && complete -p permits"#;
+    let output = output(place.command("bash").args(["--norc", "-c", check]));
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn man_pages_are_written() {
+    let place = Place::new();
+    let dir = place.dir().join("man");
+
+    assert!(stdout(&place.output(&["man"])).contains(".TH permits 1"));
+    assert_eq!(place.code(&["man", dir.to_str().expect("text")]), 0);
+
+    for page in ["permits.1", "permits-run.1", "permits-acquire.1", "permits-release.1", "permits-top.1"] {
+        let text = std::fs::read_to_string(dir.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.contains(".TH"), "{page}");
+    }
+}

@@ -1,0 +1,113 @@
+//! On a terminal: Ctrl-C, Ctrl-Z, and the line that is shown while it waits. script(1) makes the terminal.
+
+use crate::place::{Place, Running, until};
+
+const CTRL_C: &str = "\x03";
+const CTRL_Z: &str = "\x1a";
+
+/// Runs a command line on a terminal of its own; its exit code is that of script.
+fn on_terminal(place: &Place, line: &str) -> Running {
+    let mut command = place.command("script");
+    command.args(["-qec", line, "/dev/null"]).env("TERM", "xterm");
+    Running::start(command)
+}
+
+#[test]
+fn interrupt_reaches_the_command_once() {
+    let place = Place::new();
+    let script = r#"trap 'echo interrupted' INT; trap 'echo ended; exit 9' TERM; echo ready $PPID; while read -t 5 line || [ $? -gt 128 ]; do :; done"#;
+    let mut terminal =
+        on_terminal(&place, &format!(r#"exec "$PERMITS" run a -- bash -c "{}""#, script.replace('$', "\\$")));
+    let ready = terminal.line_with("ready");
+    let wrapper: u32 = ready.split_whitespace().last().and_then(|pid| pid.parse().ok()).expect("a process id");
+
+    terminal.write(CTRL_C);
+    terminal.line_with("interrupted");
+    crate::place::kill(wrapper, "TERM");
+
+    // A second interrupt would have been sent before the TERM.
+    let next = terminal.line();
+    assert!(next.ends_with("ended"), "{next}");
+    assert_eq!(terminal.end().code(), Some(9));
+}
+
+#[test]
+fn interrupt_ends_the_wait() {
+    let place = Place::new();
+    let _holder = place.hold("a");
+    let mut terminal = on_terminal(&place, r#""$PERMITS" run a -- echo never; echo code $?"#);
+    place.until_waiting("a", 1);
+
+    terminal.write(CTRL_C);
+
+    // The shell gets the interrupt as well, and ends by it or goes on, as it likes.
+    terminal.end();
+    assert!(!terminal.rest().iter().any(|line| line.contains("never")));
+    assert_eq!(place.number("a", "waiting_acquirers"), 0);
+}
+
+#[test]
+fn waiting_line_tells_position_and_holders() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let mut terminal = on_terminal(
+        &place,
+        r#"stty cols 120; "$PERMITS" run a -- echo '
+got it'"#,
+    );
+    place.until_waiting("a", 1);
+    // It is shown after a while; the command may not come before that.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+
+    holder.let_go();
+
+    let lines = [terminal.line_with("waiting for `a`"), terminal.line_with("got it")];
+    assert!(
+        lines[0].contains("position 1") && lines[0].contains("held by") && lines[0].contains("read line"),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains("\r\x1b[K"), "it is wiped: {lines:?}");
+}
+
+#[test]
+fn stop_while_waiting_gives_up_the_place() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -i");
+    terminal.write("\"$PERMITS\" -q run a -- echo got it\n");
+    place.until_waiting("a", 1);
+
+    terminal.write(CTRL_Z);
+    place.until_waiting("a", 0);
+    terminal.line_with("Stopped");
+    terminal.write("echo shell $((40+2))\n");
+    terminal.line_with("shell 42");
+    terminal.write("fg\n");
+    place.until_waiting("a", 1);
+    holder.let_go();
+
+    until("the command runs", || terminal.line().ends_with("got it"));
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn stop_while_running_stops_the_job_and_fg_goes_on() {
+    let place = Place::new();
+    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -i");
+    terminal.write("\"$PERMITS\" run a -- sh -c 'echo re\"\"ady; read line; echo \"<$line>\"'\n");
+    terminal.line_with("ready");
+
+    terminal.write(CTRL_Z);
+    // What is typed before the command has stopped may be read by it.
+    terminal.line_with("Stopped");
+    terminal.write("echo shell $((40+2))\n");
+    terminal.line_with("shell 42");
+    assert_eq!(place.number("a", "held"), 1);
+    terminal.write("fg\n");
+    terminal.write("text\n");
+
+    terminal.line_with("<text>");
+    terminal.write("exit\n");
+    terminal.end();
+}
