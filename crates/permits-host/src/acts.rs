@@ -15,7 +15,8 @@
 //! - **H1** `free + loose + reserved + all that seats hold = max`. Every commit keeps it.
 //! - **H2** Waiters enter at the tail and leave from the head, unless they give up, are refused, or their process has died (C8).
 //! - **H3** When a process has nothing more to do, no head fits: every commit that can make a head fit serves, as far as the changes of one
-//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in case it cannot.
+//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in case it cannot. Who is woken
+//!   also wakes those whom the last `decider` decided about, and tells who is first now: that one may be dead.
 //! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
 
 use crate::book::{Book, MAX_PERMITS, Side};
@@ -101,6 +102,8 @@ pub(crate) struct Wakes {
     length: usize,
     /// The first of a queue that has a new first, on each side.
     pub(crate) heads: [u16; 2],
+    /// Another seat, plus one, that has decided about somebody before, and may have died before it woke them.
+    pub(crate) decider: u16,
     /// Serving has to go on in another commit.
     pub(crate) more: bool,
 }
@@ -120,7 +123,7 @@ impl Wakes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0 && self.heads == [0, 0] && !self.more
+        self.length == 0 && self.heads == [0, 0] && self.decider == 0 && !self.more
     }
 }
 
@@ -450,7 +453,20 @@ impl Tx<'_> {
         }
         self.set_stage(number, who, stage)?;
         wakes.add(number, who);
+        self.remember_decider(wakes);
+        self.book.decider = self.own_decider();
         Ok(())
+    }
+
+    /// Has those woken whom the last decider decided about, if that was somebody else.
+    fn remember_decider(&self, wakes: &mut Wakes) {
+        if self.book.decider != self.own_decider() {
+            wakes.decider = self.book.decider;
+        }
+    }
+
+    fn own_decider(&self) -> u16 {
+        u16::try_from(self.seat + 1).unwrap_or(0)
     }
 
     /// Returns permits that this seat holds.
@@ -524,6 +540,7 @@ impl Tx<'_> {
             (Stage::Free, _) => unreachable!("checked above"),
         };
         self.put_away(number)?;
+        self.remember_decider(wakes);
         // Also if nothing came back: whoever was to go on serving may have died, and woken only this one (H3).
         self.serve(wakes)?;
         Ok(collected)

@@ -23,7 +23,7 @@
 //! A child after fork without exec has no mapping. `epoch` tells it from its parent, and it takes a seat of its own when it first uses the
 //! handle; guards that it inherited do nothing, since what they hold is the parent's.
 
-use crate::acts::{Collected, GiveUp, Refusal, Stage, Status, Wakes, Who};
+use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Status, Wakes, Who};
 use crate::attendants::Attendants;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
@@ -302,6 +302,9 @@ impl Attachment {
             for head in wakes.heads {
                 self.tell_head(usize::from(head))?;
             }
+            if let Some(decider) = wakes.decider.checked_sub(1) {
+                self.wake_for(usize::from(decider));
+            }
             if !wakes.more {
                 return Ok(());
             }
@@ -315,9 +318,12 @@ impl Attachment {
             return Ok(());
         }
         let tell = self.store().word(layout::waiter(number, waiter::TELL));
-        // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its process writes 1 and then looks
+        // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its process asks and then looks
         // whether it is the first: it finds that, or is told here.
-        if tell.load(Ordering::SeqCst) == 1 && tell.swap(0, Ordering::SeqCst) == 1 {
+        let wants = waiter::WANTS_TO_KNOW;
+        if tell.load(Ordering::SeqCst) == wants
+            && tell.compare_exchange(wants, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        {
             sys::ring(self.waiter_bell(number));
             let who = self.store().peek(layout::waiter(number, waiter::WHO));
             if let Ok(who) = Who::unpack(who) {
@@ -399,6 +405,7 @@ impl Attachment {
     /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or has another owner by now.
     pub(crate) fn recover(&self, number: usize, generation: u32) -> Result<(), Error> {
         point(Point::FoundDead);
+        self.wake_for(number);
         let due = Status { taken: true, generation };
         for waiter in self.waiters_of(number)? {
             let wakes = self.transact(|tx| {
@@ -529,19 +536,42 @@ impl Attachment {
 
     /// What a waiter of this seat has come to.
     pub(crate) fn collect(&self, number: u16, give_up: GiveUp) -> Result<Collected, Error> {
-        let (collected, wakes) = self.transact(|tx| {
+        let (collected, wakes, heads) = self.transact(|tx| {
             let mut wakes = Wakes::default();
             let collected = tx.collect(self.seat, number, give_up, &mut wakes)?;
-            Ok(match collected {
-                Collected::Queued => Outcome::Keep((collected, wakes)),
-                _ => Outcome::Commit((collected, wakes)),
-            })
+            let heads = [tx.book.acquirers.head, tx.book.releasers.head];
+            let outcome = (collected, wakes, heads);
+            Ok(if collected == Collected::Queued { Outcome::Keep(outcome) } else { Outcome::Commit(outcome) })
         })?;
         if collected != Collected::Queued {
             point(Point::Collecting);
             self.dispatch(wakes)?;
+            for head in heads {
+                self.tell_head(usize::from(head))?;
+            }
         }
         Ok(collected)
+    }
+
+    /// Wakes those whom a seat decided about last, unless they were there since: it may have died before it did.
+    pub(crate) fn wake_for(&self, seat: usize) {
+        if seat >= SEATS {
+            return;
+        }
+        let store = self.store();
+        for at in store.changed_by(seat) {
+            let Some(number) = layout::waiter_of(at) else { continue };
+            let Ok(who) = Who::unpack(store.peek(layout::waiter(number, waiter::WHO))) else { continue };
+            // SeqCst as all of `TELL`; a task that comes much later than it was woken is not woken again and again.
+            let knows = store.word(layout::waiter(number, waiter::TELL)).load(Ordering::SeqCst) == waiter::KNOWS;
+            if matches!(who.stage, Stage::Free | Stage::Queued) || knows {
+                continue;
+            }
+            sys::ring(self.waiter_bell(number));
+            if who.kind == Kind::Task {
+                sys::ring(self.seat_bell(who.seat));
+            }
+        }
     }
 
     /// Whether this handle was asked to give up.

@@ -245,6 +245,7 @@ impl Attachment {
         let (mut wakers, mut sleep, mut changed, mut tasks) = (Vec::new(), None::<Duration>, false, 0);
         for (&number, local) in locals.waiting.iter_mut().filter(|(_, local)| local.is_task) {
             if self.stage(number) != Some(Stage::Queued) {
+                self.tell(number).store(waiter::KNOWS, Ordering::SeqCst);
                 wakers.extend(local.waker.take());
                 continue;
             }

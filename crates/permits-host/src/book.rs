@@ -42,6 +42,8 @@ pub(crate) struct Book {
     pub(crate) waiters_used: u16,
     /// How many waiters have backing.
     pub(crate) waiters_backed: u16,
+    /// The seat that granted or refused somebody last, plus one: it may have died before it woke them.
+    pub(crate) decider: u16,
     pub(crate) seats_used: u16,
     pub(crate) seats_backed: u16,
     /// How many acquisitions were granted since the file was made.
@@ -67,7 +69,10 @@ impl Book {
                 | u64::from(self.releasers.head) << 32
                 | u64::from(self.releasers.tail) << 48,
             u64::from(self.acquirers.length) | u64::from(self.releasers.length) << 32,
-            u64::from(self.pool) | u64::from(self.waiters_used) << 16 | u64::from(self.waiters_backed) << 32,
+            u64::from(self.pool)
+                | u64::from(self.waiters_used) << 16
+                | u64::from(self.waiters_backed) << 32
+                | u64::from(self.decider) << 48,
             u64::from(self.seats_used) | u64::from(self.seats_backed) << 16 | u64::from(self.recovered) << 32,
             self.granted,
         ]
@@ -89,6 +94,7 @@ impl Book {
             pool: waiters as u16,
             waiters_used: (waiters >> 16) as u16,
             waiters_backed: (waiters >> 32) as u16,
+            decider: (waiters >> 48) as u16,
             seats_used: seats as u16,
             seats_backed: (seats >> 16) as u16,
             granted,
@@ -110,7 +116,7 @@ impl Book {
         if self.waiters_used > self.waiters_backed || self.seats_used > self.seats_backed {
             return Some("it uses more places than it has");
         }
-        if backed.0 > WAITERS || backed.1 > SEATS || backed.1 == 0 {
+        if backed.0 > WAITERS || usize::from(self.decider) > SEATS || backed.1 > SEATS || backed.1 == 0 {
             return Some("it has more places than there can be");
         }
         let used = self.waiters_used;
@@ -243,6 +249,7 @@ mod tests {
             pool: 4,
             waiters_used: 5,
             waiters_backed: 511,
+            decider: 2,
             seats_used: 7,
             seats_backed: 32,
             granted: u64::MAX,

@@ -93,8 +93,11 @@ pub(crate) mod waiter {
     pub(crate) const LINKS: usize = 2;
     /// A futex, not tagged: rung when the stage has changed, and when this has become the first.
     pub(crate) const BELL: usize = 3;
-    /// Not tagged: 1 while its process does not know that it is the first, and wants to be told.
+    /// Not tagged: [`WANTS_TO_KNOW`] while its process does not know that it is the first, and wants to be told; [`KNOWS`] when it was
+    /// granted or refused, and needs not be told once more.
     pub(crate) const TELL: usize = 4;
+    pub(crate) const WANTS_TO_KNOW: u64 = 1;
+    pub(crate) const KNOWS: u64 = 2;
     /// Nanoseconds since 1970.
     pub(crate) const SINCE: usize = 5;
     pub(crate) const WORDS: usize = if cfg!(permits_loom) { 5 } else { 8 };
@@ -113,6 +116,13 @@ pub(crate) fn seat(number: usize, word: usize) -> usize {
 /// A word of a waiter.
 pub(crate) fn waiter(number: usize, word: usize) -> usize {
     WAITERS_AT + number * waiter::WORDS + word
+}
+
+/// The waiter whose `WHO` a word is.
+pub(crate) fn waiter_of(word: usize) -> Option<usize> {
+    let offset = word.checked_sub(WAITERS_AT)?;
+    let number = offset / waiter::WORDS;
+    (offset % waiter::WORDS == waiter::WHO && (1..=WAITERS).contains(&number)).then_some(number)
 }
 
 /// Where a record starts. Records are numbered through all seats.

@@ -274,6 +274,8 @@ fn enter(side: Side, attachment: &Attachment, n: u32, kind: Option<Kind>) -> Res
                     // Whoever grants it cannot tell the time for this seat.
                     attachment.store().word(layout::seat(own, seat::SINCE)).store(0, Ordering::Relaxed);
                 }
+                // Whatever the one before in this place knew.
+                attachment.tell(number).store(0, Ordering::SeqCst);
                 let since = layout::waiter(usize::from(number), waiter::SINCE);
                 // Relaxed: told for tables.
                 attachment.store().word(since).store(sys::now(), Ordering::Relaxed);

@@ -44,6 +44,9 @@ use crate::crash::{Point, point};
 use crate::layout::{self, SEATS, TOTAL, header, record, seat};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
 
+/// Of who only looks.
+const NO_SEAT: usize = usize::MAX - 1;
+
 /// So many looks are tried at one state before parts of several are enough for who only wants to see.
 const STRICT_LOOKS: u32 = 300;
 
@@ -84,6 +87,8 @@ struct Change {
 pub(crate) struct Tx<'m> {
     store: Store<'m>,
     root: u64,
+    /// Whose transaction it is.
+    pub(crate) seat: usize,
     /// The state: as it is, and as it is to be.
     pub(crate) book: Book,
     /// What is read has to be of one state (T5).
@@ -128,7 +133,7 @@ impl<'m> Store<'m> {
     }
 
     /// Writes the first state into memory that nobody else knows.
-    #[cfg(any(test, permits_loom))]
+    #[cfg(permits_loom)]
     pub(crate) fn found(&self, book: &Book) {
         // Relaxed: others get to know the memory by other means.
         for (offset, word) in book.pack().into_iter().enumerate() {
@@ -136,6 +141,19 @@ impl<'m> Store<'m> {
         }
         self.words[layout::record(0) + record::CHANGES].store(0, Ordering::Relaxed);
         self.words[header::ROOT].store(1 << 16, Ordering::Relaxed);
+    }
+
+    /// The words that the last commits of a seat changed, as far as that can be seen: others may be writing there.
+    pub(crate) fn changed_by(&self, seat: usize) -> impl Iterator<Item = usize> + '_ {
+        [2 * seat, 2 * seat + 1].into_iter().flat_map(move |number| {
+            let at = layout::record(number);
+            // Relaxed: a hint.
+            let length = self.words[at + record::CHANGES].load(Ordering::Relaxed).min(record::MOST_CHANGES as u64);
+            (0..length as usize).map(move |number| {
+                let at = at + record::FIRST_CHANGE + 3 * number;
+                usize::try_from(self.words[at].load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+            })
+        })
     }
 
     /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is the caller's own, if it
@@ -208,6 +226,7 @@ impl<'m> Store<'m> {
     ) -> Result<Option<T>, Trouble> {
         // Relaxed: it is the caller's turn.
         let mut tx = self.begin(memo.root.load(Ordering::Relaxed))?;
+        tx.seat = seat;
         match act(&mut tx)? {
             Outcome::Keep(value) => Ok(Some(value)),
             Outcome::Commit(value) => Ok(self.commit(seat, &tx, memo).then_some(value)),
@@ -222,7 +241,7 @@ impl<'m> Store<'m> {
         let at = layout::record(record_of(root)?);
         // Relaxed: what a record says counts only after the root was found unmoved, below; its writer is fenced off by T1.
         let packed = std::array::from_fn(|offset| self.words[at + record::BOOK + offset].load(Ordering::Relaxed));
-        let tx = |book, changes, length| Tx { store: *self, root, book, strict: true, changes, length };
+        let tx = |book, changes, length| Tx { store: *self, root, seat: NO_SEAT, book, strict: true, changes, length };
         if root == known {
             self.still(root)?;
             let book = Book::unpack(packed);

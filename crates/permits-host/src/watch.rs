@@ -34,7 +34,7 @@ use crate::attach::{Attachment, Life, Probe, Suspects, pid_namespace};
 use crate::attendants::GRACE;
 use crate::attendants::{LINGER, PATROL, Round};
 use crate::error::{Error, ErrorKind};
-use crate::layout::{self, seat};
+use crate::layout::{self, seat, waiter};
 use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -217,7 +217,7 @@ impl Attachment {
         let mut survey = Survey::default();
         let mut ahead = Vec::new();
         for &number in numbers {
-            self.tell(number).store(1, Ordering::SeqCst);
+            self.tell(number).store(waiter::WANTS_TO_KNOW, Ordering::SeqCst);
         }
         // Pairs with the SeqCst exchange of the root: see `tell_head`.
         fence(Ordering::SeqCst);
@@ -258,6 +258,15 @@ impl Attachment {
         pidfds.retain(|target, _| survey.targets.contains(target));
         let wakes = self.serve()?;
         self.dispatch(wakes)?;
+        let (decider, heads) =
+            self.look(|tx| Ok((tx.book.decider, [tx.book.acquirers.head, tx.book.releasers.head])))?;
+        if let Some(decider) = decider.checked_sub(1) {
+            self.wake_for(usize::from(decider));
+        }
+        // Ours know it by now.
+        for head in heads.into_iter().filter(|head| !numbers.contains(head)) {
+            self.tell_head(usize::from(head))?;
+        }
         Ok(survey)
     }
 

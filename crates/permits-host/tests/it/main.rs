@@ -2,8 +2,13 @@
 
 mod actor;
 mod conformance;
+mod crowd;
 mod death;
+mod files;
 mod fork;
+mod handles;
 mod hazards;
 mod place;
+mod repair;
+mod status;
 mod sys;

@@ -1,0 +1,654 @@
+//! Files, directories and names that are not as they should be: each gives an error that says what is wrong and what to do (C21).
+
+use crate::actor::{DEADLINE, NAME};
+use crate::place::Directory;
+use permits_conformance::Dice;
+use permits_conformance::wait::{Polled, Running, eventually};
+use permits_host::{Error, ErrorKind, HostSemaphore};
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Barrier};
+
+/// Tells the process that `errand` runs in what to do; its presence makes a process an errand.
+const ERRAND: &str = "PERMITS_TEST_ERRAND";
+/// Somebody else.
+const NOBODY: u32 = 65534;
+
+fn file_in(directory: &Directory) -> PathBuf {
+    directory.path().join(format!("{NAME}.sem"))
+}
+
+fn open(directory: &Directory) -> Result<HostSemaphore, Error> {
+    let options = directory.options();
+    Running::start(move || options.open(NAME, 3)).outcome(DEADLINE).expect("opening ends, whatever there is")
+}
+
+/// A sound file that nobody has open.
+fn with_file() -> (Directory, PathBuf) {
+    let directory = Directory::new();
+    drop(open(&directory).expect("a new one can be made"));
+    let path = file_in(&directory);
+    (directory, path)
+}
+
+/// What opening it comes to, which is an error of that kind whose text says all of that.
+#[track_caller]
+fn assert_refused(outcome: Result<HostSemaphore, Error>, kind: ErrorKind, says: &[&str]) {
+    let error = outcome.expect_err("it is refused");
+    assert_eq!(error.kind(), kind, "{error}");
+    for part in says {
+        assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
+    }
+}
+
+#[track_caller]
+fn assert_damaged(directory: &Directory, why: &str) {
+    let way_out = format!("run `permits repair {NAME}`");
+    assert_refused(open(directory), ErrorKind::Damaged, &[&format!("`{NAME}`"), why, &way_out]);
+    let read = directory.options().read(NAME).expect_err("it cannot be read either");
+    assert_eq!(read.kind(), ErrorKind::Damaged, "{read}");
+}
+
+#[test]
+fn an_empty_file_is_damaged() {
+    let (directory, path) = with_file();
+
+    File::create(path).expect("it can be emptied");
+
+    assert_damaged(&directory, "too short");
+}
+
+#[test]
+fn a_truncated_file_is_damaged_wherever_it_ends() {
+    let (directory, path) = with_file();
+    let length = fs::metadata(&path).expect("it is there").len();
+    let file = File::options().write(true).open(path).expect("it is ours");
+
+    let powers = (0..).map(|power| 1u64 << power).take_while(|&power| power < length).collect::<Vec<_>>();
+    assert!(powers.len() > 20, "{powers:?}");
+    for shorter in powers.into_iter().rev().chain([0]) {
+        file.set_len(shorter).expect("it can be cut");
+
+        let why = if shorter < 40 { "too short".into() } else { format!("`{shorter}` bytes instead of `{length}`") };
+        assert_damaged(&directory, &why);
+    }
+}
+
+#[test]
+fn a_file_that_lacks_one_byte_is_damaged() {
+    let (directory, path) = with_file();
+    let length = fs::metadata(&path).expect("it is there").len();
+
+    File::options().write(true).open(path).expect("it is ours").set_len(length - 1).expect("it can be cut");
+
+    assert_damaged(&directory, &format!("`{}` bytes instead of `{length}`", length - 1));
+}
+
+#[test]
+fn a_file_that_is_too_long_is_damaged() {
+    let (directory, path) = with_file();
+    let length = fs::metadata(&path).expect("it is there").len();
+
+    File::options().write(true).open(path).expect("it is ours").set_len(length + 1).expect("it can grow");
+
+    assert_damaged(&directory, &format!("`{}` bytes instead of `{length}`", length + 1));
+}
+
+#[test]
+fn a_file_that_starts_as_another_is_damaged() {
+    let (directory, path) = with_file();
+
+    File::options().write(true).open(path).expect("it is ours").write_all_at(b"PERMITS\r", 0).expect("it is written");
+
+    assert_damaged(&directory, "does not start as a semaphore's file does");
+}
+
+#[test]
+fn a_file_of_random_bytes_is_damaged() {
+    let (directory, path) = with_file();
+    let mut dice = Dice::seeded(21);
+
+    for length in [40, 4096, 8_392_704] {
+        let bytes: Vec<u8> = (0..length / 8).flat_map(|_| dice.roll().to_ne_bytes()).collect();
+        fs::write(&path, bytes).expect("it is written");
+
+        assert_damaged(&directory, "does not start as a semaphore's file does");
+    }
+}
+
+#[test]
+fn another_major_version_is_refused_naming_both() {
+    let (directory, path) = with_file();
+    let file = File::options().read(true).write(true).open(&path).expect("it is ours");
+    let mut format = [0; 8];
+    file.read_exact_at(&mut format, 8).expect("it has a second word");
+    let format = u64::from_ne_bytes(format);
+    assert_eq!(format & 0xffff_ffff, 1 << 16, "this is format 1.0");
+
+    file.write_all_at(&(format & !0xffff_ffff | 7 << 16 | 5).to_ne_bytes(), 8).expect("it is written");
+
+    let path = format!("`{}`", path.display());
+    assert_refused(
+        open(&directory),
+        ErrorKind::ForeignFormat,
+        &["format `7.5`", "format `1.0`", "same version", &path],
+    );
+}
+
+#[test]
+fn a_newer_minor_version_is_used() {
+    let (directory, path) = with_file();
+    let file = File::options().write(true).open(path).expect("it is ours");
+
+    // The lowest byte of the word, in either order of bytes.
+    let minor = if cfg!(target_endian = "little") { 8 } else { 15 };
+    file.write_all_at(&[3], minor).expect("it is written");
+
+    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+}
+
+#[test]
+fn other_sizes_are_a_foreign_format() {
+    let (directory, path) = with_file();
+    let file = File::options().read(true).write(true).open(path).expect("it is ours");
+    let mut format = [0; 8];
+    file.read_exact_at(&mut format, 8).expect("it has a second word");
+
+    let format = u64::from_ne_bytes(format) & 0xffff_ffff | 8192 << 32;
+    file.write_all_at(&format.to_ne_bytes(), 8).expect("it is written");
+
+    assert_refused(open(&directory), ErrorKind::ForeignFormat, &[&format!("`{NAME}`"), "same version"]);
+}
+
+#[test]
+fn a_directory_in_its_place_is_damaged() {
+    let directory = Directory::new();
+
+    fs::create_dir(file_in(&directory)).expect("it can be made");
+
+    assert_refused(open(&directory), ErrorKind::Damaged, &["it is a directory"]);
+}
+
+#[test]
+fn a_pipe_in_its_place_is_damaged_and_not_waited_for() {
+    let directory = Directory::new();
+
+    let made = Command::new("mkfifo").arg(file_in(&directory)).status().expect("there is `mkfifo`");
+    assert!(made.success());
+
+    assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
+    let read = directory.options().read(NAME).expect_err("it cannot be read either");
+    assert_eq!(read.kind(), ErrorKind::Damaged, "{read}");
+}
+
+#[test]
+fn a_device_in_its_place_is_damaged() {
+    let directory = Directory::new();
+
+    let arguments = ["-m", "600"];
+    let made = Command::new("mknod").args(arguments).arg(file_in(&directory)).args(["c", "1", "3"]).status();
+    assert!(made.expect("there is `mknod`").success(), "root can make a device");
+
+    assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
+}
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let (directory, path) = with_file();
+    let elsewhere = directory.path().join("elsewhere");
+    fs::rename(&path, &elsewhere).expect("it can be moved");
+
+    symlink(elsewhere, &path).expect("it can be made");
+
+    assert_refused(
+        open(&directory),
+        ErrorKind::Insecure,
+        &[&format!("`{}`", path.display()), "symbolic link: remove it"],
+    );
+}
+
+#[test]
+fn nothing_is_made_at_the_end_of_a_dangling_symbolic_link() {
+    let directory = Directory::new();
+    let elsewhere = directory.path().join("elsewhere");
+
+    symlink(&elsewhere, file_in(&directory)).expect("it can be made");
+
+    assert_refused(open(&directory), ErrorKind::Insecure, &["symbolic link"]);
+    assert!(!elsewhere.exists());
+}
+
+#[test]
+fn a_hard_link_is_refused() {
+    let (directory, path) = with_file();
+
+    fs::hard_link(&path, directory.path().join("second")).expect("it can be made");
+
+    assert_refused(open(&directory), ErrorKind::Insecure, &["a second name (a hard link): remove one of them"]);
+}
+
+#[test]
+fn a_strangers_file_is_refused_where_everybody_may_make_files() {
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o1777);
+
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+
+    let stranger = format!("user `{NOBODY}` made it");
+    assert_refused(open(&directory), ErrorKind::Insecure, &[&stranger, "choose another name, or a directory"]);
+}
+
+#[test]
+fn a_members_file_is_used_in_a_groups_directory() {
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o1770);
+
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+
+    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+/// What another user's process says to opening or reading the semaphore of a directory.
+fn by_nobody(directory: &Directory, errand: &str) -> String {
+    let program = std::env::current_exe().expect("a test knows its binary");
+    // Where the binary is, somebody else may not be let in.
+    let copy = Directory::new();
+    set_mode(copy.path(), 0o755);
+    let program_of_all = copy.path().join("program");
+    fs::copy(program, &program_of_all).expect("there is room for a copy");
+    set_mode(&program_of_all, 0o755);
+    let mut command = errand_command(&program_of_all, directory.path(), errand);
+    command.uid(NOBODY).gid(NOBODY);
+    let mut output = command.output();
+    // Another test may be starting a process, which has the copy open to be written to until it executes its own program.
+    eventually(DEADLINE, || {
+        let busy = output.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy);
+        if busy {
+            output = command.output();
+        }
+        !busy
+    });
+    answer_of(&output.expect("root can start processes of others"))
+}
+
+fn errand_command(program: &Path, directory: &Path, errand: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--exact", "files::errand", "--nocapture", "--test-threads=1"]);
+    command.env(ERRAND, errand).env("PERMITS_TEST_DIRECTORY", directory);
+    command
+}
+
+fn answer_of(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answer = text.lines().find_map(|line| line.strip_prefix('@'));
+    answer.unwrap_or_else(|| panic!("an errand answers: {output:?}")).to_owned()
+}
+
+/// Not a test: a process that does one thing and ends, if this is one.
+#[test]
+fn errand() {
+    let Ok(errand) = std::env::var(ERRAND) else { return };
+    let directory = std::env::var_os("PERMITS_TEST_DIRECTORY").expect("an errand knows where");
+    let options = HostSemaphore::options().directory(&directory);
+    let outcome = match errand.as_str() {
+        "open" => {
+            options.open(NAME, 3).map(|semaphore| semaphore.try_acquire().expect("it is free").count().to_string())
+        }
+        "read" => {
+            options.read(NAME).map(|status| format!("{} of {}", status.holders[0].permits, status.state.max_permits))
+        }
+        "die" => {
+            permits_host::crash_points::die_at(permits_host::crash_points::Point::Created, 1);
+            options.open(NAME, 3).map(|_| "lives".into())
+        }
+        "fill" => {
+            println!("\n@{}", fill_and_recover(Path::new(&directory)));
+            return;
+        }
+        _ => panic!("there is no errand `{errand}`"),
+    };
+    match outcome {
+        Ok(answer) => println!("\n@{answer}"),
+        Err(error) => println!("\n@{:?}: {error}", error.kind()),
+    }
+}
+
+#[test]
+fn another_users_file_of_mode_0600_is_denied() {
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o755);
+
+    let answer = by_nobody(&directory, "open");
+
+    assert!(answer.starts_with("Denied: ") && answer.contains(&format!("`{}`", path.display())), "{answer}");
+}
+
+#[test]
+fn a_file_of_mode_0_is_denied_to_its_owner() {
+    let (directory, path) = with_file();
+    chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root can give directories away");
+    chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+    set_mode(&path, 0);
+
+    let answer = by_nobody(&directory, "open");
+
+    assert!(answer.starts_with("Denied: "), "{answer}");
+}
+
+#[test]
+fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
+    let (directory, path) = with_file();
+    let semaphore = open(&directory).expect("it is opened");
+    let _permit = semaphore.try_acquire_many(2).expect("they are free");
+    set_mode(directory.path(), 0o755);
+    set_mode(&path, 0o444);
+
+    let answers = ["open", "read"].map(|errand| by_nobody(&directory, errand));
+
+    assert!(answers[0].starts_with("Denied: "), "{}", answers[0]);
+    assert_eq!(answers[1], "2 of 3");
+}
+
+#[test]
+fn a_missing_directory_is_made_for_this_user_alone() {
+    let directory = Directory::new();
+    let path = directory.path().join("new");
+
+    HostSemaphore::options().directory(&path).open(NAME, 1).expect("it is made");
+
+    assert_eq!(fs::metadata(path).expect("it is there").permissions().mode() & 0o7777, 0o700);
+}
+
+#[test]
+fn a_directory_whose_parent_is_missing_is_not_found() {
+    let directory = Directory::new();
+    let path = directory.path().join("missing/new");
+
+    let outcome = HostSemaphore::options().directory(&path).open(NAME, 1);
+
+    assert_refused(outcome, ErrorKind::NotFound, &[&format!("`{}`", path.display())]);
+}
+
+#[test]
+fn a_file_in_the_directorys_place_is_refused() {
+    let directory = Directory::new();
+    let path = directory.path().join("file");
+    fs::write(&path, "").expect("it is written");
+
+    let outcome = HostSemaphore::options().directory(&path).open(NAME, 1);
+
+    assert_refused(outcome, ErrorKind::Insecure, &[&format!("`{}`", path.display()), "no directory"]);
+}
+
+#[test]
+fn a_directory_that_others_may_remove_files_from_is_refused() {
+    let directory = Directory::new();
+    for mode in [0o777, 0o770, 0o702] {
+        set_mode(directory.path(), mode);
+
+        assert_refused(open(&directory), ErrorKind::Insecure, &[&format!("mode `{mode:o}`"), "`chmod +t` it"]);
+    }
+}
+
+#[test]
+fn a_sticky_directory_is_used() {
+    let directory = Directory::new();
+
+    set_mode(directory.path(), 0o1777);
+
+    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+}
+
+#[test]
+fn another_users_directory_is_refused() {
+    let directory = Directory::new();
+
+    chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root can give directories away");
+
+    assert_refused(open(&directory), ErrorKind::Insecure, &[&format!("belongs to user `{NOBODY}`")]);
+}
+
+#[test]
+fn a_link_to_a_good_directory_is_followed() {
+    let (directory, _) = with_file();
+    let link = directory.path().join("link");
+    symlink(directory.path(), &link).expect("it can be made");
+
+    let semaphore = HostSemaphore::options().directory(link).open_existing(NAME).expect("it is opened");
+
+    assert_eq!(semaphore.max_permits().expect("it can be read"), 3);
+}
+
+#[test]
+fn a_link_to_a_bad_directory_is_refused() {
+    let directory = Directory::new();
+    set_mode(directory.path(), 0o777);
+    let place = Directory::new();
+    let link = place.path().join("link");
+    symlink(directory.path(), &link).expect("it can be made");
+
+    let outcome = HostSemaphore::options().directory(link).open(NAME, 1);
+
+    assert_refused(outcome, ErrorKind::Insecure, &["others may remove files"]);
+}
+
+#[test]
+fn bad_names_are_refused_with_the_rule() {
+    let directory = Directory::new();
+    let long = "x".repeat(201);
+    let cases = [
+        ("", "it is empty"),
+        (".hidden", "a dot or a dash"),
+        ("..", "a dot or a dash"),
+        ("-n", "a dot or a dash"),
+        ("a/b", "'/'"),
+        ("/tmp/x", "'/'"),
+        ("a\0b", "'\\0'"),
+        ("a\nb", "'\\n'"),
+        ("a\u{1b}[31m", "'\\u{1b}'"),
+        ("a\u{9b}", "'\\u{9b}'"),
+        (long.as_str(), "`201` bytes, and `200` are the most"),
+    ];
+    for (name, why) in cases {
+        let outcome = directory.options().open(name, 1);
+
+        assert_refused(outcome, ErrorKind::BadName, &[why]);
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0);
+}
+
+#[test]
+fn unusual_names_are_good() {
+    let directory = Directory::new();
+    let long = "x".repeat(200);
+    let names = ["a b", "a.b", "ä€𝄞", "a-", "UPPER", "*?$(x)'\"", long.as_str()];
+    for name in names {
+        let semaphore = directory.options().open(name, 1).expect("it is made");
+
+        assert!(semaphore.try_acquire().is_ok());
+    }
+    let mut listed = names.map(str::to_owned);
+    listed.sort_unstable();
+    assert_eq!(directory.options().list().expect("it can be listed"), listed);
+}
+
+#[test]
+fn a_bad_number_of_permits_makes_nothing() {
+    let directory = Directory::new();
+    let most = HostSemaphore::MAX_PERMITS;
+    for max in [0, most + 1, u32::MAX] {
+        let outcome = directory.options().open(NAME, max);
+
+        assert_refused(outcome, ErrorKind::BadMax, &[&format!("`{max}`"), "`1`", &format!("`{most}`")]);
+    }
+    assert!(!file_in(&directory).exists());
+}
+
+#[test]
+fn another_number_of_permits_is_refused_naming_both() {
+    let (directory, _) = with_file();
+
+    let outcome = directory.options().open(NAME, 5);
+
+    assert_refused(outcome, ErrorKind::MaxDiffers, &["`3`", "`5`", &format!("`permits set {NAME} 5`")]);
+    assert_eq!(directory.options().open_existing(NAME).expect("it is there").max_permits().expect("it can be read"), 3);
+}
+
+#[test]
+fn another_number_of_permits_resizes_if_that_is_wanted() {
+    let (directory, _) = with_file();
+    let user = directory.options().open_existing(NAME).expect("it is there");
+
+    let resized = directory.options().resize(true).open(NAME, 5).expect("it is resized");
+
+    assert_eq!((user.max_permits().expect("it can be read"), resized.name()), (5, NAME));
+}
+
+#[test]
+fn a_missing_semaphore_is_not_found_and_not_made() {
+    let directory = Directory::new();
+
+    let outcome = directory.options().open_existing(NAME);
+
+    assert_refused(outcome, ErrorKind::NotFound, &[&format!("`{NAME}`"), "open it with a number of permits"]);
+    assert!(!file_in(&directory).exists());
+}
+
+#[test]
+fn who_makes_it_at_once_makes_one() {
+    for _ in 0..50 {
+        let directory = Arc::new(Directory::new());
+        let start = Arc::new(Barrier::new(8));
+
+        let all = [(); 8].map(|()| {
+            let (directory, start) = (Arc::clone(&directory), Arc::clone(&start));
+            Running::start(move || {
+                start.wait();
+                let semaphore = directory.options().open(NAME, 8).expect("each of them opens it");
+                let permit = semaphore.try_acquire().expect("there is one for each");
+                (semaphore, permit)
+            })
+        });
+        let all = all.map(|mut one| one.outcome(DEADLINE).expect("it ends"));
+
+        let state = all[0].0.state().expect("it can be read");
+        assert_eq!((state.max_permits, state.given_out), (8, 8));
+        assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 1, "nothing is left over");
+    }
+}
+
+#[test]
+fn who_makes_it_at_once_with_other_numbers_is_refused() {
+    for _ in 0..50 {
+        let directory = Arc::new(Directory::new());
+        let start = Arc::new(Barrier::new(8));
+
+        let all = [1, 2, 3, 4, 5, 6, 7, 8].map(|max| {
+            let (directory, start) = (Arc::clone(&directory), Arc::clone(&start));
+            Running::start(move || {
+                start.wait();
+                directory.options().open(NAME, max).map_err(|error| error.kind())
+            })
+        });
+        let all = all.map(|mut one| one.outcome(DEADLINE).expect("it ends"));
+
+        let refused = all.iter().filter(|one| matches!(one, Err(ErrorKind::MaxDiffers))).count();
+        let opened = all.into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!((opened.len(), refused), (1, 7));
+    }
+}
+
+#[test]
+fn who_dies_while_making_it_leaves_nothing() {
+    let directory = Directory::new();
+    let program = std::env::current_exe().expect("a test knows its binary");
+
+    let died = errand_command(&program, directory.path(), "die").output().expect("it can be started");
+    assert!(!died.status.success(), "{died:?}");
+
+    assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
+    assert!(open(&directory).expect("it is made").try_acquire().is_ok());
+}
+
+/// Runs an errand in a mount namespace of its own, where `mount` has put a file system on the directory.
+fn errand_on(mount: &str, errand: &str) -> String {
+    let directory = Directory::new();
+    let program = std::env::current_exe().expect("a test knows its binary");
+    let errand = errand_command(&program, directory.path(), errand);
+    let mut command = Command::new("unshare");
+    let script = format!("{mount} && shift && exec \"$@\"");
+    command
+        .args(["--mount", "--", "sh", "-ec", &script, "sh"])
+        .arg(directory.path())
+        .arg(&program)
+        .args(errand.get_args());
+    command.envs(errand.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    answer_of(&command.output().expect("there is `unshare`"))
+}
+
+#[test]
+fn a_full_file_system_loses_nothing() {
+    let answer = errand_on("mount -t tmpfs -o size=1m,mode=700 tmpfs \"$1\"", "fill");
+
+    assert_eq!(answer, "all is well");
+}
+
+/// In a small file system: what becomes of a creation, more seats and more waiters when it is full, and after room was made.
+fn fill_and_recover(directory: &Path) -> String {
+    let open = || HostSemaphore::options().directory(directory).open(NAME, 1);
+    let stuffing = directory.join("stuffing");
+    let stuff = || {
+        let file = File::options().append(true).create(true).open(&stuffing).expect("a name needs no room");
+        while std::io::Write::write_all(&mut &file, &[1; 4096]).is_ok() {}
+    };
+
+    stuff();
+    let error = open().expect_err("there is no room for it");
+    assert_eq!(error.kind(), ErrorKind::Exhausted, "{error}");
+    assert_eq!(fs::read_dir(directory).expect("it is ours").count(), 1, "nothing is left over");
+
+    fs::remove_file(&stuffing).expect("it is ours");
+    let semaphore = open().expect("there is room again");
+    let permit = semaphore.try_acquire().expect("it is free");
+    stuff();
+
+    let mut handles = Vec::new();
+    let error = loop {
+        match open() {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error,
+        }
+        assert!(handles.len() < 4096, "some seat has no room");
+    };
+    assert_eq!((error.kind(), handles.len()), (ErrorKind::Exhausted, 31), "{error}");
+    let mut waiting = Vec::new();
+    let error = loop {
+        let mut task = Polled::new(semaphore.acquire());
+        match task.poll() {
+            std::task::Poll::Pending => waiting.push(task),
+            std::task::Poll::Ready(outcome) => break outcome.expect_err("the permit is held"),
+        }
+        assert!(waiting.len() < 65_535, "some waiter has no room");
+    };
+    assert_eq!((error.kind(), waiting.len()), (ErrorKind::Exhausted, 511), "{error}");
+
+    fs::remove_file(&stuffing).expect("it is ours");
+    handles.push(open().expect("there is room again"));
+    let mut late = Polled::new(handles[31].acquire());
+    assert!(late.poll().is_pending());
+    drop(permit);
+    for mut task in waiting {
+        drop(task.outcome(DEADLINE).expect("it is granted").expect("it is granted"));
+    }
+    drop(late.outcome(DEADLINE).expect("it is granted").expect("it is granted"));
+    let state = semaphore.state().expect("it can be read");
+    assert_eq!((state.available_permits, state.waiting_acquirers), (1, 0));
+    "all is well".into()
+}

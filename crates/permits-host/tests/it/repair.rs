@@ -1,0 +1,510 @@
+//! Files that somebody has written nonsense to: nobody is granted what is not there, hangs or panics, and they can be mended or set aside (C21).
+
+use crate::actor::{Actor, DEADLINE, NAME};
+use crate::place::Directory;
+use permits_conformance::wait::{Polled, Running, eventually};
+use permits_host::{Error, ErrorKind, HostSemaphore, Permit, Repair};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// Where things are in a file of format 1.0, in words. They are copied from `layout.rs`, which is private: a change of either is a change of the
+/// format, and fails here.
+mod layout {
+    pub(super) const ROOT: u64 = 64;
+    const SEATS_AT: u64 = 512;
+    const SEAT_WORDS: u64 = 128;
+    /// Words of a seat.
+    pub(super) const STATUS: u64 = 0;
+    pub(super) const OWN: u64 = 1;
+    pub(super) const GIVEN: u64 = 2;
+    /// Words of a record.
+    pub(super) const CHANGES: u64 = 7;
+    pub(super) const FIRST_CHANGE: u64 = 8;
+    /// Words of a waiter.
+    pub(super) const WHO: u64 = 0;
+    pub(super) const UNITS: u64 = 1;
+    pub(super) const LINKS: u64 = 2;
+
+    pub(super) fn seat(number: u64, word: u64) -> u64 {
+        SEATS_AT + number * SEAT_WORDS + word
+    }
+
+    /// Records are numbered through all seats, two a seat.
+    pub(super) fn record(number: u64, word: u64) -> u64 {
+        seat(number / 2, 64) + number % 2 * 32 + word
+    }
+
+    pub(super) fn waiter(number: u64, word: u64) -> u64 {
+        SEATS_AT + 4096 * SEAT_WORDS + number * 8 + word
+    }
+}
+use layout::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter};
+
+const MAX: u32 = 4;
+
+/// A semaphore's file, opened to be spoiled.
+struct Victim {
+    directory: Directory,
+    file: File,
+}
+
+impl Victim {
+    /// Fresh, and used by nobody.
+    fn new() -> Victim {
+        let directory = Directory::new();
+        let semaphore = directory.options().open(NAME, MAX).expect("it can be made");
+        let file = File::options().read(true).write(true).open(semaphore.path()).expect("it is ours");
+        Victim { directory, file }
+    }
+
+    /// Left by two who were killed: one held 2 of 4, one permit is loose, and two wait for 3 and 1.
+    fn after_deaths() -> Victim {
+        let victim = Victim::new();
+        let watcher = victim.open().expect("it is sound");
+        let mut holder = Actor::start(&victim.directory);
+        holder.holds(1);
+        assert_eq!(holder.asked("forget"), "forgotten");
+        holder.holds(2);
+        let mut waiters = Actor::start(&victim.directory);
+        waiters.waits(3, &watcher);
+        waiters.waits(1, &watcher);
+        // Whoever is left would clear up after the others.
+        drop(watcher);
+        waiters.kill_and_reap();
+        holder.kill_and_reap();
+        victim
+    }
+
+    fn open(&self) -> Result<HostSemaphore, Error> {
+        self.directory.options().open_existing(NAME)
+    }
+
+    fn repair(&self) -> Result<Repair, Error> {
+        self.directory.options().repair(NAME)
+    }
+
+    /// A repair when nobody uses it any more. Another test may be starting a process, which has this one's descriptors for the moment before
+    /// it executes its program, and with them the locks of handles that were opened in that moment.
+    fn repair_unused(&self) -> Result<Repair, Error> {
+        let mut outcome = self.repair();
+        let in_use =
+            |outcome: &Result<Repair, Error>| outcome.as_ref().is_err_and(|error| error.to_string().contains("in use"));
+        eventually(DEADLINE, || {
+            if in_use(&outcome) {
+                outcome = self.repair();
+            }
+            !in_use(&outcome)
+        });
+        outcome
+    }
+
+    fn get(&self, word: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, 8 * word).expect("the file has the word");
+        u64::from_ne_bytes(bytes)
+    }
+
+    fn put(&self, word: u64, value: u64) {
+        self.file.write_all_at(&value.to_ne_bytes(), 8 * word).expect("it is ours");
+    }
+
+    /// Changes the value of a tagged word, and not its tag.
+    fn put_low(&self, word: u64, value: u32) {
+        self.put(word, self.get(word) & !0xffff_ffff | u64::from(value));
+    }
+
+    /// A word of the record that the root names.
+    fn present(&self, word: u64) -> u64 {
+        record(self.get(ROOT) & 0xffff, word)
+    }
+
+    /// Does what one does with a semaphore, on a thread of its own, which comes to an end; the errors that it met.
+    fn use_it(&self) -> Vec<ErrorKind> {
+        let (options, again) = (self.directory.options(), self.directory.options());
+        let mut running = Running::start(move || {
+            let mut errors = Vec::new();
+            match options.open_existing(NAME) {
+                Ok(handle) => use_handle(&handle, &mut errors),
+                Err(error) => errors.push(error.kind()),
+            }
+            errors.extend(again.read(NAME).err().map(|error| error.kind()));
+            errors
+        });
+        running.outcome(DEADLINE).expect("it ends, whatever was written")
+    }
+
+    /// What it is worth after a repair: all permits that are not loose can be had, and given back, by whoever comes.
+    fn assert_sound(&self) {
+        assert!(matches!(self.repair(), Ok(Repair::Sound)), "a repaired file is sound");
+        let semaphore = self.directory.options().open(NAME, MAX).expect("it opens");
+        let loose = semaphore.loose().expect("it can be read");
+        let permit = semaphore.try_acquire_many(MAX - loose).expect("all the others are free");
+        assert!(semaphore.try_acquire().is_err(), "and no more");
+        drop(permit);
+        semaphore.release_many(loose).wait_timeout(DEADLINE).expect("they are loose");
+        assert_eq!(semaphore.available_permits().expect("it can be read"), MAX);
+    }
+}
+
+/// Acquires all that it gets, waits a little, and leaves. Never more than there are can be held at once.
+fn use_handle(handle: &HostSemaphore, errors: &mut Vec<ErrorKind>) {
+    let mut permits = Vec::new();
+    let mut keep = |outcome: Result<Permit, Error>| match outcome {
+        Ok(permit) => permits.push(permit),
+        Err(error) => errors.push(error.kind()),
+    };
+    for _ in 0..=MAX {
+        keep(handle.try_acquire());
+    }
+    keep(handle.acquire_many(2).wait_timeout(Duration::from_millis(5)));
+    let mut task = Polled::new(handle.acquire());
+    if let std::task::Poll::Ready(outcome) = task.poll() {
+        keep(outcome);
+    }
+    errors.extend(handle.release().wait_timeout(Duration::from_millis(5)).err().map(|error| error.kind()));
+    errors.extend(handle.status().err().map(|error| error.kind()));
+    let held = permits.iter().map(Permit::count).sum::<u32>();
+    assert!(held <= MAX, "{held} of {MAX} are held");
+}
+
+#[track_caller]
+fn assert_set_aside(victim: &Victim) {
+    match victim.repair_unused().expect("nobody uses it") {
+        Repair::SetAside { as_path } => {
+            assert_eq!(as_path, victim.directory.path().join(format!("{NAME}.damaged-1")));
+            assert!(as_path.exists());
+        }
+        other => panic!("it is beyond repair: {other:?}"),
+    }
+    assert_eq!(victim.open().expect_err("it has lost its name").kind(), ErrorKind::NotFound);
+    victim.assert_sound_after_being_made_anew();
+}
+
+impl Victim {
+    fn assert_sound_after_being_made_anew(&self) {
+        let semaphore = self.directory.options().open(NAME, MAX).expect("it is made anew");
+        assert_eq!(semaphore.try_acquire_many(MAX).expect("all are free").count(), MAX);
+    }
+}
+
+#[test]
+fn a_sound_file_needs_no_repair() {
+    let victim = Victim::new();
+
+    assert!(matches!(victim.repair(), Ok(Repair::Sound)));
+
+    victim.assert_sound();
+}
+
+#[test]
+fn a_file_in_use_that_is_sound_is_called_so() {
+    let victim = Victim::new();
+    let semaphore = victim.open().expect("it is sound");
+    let _permit = semaphore.try_acquire_many(3).expect("they are free");
+    let mut task = Polled::new(semaphore.acquire_many(2));
+    assert!(task.poll().is_pending());
+
+    assert!(matches!(victim.repair(), Ok(Repair::Sound)));
+
+    let state = semaphore.state().expect("it can be read");
+    assert_eq!((state.given_out, state.waiting_acquirers), (3, 1));
+}
+
+#[test]
+fn what_the_dead_left_is_sound() {
+    let victim = Victim::after_deaths();
+
+    assert!(matches!(victim.repair(), Ok(Repair::Sound)));
+
+    victim.assert_sound();
+}
+
+#[test]
+fn a_missing_file_is_not_found() {
+    let directory = Directory::new();
+
+    let error = directory.options().repair(NAME).expect_err("there is nothing");
+
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[test]
+fn every_field_of_the_book_that_is_wrong_is_found() {
+    // The packing of `Book`: word, lowest bit, bits, a value that no run can have written in a fresh file of 4.
+    let fields = [
+        ("loose", 0, 0, 32, 5u64),
+        ("free, above max", 0, 32, 32, 0x8000_0000),
+        ("max, none", 1, 32, 32, 0),
+        ("max, too many", 1, 32, 32, 4_194_304),
+        ("acquirers' head", 2, 0, 16, 1),
+        ("acquirers' tail", 2, 16, 16, 1),
+        ("releasers' head", 2, 32, 16, 1),
+        ("releasers' tail", 2, 48, 16, 1),
+        ("acquirers' length", 3, 0, 32, 1),
+        ("releasers' length", 3, 32, 32, 1),
+        ("pool", 4, 0, 16, 1),
+        ("waiters used", 4, 16, 16, 512),
+        ("decided", 4, 48, 16, 1),
+        ("seats used", 5, 0, 16, 33),
+        ("seats backed, none", 5, 16, 16, 0),
+        ("seats backed, too many", 5, 16, 16, 4097),
+    ];
+    for (field, word, shift, bits, value) in fields {
+        let victim = Victim::new();
+        let at = victim.present(word);
+        let mask = ((1u64 << bits) - 1) << shift;
+
+        victim.put(at, victim.get(at) & !mask | value << shift);
+
+        let error = victim.open().expect_err(field);
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{field}: {error}");
+        assert!(error.to_string().contains(&format!("run `permits repair {NAME}`")), "{field}: {error}");
+        assert!(victim.use_it().iter().all(|&kind| kind == ErrorKind::Damaged), "{field}");
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_root_that_names_no_record_is_found() {
+    let victim = Victim::new();
+
+    victim.put(ROOT, victim.get(ROOT) | 0xffff);
+
+    assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+    assert_set_aside(&victim);
+}
+
+#[test]
+fn a_root_that_names_an_empty_record_is_found() {
+    let victim = Victim::new();
+
+    victim.put(ROOT, victim.get(ROOT) & !0xffff | 20);
+
+    assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+    assert_set_aside(&victim);
+}
+
+#[test]
+fn a_record_of_too_many_changes_is_found() {
+    for count in [9, 1 << 40, u64::MAX] {
+        let victim = Victim::new();
+
+        victim.put(victim.present(CHANGES), count);
+
+        assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_change_of_what_is_no_tagged_word_is_found() {
+    for place in [0, ROOT, 511, 1_049_088, u64::MAX] {
+        let victim = Victim::new();
+        victim.put(victim.present(CHANGES), 1);
+
+        victim.put(victim.present(FIRST_CHANGE), place);
+
+        assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged, "{place}");
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_count_of_free_ones_that_is_too_small_is_recounted() {
+    let victim = Victim::new();
+
+    victim.put(victim.present(0), 1 << 32);
+
+    match victim.repair().expect("it can be mended") {
+        Repair::Recounted { before, after } => assert_eq!((before.available_permits, after.available_permits), (1, 4)),
+        other => panic!("it can be mended: {other:?}"),
+    }
+    victim.assert_sound();
+}
+
+#[test]
+fn a_count_is_mended_while_the_semaphore_is_in_use() {
+    let victim = Victim::new();
+    let semaphore = victim.open().expect("it is sound");
+    let permit = semaphore.try_acquire_many(2).expect("they are free");
+
+    // Two free ones become none.
+    victim.put(victim.present(0), 0);
+
+    assert!(matches!(victim.repair(), Ok(Repair::Recounted { .. })));
+    assert_eq!(semaphore.available_permits().expect("it can be read"), 2);
+    drop(permit);
+    drop(semaphore);
+    victim.assert_sound();
+}
+
+#[test]
+fn a_seat_that_nobody_has_and_that_holds_is_found() {
+    for word in [OWN, GIVEN] {
+        let victim = Victim::new();
+
+        victim.put_low(seat(0, word), 1);
+
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_dead_seat_that_holds_more_than_is_out_is_found() {
+    for word in [OWN, GIVEN] {
+        let victim = Victim::new();
+        victim.put_low(seat(0, STATUS), 1 << 31 | 1);
+
+        victim.put_low(seat(0, word), 5);
+
+        let errors = victim.use_it();
+        assert!(errors.contains(&ErrorKind::Damaged), "{errors:?}");
+        // The seat is believed, and what it holds comes back as it is dead.
+        assert!(matches!(victim.repair(), Ok(Repair::Recounted { .. })));
+        victim.assert_sound();
+    }
+}
+
+#[test]
+fn a_dead_seat_that_holds_more_than_there_can_be_is_beyond_repair() {
+    for word in [OWN, GIVEN] {
+        let victim = Victim::new();
+        victim.put_low(seat(0, STATUS), 1 << 31 | 1);
+
+        victim.put_low(seat(0, word), u32::MAX);
+
+        let errors = victim.use_it();
+        assert!(errors.contains(&ErrorKind::Damaged), "{errors:?}");
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_waiter_that_is_wrong_is_found() {
+    let lies: [(&str, u64, u32); 7] = [
+        ("a stage that there is not", WHO, 7 << 16),
+        ("a queued one that does not wait", WHO, 2 << 16),
+        ("a queued one that is free", WHO, 0),
+        ("a queued one of the other side", WHO, 1 << 12 | 1 << 16),
+        ("a link to nowhere", LINKS, 400),
+        ("a link to itself", LINKS, 1),
+        ("a link back to nowhere", LINKS, 400 << 16),
+    ];
+    for (lie, word, value) in lies {
+        let victim = Victim::after_deaths();
+
+        victim.put_low(waiter(1, word), value);
+
+        // Some of them may be cleared away with the dead before anybody sees them.
+        victim.use_it();
+        match victim.repair_unused().unwrap_or_else(|error| panic!("{lie}: nobody uses it: {error}")) {
+            Repair::Sound | Repair::Recounted { .. } => victim.assert_sound(),
+            Repair::SetAside { .. } => victim.assert_sound_after_being_made_anew(),
+            other => panic!("{lie}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn links_that_are_wrong_are_set_aside_if_repair_is_the_first_to_look() {
+    // Of the first waiter, behind which the second stands.
+    for (word, value) in [(WHO, 7 << 16), (WHO, 2 << 16), (LINKS, 0), (LINKS, 1), (LINKS, 400)] {
+        let victim = Victim::after_deaths();
+
+        victim.put_low(waiter(1, word), value);
+
+        assert_set_aside(&victim);
+    }
+}
+
+#[test]
+fn a_queue_that_is_a_circle_keeps_nobody_for_ever() {
+    let victim = Victim::after_deaths();
+    victim.put_low(waiter(2, LINKS), 1 << 16 | 1);
+
+    victim.use_it();
+
+    match victim.repair_unused().expect("nobody uses it") {
+        Repair::SetAside { .. } => victim.assert_sound_after_being_made_anew(),
+        _ => victim.assert_sound(),
+    }
+}
+
+#[test]
+fn a_waiter_for_more_than_there_are_harms_nobody() {
+    let victim = Victim::after_deaths();
+
+    victim.put_low(waiter(1, UNITS), u32::MAX);
+
+    victim.use_it();
+    victim.assert_sound();
+}
+
+#[test]
+fn a_pool_that_leads_into_a_queue_is_found() {
+    let victim = Victim::after_deaths();
+    let at = victim.present(4);
+
+    victim.put(at, victim.get(at) & !0xffff | 1);
+
+    assert_set_aside(&victim);
+}
+
+#[test]
+fn what_is_beyond_repair_is_not_taken_from_who_uses_it() {
+    let victim = Victim::new();
+    let mut user = Actor::start(&victim.directory);
+    user.holds(1);
+    let at = victim.present(1);
+
+    victim.put(at, 0);
+
+    let error = victim.repair().expect_err("it is in use");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    for part in ["in use", &format!("process `{}`", user.pid()), "beyond repair"] {
+        assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
+    }
+    assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+    user.kill_and_reap();
+    assert_set_aside(&victim);
+}
+
+#[test]
+fn each_file_that_is_set_aside_has_a_name_of_its_own() {
+    let victim = Victim::new();
+    victim.put(ROOT, 0xffff);
+    assert_set_aside(&victim);
+    let path = victim.directory.path().join(format!("{NAME}.sem"));
+    File::options()
+        .write(true)
+        .open(path)
+        .expect("it is there")
+        .write_all_at(&[0xff; 8], 8 * ROOT)
+        .expect("it is ours");
+
+    let Repair::SetAside { as_path } = victim.repair_unused().expect("nobody uses it") else {
+        panic!("it is beyond repair")
+    };
+
+    assert_eq!(as_path, victim.directory.path().join(format!("{NAME}.damaged-2")));
+    assert_eq!(victim.directory.options().list().expect("it can be listed"), [""; 0]);
+}
+
+#[test]
+fn who_uses_a_file_that_is_damaged_meanwhile_is_told() {
+    let victim = Victim::new();
+    let semaphore = victim.open().expect("it is sound");
+    let other = victim.open().expect("it is sound");
+    let _permit = semaphore.try_acquire().expect("it is free");
+
+    let at = victim.present(1);
+    victim.put(at, 0);
+
+    for outcome in [other.try_acquire(), other.acquire().wait(), other.acquire().wait_timeout(DEADLINE)] {
+        let error = outcome.expect_err("it is damaged");
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    }
+    assert_eq!(other.state().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+    assert_eq!(other.close().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+}

@@ -1,0 +1,102 @@
+//! System calls that the standard library does not have, for tests that stop, fork or isolate processes.
+#![allow(
+    unsafe_code,
+    reason = "processes are forked, stopped and put into namespaces here, which the standard library does not do"
+)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn number(pid: u32) -> libc::pid_t {
+    libc::pid_t::try_from(pid).expect("process ids are small")
+}
+
+/// Sends a signal to a process of ours; one that is gone already is as good.
+pub(crate) fn signal(pid: u32, signal: libc::c_int) {
+    assert!(pid > 1, "a test signals nobody but its own children");
+    // SAFETY: it takes numbers.
+    unsafe { libc::kill(number(pid), signal) };
+}
+
+/// The other side of a fork, `None` in the child.
+pub(crate) fn fork() -> Option<u32> {
+    // SAFETY: the child goes on with this thread alone. What it calls takes no lock that another thread may have had: the allocator looks
+    // after itself (glibc), and an actor's other threads write to no stream while it forks.
+    let pid = check(unsafe { libc::fork() }).expect("a process can be forked");
+    u32::try_from(pid).ok().filter(|&pid| pid != 0)
+}
+
+/// Ends a child after fork, without what the harness of its parent would do.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: it does not return, and runs nothing.
+    unsafe { libc::_exit(code) }
+}
+
+/// Waits for the end of a child and reaps it; its exit code, or the signal that ended it, as a shell counts them.
+pub(crate) fn reap(pid: u32) -> i32 {
+    let mut status = 0;
+    // SAFETY: it writes the status to where it is told.
+    check(unsafe { libc::waitpid(number(pid), &raw mut status, 0) }).expect("a child can be waited for");
+    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) }
+}
+
+/// Sleeps until this process is killed.
+pub(crate) fn pause() -> ! {
+    loop {
+        // SAFETY: it takes nothing.
+        unsafe { libc::pause() };
+    }
+}
+
+/// Has this process killed when the thread that started it ends.
+pub(crate) fn die_with_parent() {
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }).expect("the kernel knows PR_SET_PDEATHSIG");
+}
+
+/// Closes all descriptors but the three standard ones, whoever uses them.
+pub(crate) fn close_all() {
+    // SAFETY: it is what the test is about: a program that closes what is not its own. Nothing here uses those descriptors without a look.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    assert_eq!(result, 0, "close_range: {}", io::Error::last_os_error());
+}
+
+/// Locks a byte for the open file description, as an owner of a seat does.
+pub(crate) fn lock_byte(file: &std::fs::File, byte: i64) {
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::c_short::try_from(libc::F_WRLCK).expect("it is a small number");
+    (lock.l_start, lock.l_len) = (byte, 1);
+    // SAFETY: fcntl reads the lock that it is given.
+    let result = unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), libc::F_OFD_SETLK, &raw const lock) };
+    check(result).expect("nobody else has it");
+}
+
+/// Puts the children that are forked from now on into a new PID namespace, of which the first is the init.
+pub(crate) fn unshare_pids() {
+    // SAFETY: it takes nothing and cannot fail.
+    let root = unsafe { libc::geteuid() } == 0;
+    let flags = if root { libc::CLONE_NEWPID } else { libc::CLONE_NEWUSER | libc::CLONE_NEWPID };
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::unshare(flags) }).expect("a PID namespace can be had, by root or in a user namespace");
+}
+
+/// Runs `act` in the child between fork and exec.
+pub(crate) fn before_exec(
+    command: &mut Command,
+    act: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) -> &mut Command {
+    // SAFETY: what the tests do there are system calls.
+    unsafe { command.pre_exec(act) }
+}
+
+/// Writes to the standard output without any buffer or lock: in a child after fork.
+pub(crate) fn write_out(text: &[u8]) {
+    // SAFETY: it reads as many bytes as there are.
+    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+}
