@@ -12,6 +12,7 @@ const LOCK: &str = include_str!("../Cargo.lock");
 
 const PEERS: &[&str] = &[
     "permits",
+    "permits-host",
     "async-channel",
     "async-lock",
     "crossbeam-channel",
@@ -49,6 +50,8 @@ fn block(rounds: usize, quick: bool) -> String {
     say("rustc", env!("PEERS_RUSTC"));
     say("glibc", &first_line("ldd", &["--version"]).unwrap_or_else(unknown));
     say("java", &first_line("java", &["--version"]).unwrap_or_else(|| "none".into()));
+    say("flock", &first_line("flock", &["--version"]).unwrap_or_else(|| "none".into()));
+    say("sem", &first_line("sem", &["--version"]).unwrap_or_else(|| "none".into()));
     say("rounds", &rounds.to_string());
     say("quick", if quick { "yes" } else { "no" });
     for peer in PEERS {

@@ -154,6 +154,11 @@ impl Status {
         Status { taken: word & TAKEN != 0, generation: word & !TAKEN }
     }
 
+    /// The generation that takes the seat next.
+    pub(crate) fn next(self) -> u32 {
+        (self.generation + 1) & !TAKEN
+    }
+
     fn pack(self) -> u32 {
         self.generation | if self.taken { TAKEN } else { 0 }
     }
@@ -192,7 +197,9 @@ impl Tx<'_> {
 
     /// How many permits a waiter is there for.
     pub(crate) fn units(&self, number: u16) -> Result<u32, Trouble> {
-        self.read(layout::waiter(usize::from(number), waiter::UNITS))
+        let units = self.read(layout::waiter(usize::from(number), waiter::UNITS))?;
+        // More than there can be is too many in any case, and this much can be counted with.
+        Ok(units.min(MAX_PERMITS + 1))
     }
 
     /// The one that a waiter stands behind; 0 if it is the first.
@@ -604,7 +611,7 @@ impl Tx<'_> {
         if self.held(number)? != 0 {
             return Err(Trouble::Damaged("a seat that nobody has holds permits"));
         }
-        let generation = (self.status(number)?.generation + 1) & !TAKEN;
+        let generation = self.status(number)?.next();
         self.write(layout::seat(number, seat::STATUS), Status { taken: true, generation }.pack())?;
         let used = u16::try_from(number + 1).map_err(|_| Trouble::Damaged("it has more seats than there can be"))?;
         self.book.seats_used = self.book.seats_used.max(used);

@@ -28,14 +28,14 @@ use crate::attendants::Attendants;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
-use crate::files::{self, Place, SEAT_BYTES};
+use crate::files::{self, GENERATION_BYTES, Place, SEAT_BYTES};
 use crate::layout::{self, SEATS, WAITERS, seat, waiter};
 use crate::options::Settings;
 use crate::sys::{self, LockKind, Region};
 use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +57,12 @@ pub(crate) enum Life {
 #[derive(Debug, Default)]
 pub(crate) struct Probe(Mutex<Option<Arc<File>>>);
 
+impl Probe {
+    pub(crate) fn of(file: Option<File>) -> Probe {
+        Probe(Mutex::new(file.map(Arc::new)))
+    }
+}
+
 /// Whose death matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suspects {
@@ -69,6 +75,11 @@ pub(crate) enum Suspects {
 /// The byte that the owner of a seat locks.
 pub(crate) fn byte_of(seat: usize) -> i64 {
     SEAT_BYTES + i64::try_from(seat).expect("seats are few")
+}
+
+/// The byte that the owner of a seat locks too, and that no other generation of the seat ever does.
+pub(crate) fn generation_byte(seat: usize, generation: u32) -> i64 {
+    GENERATION_BYTES + (i64::from(generation) << 12) + i64::try_from(seat).expect("seats are few")
 }
 
 /// What a process has of a semaphore that it takes part in.
@@ -119,8 +130,7 @@ impl Attachment {
         if !place.is_current(identity) {
             return Ok(None);
         }
-        if !place.check_header(&file)? {
-            renew(place, &file, identity)?;
+        if !place.check_header(&file)? && renew(place, &file, identity)? {
             return Ok(None);
         }
         let region = Region::map(&file, layout::TOTAL)
@@ -138,7 +148,21 @@ impl Attachment {
         };
         attachment.take_seat(&file, settings)?;
         sys::unlock(&file, files::ATTACH_BYTE).map_err(|error| attachment.failed("unlock", error))?;
+        // Opened while it can be: a program may give up the right to.
+        let probe = attachment.probe(&attachment.probe)?;
+        drop(file);
         point(Point::Seated);
+        let beacon = byte_of(attachment.seat);
+        if !sys::is_locked(&probe, beacon).map_err(|error| attachment.failed("ask for a lock of", error))? {
+            return Err(Error::new(
+                ErrorKind::BadFileSystem,
+                format!(
+                    "semaphore `{}` is on a file system where the lock of a mapping does not last (`{}`): use another directory",
+                    place.name,
+                    place.directory.display()
+                ),
+            ));
+        }
         Ok(Some(attachment))
     }
 
@@ -206,7 +230,7 @@ impl Attachment {
         }
         point(Point::Locked);
         let status = self.peek_status(number);
-        if status.taken && self.command_keeps(number)? {
+        if status.taken && self.command_keeps(number, status.generation)? {
             sys::unlock(file, byte).map_err(|error| self.failed("unlock a byte of", error))?;
             return Ok(false);
         }
@@ -216,6 +240,10 @@ impl Attachment {
             self.recover(number, status.generation)?;
         }
         self.introduce(settings);
+        // Nobody else has this one, ever: see `CommandLock`.
+        let next = self.peek_status(number).next();
+        sys::try_lock(file, LockKind::Exclusive, generation_byte(number, next))
+            .map_err(|error| self.failed("lock a byte of", error))?;
         self.generation = self.transact(|tx| {
             let backed = u16::try_from(backed).expect("seats are few");
             tx.book.seats_backed = tx.book.seats_backed.max(backed);
@@ -354,12 +382,15 @@ impl Attachment {
         {
             return Ok(Arc::clone(file));
         }
-        let file = self
-            .place
-            .open_file(true)?
-            .filter(|file| self.is_ours(file))
-            .ok_or_else(|| Error::gone(&self.place.name))?;
-        let file = Arc::new(file);
+        // Whom to trust was asked when it was opened first: now it is that file or it is not.
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = File::options().read(true).write(true).custom_flags(flags).open(&self.place.path);
+        let file = match file {
+            Ok(file) if self.is_ours(&file) => Arc::new(file),
+            Ok(_) => return Err(Error::gone(&self.place.name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::gone(&self.place.name)),
+            Err(error) => return Err(self.failed("open", error)),
+        };
         if let Some(stranger) = probe.replace(Arc::clone(&file)) {
             // Whatever has that number now is not ours to close.
             std::mem::forget(stranger);
@@ -367,7 +398,32 @@ impl Attachment {
         Ok(file)
     }
 
-    fn is_ours(&self, file: &File) -> bool {
+    /// Closes the process's probe, on a thread that has the process's descriptors.
+    pub(crate) fn close_probe(&self) {
+        if let Some(probe) = locked(&self.probe.0).take()
+            && !self.is_ours(&probe)
+        {
+            std::mem::forget(probe);
+        }
+    }
+
+    /// Finds out whether the file has lost its last name, and if so tells all who have it: nobody who comes finds it.
+    ///
+    /// That its name cannot be found by this process says nothing: it may have another root, or not the right to look.
+    pub(crate) fn notice_gone(&self, probe: &Probe) -> Result<bool, Error> {
+        let gone = match self.probe(probe) {
+            Ok(file) => file.metadata().is_ok_and(|found| found.nlink() == 0),
+            // It had a descriptor before, and lost it; what it could say of the others is not known.
+            Err(error) if error.kind() == ErrorKind::Gone => return Ok(true),
+            Err(_) => false,
+        };
+        if gone {
+            self.declare_gone()?;
+        }
+        Ok(gone)
+    }
+
+    pub(crate) fn is_ours(&self, file: &File) -> bool {
         file.metadata().is_ok_and(|found| (found.dev(), found.ino()) == self.file)
     }
 
@@ -377,35 +433,48 @@ impl Attachment {
             return Ok(Life::Lives);
         }
         let probe = self.probe(probe)?;
+        let generation = self.peek_status(number).generation;
         if sys::is_locked(&probe, byte_of(number)).map_err(|error| self.failed("ask for a lock of", error))? {
             return Ok(Life::Lives);
         }
         // After the byte of the wrapper, never before: a command takes its lock while the wrapper has its own.
-        if self.command_keeps(number)? {
+        if self.command_keeps(number, generation)? {
             return Ok(Life::CommandLives);
         }
         // What was asked has been about our file if it still is.
         Ok(if self.is_ours(&probe) { Life::Dead } else { Life::Lives })
     }
 
-    /// Whether a command keeps a seat whose own process has ended: it has locked the byte of the seat in the commands' file.
-    fn command_keeps(&self, number: usize) -> Result<bool, Error> {
+    /// Whether a command keeps a seat whose own process has ended: it has locked the byte of the generation in the seat's commands' file.
+    fn command_keeps(&self, number: usize, generation: u32) -> Result<bool, Error> {
         // SeqCst: written before the command is there; see `CommandLock`.
         if self.store().word(layout::seat(number, seat::COMMAND_PID)).load(Ordering::SeqCst) == 0 {
             return Ok(false);
         }
-        match File::options().read(true).write(true).open(self.place.commands_file(number)) {
-            Ok(file) => sys::is_locked(&file, 0).map_err(|error| self.failed("ask for a command's lock of", error)),
-            // Nobody can have a lock in it that anybody could find.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.failed("open the commands' file of", error)),
-        }
+        self.place.command_lives(number, Some(generation))
     }
 
     /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or has another owner by now.
     pub(crate) fn recover(&self, number: usize, generation: u32) -> Result<(), Error> {
         point(Point::FoundDead);
         self.wake_for(number);
+        let due = Status { taken: true, generation };
+        self.remove_waiters(number, generation)?;
+        let wakes = self.transact(|tx| {
+            let mut wakes = Wakes::default();
+            if tx.status(number)? != due {
+                return Ok(Outcome::Keep(wakes));
+            }
+            let held = tx.vacate(number, &mut wakes)?;
+            tx.book.recovered = tx.book.recovered.saturating_add(held);
+            Ok(Outcome::Commit(wakes))
+        })?;
+        point(Point::Recovered);
+        self.dispatch(wakes)
+    }
+
+    /// Removes the waiters of a seat whose process has ended; what they were granted is held by the seat.
+    pub(crate) fn remove_waiters(&self, number: usize, generation: u32) -> Result<(), Error> {
         let due = Status { taken: true, generation };
         for waiter in self.waiters_of(number)? {
             let wakes = self.transact(|tx| {
@@ -418,17 +487,7 @@ impl Attachment {
             point(Point::WaiterRemoved);
             self.dispatch(wakes)?;
         }
-        let wakes = self.transact(|tx| {
-            let mut wakes = Wakes::default();
-            if tx.status(number)? != due {
-                return Ok(Outcome::Keep(wakes));
-            }
-            let held = tx.vacate(number, &mut wakes)?;
-            tx.book.recovered = tx.book.recovered.saturating_add(held);
-            Ok(Outcome::Commit(wakes))
-        })?;
-        point(Point::Recovered);
-        self.dispatch(wakes)
+        Ok(())
     }
 
     /// The waiters of a seat. If its owner is dead, there will be no more.
@@ -451,9 +510,13 @@ impl Attachment {
         loop {
             let mut dead = false;
             for (number, generation) in self.suspects(whom)? {
-                if self.life(number, &self.probe)? == Life::Dead {
-                    self.recover(number, generation)?;
-                    dead = true;
+                match self.life(number, &self.probe)? {
+                    Life::Lives => {}
+                    Life::CommandLives => self.remove_waiters(number, generation)?,
+                    Life::Dead => {
+                        self.recover(number, generation)?;
+                        dead = true;
+                    }
                 }
             }
             let wakes = self.serve()?;
@@ -608,11 +671,8 @@ impl Drop for Attachment {
         if let Ok(wakes) = left {
             let _ = self.dispatch(wakes);
         }
-        if let Some(probe) = locked(&self.probe.0).take()
-            && !self.is_ours(&probe)
-        {
-            std::mem::forget(probe);
-        }
+        // Not closed here: this may be the watch, in whose table the number is another file's. See `close_probe`.
+        std::mem::forget(locked(&self.probe.0).take());
     }
 }
 
@@ -627,20 +687,27 @@ pub(crate) fn not_found(place: &Place) -> Error {
     )
 }
 
-/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead.
-fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<(), Error> {
+/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if it is in use after all: some
+/// containers make up a number for the boot. Then the attach byte is locked as it was.
+fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
     sys::unlock(file, files::ATTACH_BYTE)
         .map_err(|error| Error::system(format!("cannot unlock semaphore `{}`", place.name), error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
     if !place.is_current(identity) || place.check_header(file)? {
-        return Ok(());
+        return Ok(true);
+    }
+    if place.is_in_use(file)? {
+        place.lock_attach(file, LockKind::Shared)?;
+        return Ok(false);
     }
     let region = Region::map(file, layout::TOTAL)
         .map_err(|error| Error::system(format!("cannot map semaphore `{}`", place.name), error))?;
-    let max = Store::new(region.words()).look(|tx| Ok(tx.book.max)).map_err(|what| place.damaged(what))?;
+    let max = Store::new(region.words()).look(|tx| Ok((tx.book.max, tx.book.closed)));
+    let (max, closed) = max.map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
-    place.replace(max, mode)
+    place.replace(max, closed, mode)?;
+    Ok(true)
 }
 
 /// The number of our PID namespace; 0 if it cannot be had.

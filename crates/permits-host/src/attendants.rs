@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::layout::{self, waiter};
 use crate::sys::{self, SignalsBlocked};
 use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +38,8 @@ struct Locals {
     waiting: HashMap<u16, Local>,
     /// The thread of the watch, while it runs; 0 while it has not looked at these for the first time.
     watch: Option<i32>,
+    /// What the watch takes a copy of when it starts; closed here, in the process's table.
+    lent: Option<File>,
     /// The watch is on patrol.
     patrols: bool,
     /// How many have come since it was here.
@@ -122,42 +126,61 @@ impl Attachment {
 
     /// Has the bell wake a task.
     pub(crate) fn watch_task(self: &Arc<Self>, number: u16, waker: &Waker) -> Result<(), Error> {
+        // Foreign code, as is what drops a waker: before the lock, and after it.
+        let mut waker = Some(waker.clone());
+        let mut before = None;
+        let started = self.register_task(number, &mut waker, &mut before);
+        drop((waker, before));
+        match started {
+            Ok(ring) => {
+                if ring {
+                    sys::ring(self.seat_bell(self.seat));
+                }
+                Ok(())
+            }
+            Err(error) => Err(Error::system("cannot start a thread that wakes tasks", error)),
+        }
+    }
+
+    /// Whether the bell has to be rung for it.
+    fn register_task(
+        self: &Arc<Self>,
+        number: u16,
+        waker: &mut Option<Waker>,
+        before: &mut Option<Waker>,
+    ) -> Result<bool, std::io::Error> {
         let mut locals = locked(&self.attendants.locals);
         let mut ring = false;
-        // What is dropped is dropped after the lock: it is foreign code.
-        let _before = match locals.waiting.get_mut(&number) {
-            Some(local) if local.waker.as_ref().is_some_and(|before| before.will_wake(waker)) => None,
-            Some(local) => local.waker.replace(waker.clone()),
+        match locals.waiting.get_mut(&number) {
+            Some(local) => *before = std::mem::replace(&mut local.waker, waker.take()),
             None => {
                 let care = match locals.patrols {
                     true => Care::Patrol { met: false },
                     false => Care::Until(Instant::now() + GRACE),
                 };
                 locals.arrivals = locals.arrivals.wrapping_add(1);
-                locals.waiting.insert(number, Local { waker: Some(waker.clone()), is_task: true, care });
+                locals.waiting.insert(number, Local { waker: waker.take(), is_task: true, care });
                 // On patrol nobody has to count the time.
                 ring = !locals.patrols && std::mem::take(&mut locals.bell_sleeps);
-                None
             }
-        };
+        }
         if !locals.bell_runs {
             let attachment = Arc::clone(self);
-            spawn("permits-bell", move || attachment.run_bell())
-                .map_err(|error| Error::system("cannot start a thread that wakes tasks", error))?;
+            spawn("permits-bell", move || attachment.run_bell())?;
             locals.bell_runs = true;
         }
-        drop(locals);
-        if ring {
-            sys::ring(self.seat_bell(self.seat));
-        }
-        Ok(())
+        Ok(ring)
     }
 
     /// Looks after a waiter no more.
     pub(crate) fn unwatch(&self, number: u16) {
-        let local = locked(&self.attendants.locals).waiting.remove(&number);
+        let mut locals = locked(&self.attendants.locals);
+        let local = locals.waiting.remove(&number);
+        let lent = if locals.watch != Some(0) { locals.lent.take() } else { None };
+        drop(locals);
         // After the lock: a waker is foreign code.
         drop(local);
+        self.close(lent);
     }
 
     /// The watch looks anew, since a thread has been told something.
@@ -171,13 +194,25 @@ impl Attachment {
         let _ = self.wake_watch(&mut locals);
     }
 
-    /// Ends the threads.
+    /// Closes a descriptor of the process, unless the program has done so.
+    fn close(&self, file: Option<File>) {
+        if let Some(file) = file
+            && !self.is_ours(&file)
+        {
+            // Whatever has that number now is not ours to close.
+            std::mem::forget(file);
+        }
+    }
+
+    /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not have.
     pub(crate) fn dismiss(&self) {
+        self.close_probe();
         let mut locals = locked(&self.attendants.locals);
         locals.stop = true;
         wake(&locals);
-        let bell_runs = locals.bell_runs;
+        let (bell_runs, lent) = (locals.bell_runs, locals.lent.take());
         drop(locals);
+        self.close(lent);
         if bell_runs {
             sys::ring(self.seat_bell(self.seat));
         }
@@ -186,7 +221,10 @@ impl Attachment {
     fn wake_watch(self: &Arc<Self>, locals: &mut Locals) -> Result<(), std::io::Error> {
         if !wake(locals) {
             let attachment = Arc::clone(self);
-            spawn("permits-watch", move || attachment.run_watch())?;
+            let lent = self.probe(&self.probe).ok().and_then(|probe| probe.try_clone().ok());
+            let number = lent.as_ref().map(AsRawFd::as_raw_fd);
+            locals.lent = lent;
+            spawn("permits-watch", move || attachment.run_watch(number))?;
             locals.watch = Some(0);
         }
         Ok(())

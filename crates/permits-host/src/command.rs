@@ -1,6 +1,6 @@
 //! Permits that a command keeps, also when the process that started it is killed.
 
-use crate::attach::{Attachment, byte_of};
+use crate::attach::{Attachment, generation_byte};
 use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::files::c_path;
@@ -66,21 +66,25 @@ impl CommandLock {
     /// now, and the command must not be executed.
     pub fn take(&self) -> io::Result<()> {
         point(Point::CommandForked);
-        let byte = byte_of(self.attachment.seat);
+        let (seat, generation) = (self.attachment.seat, self.attachment.generation);
         let fd = sys::open_for_good(&self.commands)?;
-        sys::try_lock_for_process(fd, 0)?;
+        sys::try_lock_for_process(fd, i64::from(generation))?;
         point(Point::CommandLocked);
-        // Whoever takes the permits back asks for the seat's own byte first, and for this one then: if the former is locked now, the
-        // latter will be found locked from here on.
-        if sys::is_byte_locked_at(&self.semaphore, byte)? {
+        // Whoever takes the permits back asks for the seat's own bytes first, and for this one then: if the former are locked now, the
+        // latter will be found locked from here on. The byte of seat and generation, as the seat may be somebody else's by now.
+        if sys::is_byte_locked_at(&self.semaphore, generation_byte(seat, generation))? {
             Ok(())
         } else {
             Err(io::Error::from_raw_os_error(libc::EOWNERDEAD))
         }
     }
 
-    /// Tells who the command is: for `status`, and so that its end is noticed at once when this process was killed before.
+    /// Tells who the command is, in the process that made this; in a child it does nothing. It is for `status`, and so that its end is noticed at once when this process was killed before.
     pub fn set_command_pid(&self, pid: u32) {
+        if self.attachment.epoch != sys::epoch() {
+            // The child does not have the memory; and whoever made this knows as well.
+            return;
+        }
         let word = layout::seat(self.attachment.seat, seat::COMMAND_PID);
         // SeqCst: before the command can take the lock, and after it for whoever asks; see `Attachment::life`.
         self.attachment.store().word(word).store(u64::from(pid), Ordering::SeqCst);

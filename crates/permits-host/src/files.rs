@@ -12,7 +12,13 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long the attach byte is waited for.
+const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
+/// linux/magic.h
+const TMPFS: u64 = 0x0102_1994;
 
 /// The byte that is locked while somebody attaches (shared), and while the file is replaced (exclusive). Locks may lie beyond the end
 /// of a file, and these do.
@@ -20,19 +26,29 @@ pub(crate) const ATTACH_BYTE: i64 = 1 << 40;
 /// The byte of seat 0, that its process locks for as long as it lives.
 pub(crate) const SEAT_BYTES: i64 = 1 << 41;
 
+/// The bytes of seats and their generations together: see `CommandLock`.
+pub(crate) const GENERATION_BYTES: i64 = 1 << 42;
+
 /// The length of every file.
 pub(crate) const BYTES: u64 = (TOTAL * 8) as u64;
 
 const LONGEST_NAME: usize = 200;
 
-/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else `/tmp/permits-UID`.
+/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else `/tmp/permits-UID`, or
+/// `/dev/shm/permits-UID` where `/tmp` is no local file system, as in many containers.
 ///
 /// It depends on the user, and on no environment variable: cron has none of them, and a limit that is somewhere else in every
 /// session limits nothing.
 #[must_use]
 pub fn default_directory() -> PathBuf {
     let common = Path::new("/run/permits");
-    if common.is_dir() { common.to_owned() } else { PathBuf::from(format!("/tmp/permits-{}", sys::user())) }
+    if common.is_dir() {
+        return common.to_owned();
+    }
+    // In a container `/tmp` is often of its own layers, where locks do not last; what it has of shared memory is local.
+    let layered = File::open("/tmp").and_then(|directory| sys::file_system(directory.as_fd()));
+    let parent = if layered.is_ok_and(|kind| foreign_file_system(kind).is_some()) { "/dev/shm" } else { "/tmp" };
+    PathBuf::from(format!("{parent}/permits-{}", sys::user()))
 }
 
 /// A semaphore's files.
@@ -60,8 +76,11 @@ impl Place {
         if let Some(bad) = name.chars().find(|&c| c == '/' || c.is_control()) {
             return refuse(format!("it has a {bad:?} in it; a directory is chosen by an option of its own"));
         }
+        // A program may go to another directory later.
+        let directory = std::path::absolute(directory)
+            .map_err(|error| Error::system(format!("cannot find directory `{}`", directory.display()), error))?;
         let path = directory.join(format!("{name}.sem"));
-        Ok(Place { directory: directory.to_owned(), name: name.to_owned(), path })
+        Ok(Place { directory, name: name.to_owned(), path })
     }
 
     /// The file that the command of a seat locks. Each seat has its own, and nobody but others opens it: a lock of a process goes when
@@ -148,7 +167,7 @@ impl Place {
         Error::damaged(&self.name, what)
     }
 
-    /// Checks that the file is the one of its name still.
+    /// Whether the file is the one of its name, as far as this process can see.
     pub(crate) fn is_current(&self, file: (u64, u64)) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == file)
     }
@@ -159,7 +178,7 @@ impl Place {
         self.check_file_system(&File::open(&self.directory).map_err(failed)?)?;
         let (file, temporary) = self.unnamed_file().map_err(failed)?;
         let finish = || {
-            self.fill(&file, max, mode)?;
+            self.fill(&file, max, false, mode)?;
             point(Point::Created);
             match &temporary {
                 None => sys::link(&file, &c_path(&self.path)?),
@@ -199,14 +218,17 @@ impl Place {
         Ok((file, path))
     }
 
-    fn fill(&self, file: &File, max: u32, mode: u32) -> io::Result<()> {
+    fn fill(&self, file: &File, max: u32, closed: bool, mode: u32) -> io::Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.set_len(BYTES)?;
-        back_seats(file, 0, FIRST_SEATS)?;
-        back_waiters(file, 0, FIRST_WAITERS)?;
+        sys::without_size_signal(|| {
+            file.set_len(BYTES)?;
+            back_seats(file, 0, FIRST_SEATS)?;
+            back_waiters(file, 0, FIRST_WAITERS)
+        })?;
         let book = Book {
             free: max.cast_signed(),
             max,
+            closed,
             waiters_backed: FIRST_WAITERS as u16,
             seats_backed: FIRST_SEATS as u16,
             ..Book::default()
@@ -262,14 +284,72 @@ impl Place {
         if length != BYTES {
             return Err(self.damaged(&format!("it has `{length}` bytes instead of `{BYTES}`")));
         }
-        Ok(boot == self::boot())
+        // Without a number nothing can be said; and files in memory do not outlast a boot.
+        let ours = self::boot();
+        let unknown = ours == [0, 0] || boot == [0, 0];
+        let in_memory = sys::file_system(file.as_fd()).is_ok_and(|kind| kind == TMPFS);
+        Ok(boot == ours || unknown || in_memory)
+    }
+
+    /// Whether anybody takes part: a seat whose byte is locked, or a command that keeps one. Nobody attaches meanwhile.
+    pub(crate) fn is_in_use(&self, file: &File) -> Result<bool, Error> {
+        let seats =
+            sys::locker(file, SEAT_BYTES, SEATS as i64).map_err(|error| self.failed("ask for locks of", error))?;
+        if seats.is_some() {
+            return Ok(true);
+        }
+        let prefix = format!(".{}.cmd.", self.name);
+        let entries = fs::read_dir(&self.directory).map_err(|error| self.failed("look for the commands of", error))?;
+        for entry in entries.flatten() {
+            let Some(seat) = entry.file_name().to_str().and_then(|file| file.strip_prefix(&prefix)?.parse().ok())
+            else {
+                continue;
+            };
+            if self.command_lives(seat, None)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the command of a seat lives, of one of its generations or of any.
+    pub(crate) fn command_lives(&self, seat: usize, generation: Option<u32>) -> Result<bool, Error> {
+        /// Locks that this process itself has: closing any descriptor of such a file would drop them, so it is not opened again.
+        static OURS: Mutex<Vec<(PathBuf, u32)>> = Mutex::new(Vec::new());
+        let path = self.commands_file(seat);
+        let key = (path.clone(), std::process::id());
+        if crate::attach::locked(&OURS).contains(&key) {
+            return Ok(true);
+        }
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            // Nobody can have a lock in it that anybody could find.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.failed("open the commands' file of", error)),
+        };
+        let (byte, length) = generation.map_or((0, 0), |generation| (i64::from(generation), 1));
+        // Not of one byte alone: a lock of ours on another one would be dropped just the same.
+        let any = sys::locker(&file, 0, 0).map_err(|error| self.failed("ask for a command's lock of", error))?;
+        let lives = match generation {
+            None => any.is_some(),
+            Some(_) => {
+                let locker = sys::locker(&file, byte, length);
+                locker.map_err(|error| self.failed("ask for a command's lock of", error))?.is_some()
+            }
+        };
+        if any == i32::try_from(std::process::id()).ok() {
+            // This process is a command that keeps permits. It has the descriptor for good now, and is asked no more.
+            std::mem::forget(file);
+            crate::attach::locked(&OURS).push(key);
+        }
+        Ok(lives)
     }
 
     /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the caller has locked alone.
-    pub(crate) fn replace(&self, max: u32, mode: u32) -> Result<(), Error> {
+    pub(crate) fn replace(&self, max: u32, closed: bool, mode: u32) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file().map_err(failed)?;
-        self.fill(&file, max, mode).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
+        self.fill(&file, max, closed, mode).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
             let _ = fs::remove_file(&temporary);
             failed(error)
         })
@@ -292,9 +372,27 @@ impl Place {
         }
     }
 
-    /// Locks the attach byte: shared by those who attach, alone for who replaces the file.
+    /// Locks the attach byte: shared by those who attach, alone for who replaces the file. It is locked for microseconds, unless somebody
+    /// was stopped there, so nobody waits for it for ever.
     pub(crate) fn lock_attach(&self, file: &File, kind: LockKind) -> Result<(), Error> {
-        sys::lock(file, kind, ATTACH_BYTE).map_err(|error| self.failed("lock", error))
+        let deadline = Instant::now() + ATTACH_PATIENCE;
+        let mut nap = Duration::from_micros(20);
+        while !sys::try_lock(file, kind, ATTACH_BYTE).map_err(|error| self.failed("lock", error))? {
+            if Instant::now() >= deadline {
+                return Err(Error::new(
+                    ErrorKind::Exhausted,
+                    format!(
+                        "semaphore `{}` has been locked for `{}` seconds by a process that is opening or repairing it, and seems to \
+                         be stopped: let it go on, or end it (`lslocks` may name it)",
+                        self.name,
+                        ATTACH_PATIENCE.as_secs()
+                    ),
+                ));
+            }
+            std::thread::sleep(nap);
+            nap = (2 * nap).min(Duration::from_millis(20));
+        }
+        Ok(())
     }
 }
 
@@ -341,6 +439,9 @@ fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error> {
 /// The name of a file system that will not do: linux/magic.h.
 pub(crate) fn foreign_file_system(kind: u64) -> Option<&'static str> {
     Some(match kind {
+        0x794c_7630 => "overlayfs (the layers of a container: mount a volume)",
+        0x6175_6673 => "aufs",
+        0xf15f => "eCryptfs",
         0x6969 => "NFS",
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
         0x0102_1997 => "9p",
@@ -349,6 +450,9 @@ pub(crate) fn foreign_file_system(kind: u64) -> Option<&'static str> {
         0x5346_414f | 0x6b41_4653 => "AFS",
         0x7375_7245 => "Coda",
         0x0bd0_0bd0 => "Lustre",
+        0x4750_4653 => "GPFS",
+        0x1983_0326 => "BeeGFS",
+        0x2003_0528 => "OrangeFS",
         0x786f_4256 => "vboxsf",
         0x0161_1970 | 0x7461_636f => "a cluster file system",
         _ => return None,

@@ -83,6 +83,7 @@ impl Permit {
         if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
             return Err(other);
         }
+        let Some(sum) = self.n.checked_add(other.n) else { return Err(other) };
         if !Arc::ptr_eq(ours, theirs) && other.n > 0 {
             let moved = ours.transact(|tx| {
                 tx.hand_over(theirs.seat, ours.seat, other.n)?;
@@ -93,7 +94,7 @@ impl Permit {
             }
         }
         let other = ManuallyDrop::new(other);
-        self.n += other.n;
+        self.n = sum;
         let_go_of(other);
         Ok(())
     }

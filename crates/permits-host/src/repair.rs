@@ -1,11 +1,12 @@
 //! What can be done about a damaged file, and what could go wrong before it does.
 
 use crate::acts::{Stage, Who};
-use crate::attach::byte_of;
+use crate::attach::{Attachment, Suspects, byte_of};
 use crate::book::{Book, Side};
 use crate::error::{Error, ErrorKind};
-use crate::files::{self, Place};
-use crate::layout::{self, SEATS, seat, waiter};
+use crate::files::{self, Place, SEAT_BYTES};
+use crate::layout::{self, seat, waiter};
+use crate::options::Settings;
 use crate::sys::{self, LockKind, Region};
 use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
 use permits::State;
@@ -61,8 +62,8 @@ pub enum Level {
 pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     let file = place.open_file(true)?.ok_or_else(|| crate::attach::not_found(place))?;
     place.check_file_system(&file)?;
-    // Nobody attaches meanwhile. Whoever is attached may go on.
-    place.lock_attach(&file, LockKind::Exclusive)?;
+    // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a sound file is a transaction.
+    place.lock_attach(&file, LockKind::Shared)?;
     match place.check_header(&file) {
         // Of an earlier boot: whoever opens it next makes it anew.
         Ok(false) => return Ok(Repair::Sound),
@@ -73,9 +74,16 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     let region = Region::map(&file, layout::TOTAL)
         .map_err(|error| Error::system(format!("cannot map semaphore `{}`", place.name), error))?;
     let store = Store::new(region.words());
-    match store.look(audit) {
-        Ok(Audit { missing: 0, .. }) => Ok(Repair::Sound),
-        Ok(Audit { state, .. }) => recount(place, &file, &store, state),
+    match store.look_briefly(audit) {
+        Ok(Some(Audit { missing: 0, .. })) => Ok(Repair::Sound),
+        Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state),
+        Ok(None) => Err(Error::new(
+            ErrorKind::Exhausted,
+            format!(
+                "semaphore `{}` is in use, works, and never stands still for long enough to be checked: try again later",
+                place.name
+            ),
+        )),
         Err(what) => set_aside(place, &file, what),
     }
 }
@@ -168,7 +176,15 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
             Ok(Outcome::Commit(tx.book.readings()))
         });
         return match after {
-            Ok(after) => Ok(Repair::Recounted { before, after }),
+            Ok(after) => {
+                // Whoever waits for what is free now.
+                sys::unlock(file, byte_of(number))
+                    .and_then(|()| sys::unlock(file, files::ATTACH_BYTE))
+                    .map_err(failed)?;
+                let settings = Settings { mode: 0o600, label: Vec::new(), command: b"permits repair".to_vec() };
+                Attachment::open(place, None, &settings)?.reap(Suspects::AllWhoTakePart)?;
+                Ok(Repair::Recounted { before, after })
+            }
             Err(what) => set_aside(place, file, what),
         };
     }
@@ -181,17 +197,19 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
 /// Gives a file that is beyond repair another name, if nobody uses it.
 fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
     let failed = |error| Error::system(format!("cannot set semaphore `{}` aside", place.name), error);
-    for number in 0..SEATS {
-        if sys::is_locked(file, byte_of(number)).map_err(failed)? {
-            let pid = pid_of(file, number).map(|pid| format!(", process `{pid}` first of all")).unwrap_or_default();
-            return Err(Error::new(
-                ErrorKind::Damaged,
-                format!(
-                    "semaphore `{}` is beyond repair ({what}), and in use: end those who use it{pid}, and repair it then",
-                    place.name
-                ),
-            ));
-        }
+    sys::unlock(file, files::ATTACH_BYTE).map_err(failed)?;
+    place.lock_attach(file, LockKind::Exclusive)?;
+    if place.is_in_use(file)? {
+        let first = sys::locker(file, SEAT_BYTES, 1).ok().flatten().and_then(|_| pid_of(file, 0));
+        let pid = first.map(|pid| format!(", process `{pid}` for one")).unwrap_or_default();
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "semaphore `{}` is beyond repair ({what}), and in use: end those who use it{pid} (`lslocks` may name them), and repair \
+                 it then",
+                place.name
+            ),
+        ));
     }
     for number in 1..1000 {
         let as_path = place.directory.join(format!("{}.damaged-{number}", place.name));

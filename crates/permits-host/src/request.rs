@@ -180,6 +180,9 @@ impl<A: Act> Request<A> {
     #[must_use]
     pub fn position(&self) -> Option<u32> {
         let Progress::Queued(place) = &self.progress else { return None };
+        if place.attachment.epoch != sys::epoch() {
+            return None;
+        }
         place.attachment.position(place.number).ok().flatten()
     }
 
@@ -199,7 +202,7 @@ fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<(), Error> 
     match enter(side, attachment, n, None)? {
         Entry::Granted => return Ok(()),
         // What the dead hold is free, though nobody has said so yet (C18).
-        Entry::Refused(Refusal::NotNow { .. }) if side == Side::Acquire && attachment.reap(Suspects::InTheWay)? => {}
+        Entry::Refused(Refusal::NotNow { .. }) if attachment.reap(Suspects::InTheWay)? => {}
         Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
         Entry::Queued(_) => unreachable!("it was not told to queue"),
     }
@@ -227,7 +230,11 @@ fn block_slowly(side: Side, attachment: &Arc<Attachment>, n: u32, deadline: Opti
                 Ok(())
             }
             Collected::Refused(refusal) => Err(attachment.refused(side, refusal)),
-            Collected::GaveUp | Collected::Queued => Err(attachment.timed_out(side, n)?),
+            // A wait that was short may not have been looked after by anybody.
+            Collected::GaveUp | Collected::Queued => match try_slowly(side, attachment, n) {
+                Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
+                other => other,
+            },
         },
     }
 }
@@ -355,7 +362,10 @@ impl Attachment {
                     }
                     self.look_anew(number);
                 }
-                if looks_itself && let Err(error) = self.look_after(number) {
+                if looks_itself
+                    && let Err(error) = self.look_after(number)
+                    && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Gone)
+                {
                     break Err(error);
                 }
             } else if bell.load(Ordering::SeqCst) == value {
@@ -370,7 +380,14 @@ impl Attachment {
             self.was_short();
         }
         point(Point::Granted);
-        self.collect(number, end?)
+        match end {
+            Ok(give_up) => self.collect(number, give_up),
+            Err(error) => {
+                // Nothing was taken or returned, and nobody waits here any more. A damaged file has no queue to leave.
+                let _ = self.collect(number, GiveUp::Wholly);
+                Err(error)
+            }
+        }
     }
 
     fn stage_of(&self, number: u16) -> Result<Stage, Error> {

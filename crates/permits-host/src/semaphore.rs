@@ -276,8 +276,8 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file is no longer the one of its name, so that what is read would be true for
-    /// nobody who comes.
+    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file was deleted or replaced, so that what is read would be true for nobody
+    /// who comes.
     pub fn state(&self) -> Result<State, Error> {
         self.up_to_date()?.readings()
     }
@@ -285,8 +285,7 @@ impl HostSemaphore {
     /// This process's part, after what the dead held was taken back, and if the file is still the one of its name.
     fn up_to_date(&self) -> Result<&Arc<Attachment>, Error> {
         let attachment = self.shared.here()?;
-        if !attachment.place.is_current(attachment.file) {
-            attachment.declare_gone()?;
+        if attachment.notice_gone(&attachment.probe)? {
             return Err(Error::gone(self.name()));
         }
         attachment.reap(Suspects::AllWhoTakePart)?;

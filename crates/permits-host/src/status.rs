@@ -1,6 +1,6 @@
 //! What there is to see.
 
-use crate::acts::Stage;
+use crate::acts::{Stage, Status as SeatStatus};
 use crate::attach::{Attachment, byte_of, pid_namespace};
 use crate::book::Side;
 use crate::error::{Error, ErrorKind};
@@ -292,7 +292,8 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     let picture = store.look_roughly(picture).map_err(|what| place.damaged(what))?;
     describe(place, &store, picture, &file, &mut |number| {
         let seat_lives = sys::is_locked(&file, byte_of(number)).unwrap_or(true);
-        seat_lives || File::open(place.commands_file(number)).is_ok_and(|file| sys::is_locked(&file, 0).unwrap_or(true))
+        let generation = SeatStatus::unpack(store.peek(layout::seat(number, seat::STATUS))).generation;
+        seat_lives || place.command_lives(number, Some(generation)).unwrap_or(true)
     })
 }
 

@@ -159,19 +159,6 @@ pub(crate) fn try_lock(file: &File, kind: LockKind, byte: i64) -> io::Result<boo
     }
 }
 
-/// Locks a byte for the open file description, when nobody has it any more.
-pub(crate) fn lock(file: &File, kind: LockKind, byte: i64) -> io::Result<()> {
-    let lock = byte_lock(kind.number(), byte);
-    loop {
-        // SAFETY: fcntl reads the lock that it is given.
-        match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLKW, &raw const lock) }) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 pub(crate) fn unlock(file: &File, byte: i64) -> io::Result<()> {
     let lock = byte_lock(libc::F_UNLCK, byte);
     // SAFETY: fcntl reads the lock that it is given.
@@ -179,12 +166,20 @@ pub(crate) fn unlock(file: &File, byte: i64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether anybody else has a lock on a byte.
+/// Whether anybody else has a byte locked alone.
 pub(crate) fn is_locked(file: &File, byte: i64) -> io::Result<bool> {
-    let mut lock = byte_lock(libc::F_WRLCK, byte);
+    Ok(locker(file, byte, 1)?.is_some())
+}
+
+/// Who else has one of these bytes locked alone; a length of 0 is all from the first. The process, if it is the lock of one, else -1.
+///
+/// Locks that are shared do not count: who may only read the file can take those.
+pub(crate) fn locker(file: &File, byte: i64, length: i64) -> io::Result<Option<i32>> {
+    let mut lock = byte_lock(libc::F_RDLCK, byte);
+    lock.l_len = length;
     // SAFETY: fcntl reads and writes the lock that it is given.
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) })?;
-    Ok(libc::c_int::from(lock.l_type) != libc::F_UNLCK)
+    Ok((libc::c_int::from(lock.l_type) != libc::F_UNLCK).then_some(lock.l_pid))
 }
 
 /// Locks a byte for this process, whatever it executes: the lock goes at its end, or when it closes any descriptor of the file. Its
@@ -251,13 +246,43 @@ pub(crate) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     owned(libc::c_int::try_from(fd).unwrap_or(-1))
 }
 
-/// Gives the calling thread descriptors of its own, none at first: whatever the program does with its descriptors, closing all of them
-/// included, does not touch those of this thread, and the other way round.
-pub(crate) fn own_descriptors() -> io::Result<()> {
-    // The copy is without those that are closed, so that nothing stays open that the program closes: close_range(2), Linux 5.9.
-    // SAFETY: the thread uses no descriptor that was open before; nobody else's are closed.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
-    if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+/// Gives the calling thread descriptors of its own, and of those that there are a copy of `kept` alone, if that is open: whatever the program does with its
+/// descriptors, closing all of them included, does not touch those of this thread, and the other way round.
+pub(crate) fn own_descriptors(kept: RawFd) -> io::Result<File> {
+    let close = |from: u32, to: u32| {
+        // SAFETY: see below for what is closed; the first call closes nothing.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+        if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // Is there such a call (Linux 5.9)? Without it nothing is copied.
+    close(u32::MAX, u32::MAX)?;
+    let number = kept.cast_unsigned();
+    // SAFETY: it copies the table of the calling thread, and changes nobody else's.
+    check(unsafe { libc::unshare(libc::CLONE_FILES) })?;
+    // From here on it is this thread's own table, in which nobody uses anything else. Nothing stays open that the program closes.
+    if number > 0 {
+        close(0, number - 1)?;
+    }
+    close(number + 1, u32::MAX)?;
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::fcntl(kept, libc::F_GETFD) })?;
+    // SAFETY: the copy in this thread's table, which nobody else closes or can use.
+    Ok(unsafe { File::from_raw_fd(kept) })
+}
+
+/// Does something that a limit on the size of files would end the process for; with this, it gets the error.
+pub(crate) fn without_size_signal<T>(act: impl FnOnce() -> T) -> T {
+    let _blocked = SignalsBlocked::new();
+    let done = act();
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it writes the set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the set was written above.
+    unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ) };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it reads set and time, and writes nothing for a null pointer. It takes the signal away, if it is there.
+    unsafe { libc::sigtimedwait(set.as_ptr(), std::ptr::null_mut(), &raw const now) };
+    done
 }
 
 /// The signal that wakes a thread of ours. It is blocked there, and is read; nobody else gets it, and no handler runs.

@@ -194,6 +194,21 @@ impl<'m> Store<'m> {
         self.look_so(act, STRICT_LOOKS)
     }
 
+    /// Looks at one state, unless it never stands still for as long as that takes.
+    pub(crate) fn look_briefly<T>(
+        &self,
+        mut act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>,
+    ) -> Result<Option<T>, &'static str> {
+        for failures in 0..STRICT_LOOKS {
+            match self.begin(0).and_then(|mut tx| act(&mut tx)) {
+                Ok(value) => return Ok(Some(value)),
+                Err(Trouble::Damaged(what)) => return Err(what),
+                Err(Trouble::Stale) => back_off(failures),
+            }
+        }
+        Ok(None)
+    }
+
     fn look_so<T>(
         &self,
         mut act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>,

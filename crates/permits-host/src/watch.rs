@@ -37,7 +37,7 @@ use crate::error::{Error, ErrorKind};
 use crate::layout::{self, seat, waiter};
 use crate::sys;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
@@ -77,11 +77,15 @@ struct Watch {
 
 impl Attachment {
     /// The watch, until nobody has waited here for a while.
-    pub(crate) fn run_watch(self: Arc<Self>) {
+    ///
+    /// `lent` is a descriptor of the file, of which it takes a copy before it first says that it is there.
+    pub(crate) fn run_watch(self: Arc<Self>, lent: Option<RawFd>) {
+        // It uses none of the program's descriptors, which may be closed, and then be others.
+        let kept = lent.and_then(|number| sys::own_descriptors(number).ok());
         let mut watch = Watch {
-            wakes: sys::own_descriptors().and_then(|()| sys::wakes()).ok(),
+            wakes: kept.as_ref().and_then(|_| sys::wakes().ok()),
+            probe: Probe::of(kept),
             attachment: self,
-            probe: Probe::default(),
             closes: None,
             wants_closes: false,
             ends: HashMap::new(),
@@ -146,8 +150,12 @@ impl Watch {
     }
 
     fn survey(&mut self, numbers: &[u16]) -> Survey {
-        let survey = self.attachment.survey(numbers, &mut self.ends, &self.probe).unwrap_or_else(|_| {
-            self.attachment.ring_all(numbers);
+        let survey = self.attachment.survey(numbers, &mut self.ends, &self.probe).unwrap_or_else(|error| {
+            // Whoever waits finds the same for itself. Other errors may pass, and we look again.
+            if error.kind() == ErrorKind::Damaged {
+                self.attachment.ring_all(numbers);
+                std::thread::sleep(BLIND_LOOKS);
+            }
             Survey { blind: true, ..Survey::default() }
         });
         if survey.found_dead {
@@ -191,10 +199,8 @@ impl Watch {
 
     fn check_name(&mut self) {
         self.checked = Instant::now();
-        if !self.attachment.place.is_current(self.attachment.file) {
-            // An error shows itself to whoever waits.
-            let _ = self.attachment.declare_gone();
-        }
+        // An error shows itself to whoever waits.
+        let _ = self.attachment.notice_gone(&self.probe);
     }
 }
 
@@ -249,6 +255,9 @@ impl Attachment {
                 // The first is told of all ends but that of a command, which is not the one that has the file.
                 Life::Lives if !ahead.contains(&(seat, generation)) => {}
                 life => {
+                    if life == Life::CommandLives {
+                        self.remove_waiters(seat, generation)?;
+                    }
                     let target = Target { seat, generation, command: life == Life::CommandLives };
                     survey.blind |= !self.aim(target, pidfds, probe);
                     survey.targets.push(target);
@@ -263,8 +272,8 @@ impl Attachment {
         if let Some(decider) = decider.checked_sub(1) {
             self.wake_for(usize::from(decider));
         }
-        // Ours know it by now.
-        for head in heads.into_iter().filter(|head| !numbers.contains(head)) {
+        // Ours know it by now. Only after a death: two watches, each with the first of one side, would tell each other for ever.
+        for head in heads.into_iter().filter(|head| survey.found_dead && !numbers.contains(head)) {
             self.tell_head(usize::from(head))?;
         }
         Ok(survey)

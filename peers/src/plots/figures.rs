@@ -18,6 +18,11 @@ pub fn all(rows: &[Row]) -> Vec<Figure> {
         large_request(rows),
         buffers(rows),
         not_getting_it(rows),
+        host_alone(rows),
+        host_hand_over(rows),
+        host_crowd(rows),
+        host_death(rows),
+        host_queue(rows),
     ]
 }
 
@@ -285,6 +290,91 @@ fn not_getting_it(rows: &[Row]) -> Figure {
             panel("future that waits and is dropped", "ns a call (log)"),
             panel("wait of 100 us", "us late (log)"),
             panel("wait of 1000 us", "us late (log)"),
+        ],
+    }
+}
+
+fn host_alone(rows: &[Row]) -> Figure {
+    let panel = |workload: &'static str, title: &str, axis: &'static str| {
+        dots(rows, title, axis, Value::Median, |r| r.workload == workload)
+    };
+    Figure {
+        name: "host-alone",
+        columns: 2,
+        width: WIDTH,
+        panels: vec![
+            panel("h1", "acquire and release in one process", "ns a pair (log)"),
+            panel("h6", "a command that does nothing, run under a permit", "ms from start to end (log)"),
+        ],
+    }
+}
+
+fn host_hand_over(rows: &[Row]) -> Figure {
+    let panel = |way: &'static str, on: &'static str, title: &str, axis: &'static str| {
+        dots(rows, &format!("{title}, {on}"), axis, Value::Median, |r| of(r, "h2", &[("way", way), ("on", on)]))
+    };
+    let once = "to one that slept for 3 ms";
+    Figure {
+        name: "host-hand-over",
+        columns: 2,
+        width: WIDTH,
+        panels: vec![
+            panel("to and fro", "two cores", "two processes, to and fro", "us a round trip (log)"),
+            panel("to and fro", "one core", "two processes, to and fro", "us a round trip (log)"),
+            panel("once", "two cores", once, "us from release to acquire (log)"),
+            panel("once", "one core", once, "us from release to acquire (log)"),
+        ],
+    }
+}
+
+fn host_crowd(rows: &[Row]) -> Figure {
+    let panel = |permits: &'static str, in_order: bool| {
+        let kind = if in_order { "first come, first served" } else { "no order promised, and ours" };
+        let title = format!("{}, {kind}", counted(permits));
+        lines(rows, &title, ("processes", "pairs a second"), "processes", Value::Median, |r| {
+            // Ours is the one to be compared in both.
+            let kind = (r.order == "fifo") == in_order || r.peer.starts_with("permits");
+            kind && of(r, "h3", &[("permits", permits)])
+        })
+    };
+    Figure {
+        name: "host-crowd",
+        columns: 2,
+        width: WIDTH,
+        panels: vec![panel("1", true), panel("1", false), panel("4", true), panel("4", false)],
+    }
+}
+
+fn host_death(rows: &[Row]) -> Figure {
+    let panel = |title: &str, slept: &'static str, memory: &'static str| {
+        let keep = move |r: &Row| of(r, "h4", &[("slept", slept), ("memory", memory)]);
+        dots(rows, title, "us from the kill until the waiter runs (log)", Value::Median, keep)
+    };
+    Figure {
+        name: "host-death",
+        columns: 3,
+        width: WIDTH,
+        panels: vec![
+            panel("the waiter slept for 3 ms", "3ms", "0MB"),
+            panel("the waiter slept for 30 ms", "30ms", "0MB"),
+            panel("the holder has 1 GB of memory", "30ms", "1024MB"),
+        ],
+    }
+}
+
+fn host_queue(rows: &[Row]) -> Figure {
+    let panel = |metric: &'static str, unit: &'static str| {
+        lines(rows, metric, ("processes in the queue", unit), "waiting", Value::Median, |r| {
+            r.workload == "h5" && r.metric == metric
+        })
+    };
+    Figure {
+        name: "host-queue",
+        columns: 2,
+        width: WIDTH,
+        panels: vec![
+            panel("grant", "us a grant"),
+            panel("context switches of the waiters", "context switches a grant"),
         ],
     }
 }

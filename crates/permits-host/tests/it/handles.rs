@@ -208,6 +208,7 @@ fn scene() {
         "a task waits" => a_task_waits(&semaphore),
         "idle thread" => idle(&semaphore, false),
         "idle task" => idle(&semaphore, true),
+        "descriptors" => descriptors(&semaphore),
         "crowd" => crate::crowd::serve(&semaphore),
         "one of the crowd" => crate::crowd::wait_in_line(&semaphore),
         _ => panic!("there is no scene `{scene}`"),
@@ -279,6 +280,34 @@ fn a_task_waits(semaphore: &HostSemaphore) -> String {
 #[test]
 fn the_bell_of_a_task_ends_when_nobody_waits() {
     assert_eq!(alone("a task waits"), "they end");
+}
+
+/// Handles that wait, look for the dead, and go, many times; how many descriptors more there are then.
+fn descriptors(semaphore: &HostSemaphore) -> String {
+    let open = || std::fs::read_dir("/proc/self/fd").expect("there is /proc").count();
+    let directory = semaphore.path().parent().expect("a file is in a directory");
+    let before = open();
+    let permit = semaphore.try_acquire().expect("it is free");
+    for _ in 0..50 {
+        let handle = HostSemaphore::options().directory(directory).open_existing(NAME).expect("it is there");
+        let request = handle.acquire();
+        let mut waits = Running::start(move || request.wait_timeout(Duration::from_millis(20)).map(drop));
+        assert!(eventually(DEADLINE, || threads() > 0), "it is watched");
+        assert!(handle.try_acquire().is_err());
+        drop(handle);
+        waits.outcome(DEADLINE).expect("it ends").expect_err("nothing comes back");
+    }
+    drop(permit);
+    assert!(eventually(DEADLINE, || threads() == 0), "nobody waits");
+    format!("{} more", open().saturating_sub(before))
+}
+
+#[test]
+fn a_handle_leaves_no_descriptor() {
+    let answer = alone("descriptors");
+
+    // The handle that stays has opened one to look for the dead.
+    assert!(["0 more", "1 more"].contains(&answer.as_str()), "{answer}");
 }
 
 /// How often the threads of a process are woken while somebody waits in it for two seconds.

@@ -245,7 +245,7 @@ fn every_field_of_the_book_that_is_wrong_is_found() {
         ("releasers' length", 3, 32, 32, 1),
         ("pool", 4, 0, 16, 1),
         ("waiters used", 4, 16, 16, 512),
-        ("decided", 4, 48, 16, 1),
+        ("decider", 4, 48, 16, 4097),
         ("seats used", 5, 0, 16, 33),
         ("seats backed, none", 5, 16, 16, 0),
         ("seats backed, too many", 5, 16, 16, 4097),
