@@ -10,7 +10,7 @@
 //! F3 has its limits because a seat's count is the only witness of what it holds: who raises it makes permits out of nothing when the seat is
 //! vacated, and nobody can know.
 
-use permits_host::{ErrorKind, HostSemaphore, Options, Permit, Repair};
+use permits_host::{ErrorKind, HostSemaphore, Options, OwnedPermit, Repair};
 use std::fs::File;
 use std::future::Future;
 use std::os::unix::fs::FileExt;
@@ -111,10 +111,10 @@ static TEMPLATES: LazyLock<[Template; 3]> = LazyLock::new(|| {
     };
     let busy = {
         let (holder, other) = (open("busy"), open("busy"));
-        let held = holder.try_acquire_many(2).expect("they are free");
-        other.try_acquire().expect("it is free").forget();
-        let mut waiting = [other.acquire_many(2), holder.acquire(), other.acquire_many(3)];
-        let mut returning = other.release_many(2);
+        let held = holder.try_acquire_many_owned(2).expect("they are free");
+        other.try_acquire_owned().expect("it is free").forget();
+        let mut waiting = [other.acquire_many_owned(2), holder.acquire_owned(), other.acquire_many_owned(3)];
+        let mut returning = other.release_many_owned(2);
         waiting.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
         assert!(poll(&mut returning).is_pending());
         // As if all of them were killed now: the copy has none of their locks.
@@ -124,8 +124,13 @@ static TEMPLATES: LazyLock<[Template; 3]> = LazyLock::new(|| {
     };
     let loose = {
         let semaphore = open("loose");
-        semaphore.try_acquire_many(3).expect("they are free").forget();
-        let mut waiting = [semaphore.acquire(), semaphore.acquire_many(2), semaphore.acquire(), semaphore.acquire()];
+        semaphore.try_acquire_many_owned(3).expect("they are free").forget();
+        let mut waiting = [
+            semaphore.acquire_owned(),
+            semaphore.acquire_many_owned(2),
+            semaphore.acquire_owned(),
+            semaphore.acquire_owned(),
+        ];
         waiting.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
         let template = template("loose");
         drop(waiting);
@@ -210,9 +215,9 @@ fn spoil(file: &File, choices: &mut Choices<'_>) -> bool {
 #[derive(Default)]
 struct Hands {
     handles: Vec<HostSemaphore>,
-    permits: Vec<Permit>,
-    requests: Vec<permits_host::Acquire>,
-    returns: Vec<permits_host::Release>,
+    permits: Vec<OwnedPermit>,
+    requests: Vec<permits_host::AcquireOwned>,
+    returns: Vec<permits_host::ReleaseOwned>,
     /// Nonsense was written while the file was open here.
     written_to: bool,
 }
@@ -222,7 +227,7 @@ impl Hands {
         self.permits.iter().map(|permit| u64::from(permit.count())).sum()
     }
 
-    fn keep(&mut self, handle: &HostSemaphore, granted: Result<Permit, permits_host::Error>) {
+    fn keep(&mut self, handle: &HostSemaphore, granted: Result<OwnedPermit, permits_host::Error>) {
         let Ok(permit) = granted else { return };
         // F2, unless the number that the grant was made by may have been written over meanwhile.
         if !self.written_to
@@ -337,30 +342,30 @@ fn step(place: &Place, hands: &mut Hands, act: u8, choices: &mut Choices<'_>, sl
 fn step_with(hands: &mut Hands, handle: &HostSemaphore, act: u8, few: u32, sleeps: &mut usize) -> bool {
     match act % 18 {
         9 => {
-            let granted = handle.acquire_many(few).wait_timeout(Duration::ZERO);
+            let granted = handle.acquire_many_owned(few).wait_timeout(Duration::ZERO);
             hands.keep(handle, granted);
         }
         10 | 11 if *sleeps < MOST_SLEEPS => {
             *sleeps += 1;
             if act.is_multiple_of(2) {
-                let granted = handle.acquire_many(few).wait_timeout(Duration::from_millis(1));
+                let granted = handle.acquire_many_owned(few).wait_timeout(Duration::from_millis(1));
                 hands.keep(handle, granted);
             } else {
-                drop(handle.release_many(few).wait_timeout(Duration::from_millis(1)));
+                drop(handle.release_many_owned(few).wait_timeout(Duration::from_millis(1)));
             }
         }
         12 => drop(handle.try_release_many(few)),
         13 => drop(handle.set_max_permits(few.max(1))),
         14 => drop(handle.status()),
         15 if hands.requests.len() < 4 => {
-            let mut request = handle.acquire_many(few);
+            let mut request = handle.acquire_many_owned(few);
             match poll(&mut request) {
                 Poll::Pending => hands.requests.push(request),
                 Poll::Ready(granted) => hands.keep(handle, granted),
             }
         }
         16 if hands.returns.len() < 2 => {
-            let mut request = handle.release_many(few);
+            let mut request = handle.release_many_owned(few);
             if poll(&mut request).is_pending() {
                 hands.returns.push(request);
             }
@@ -375,7 +380,7 @@ fn step_with(hands: &mut Hands, handle: &HostSemaphore, act: u8, few: u32, sleep
             }
         }
         _ => {
-            let granted = handle.try_acquire_many(few);
+            let granted = handle.try_acquire_many_owned(few);
             hands.keep(handle, granted);
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn run(common: &Common, args: &Acquire, notes: &Notes) -> Result<End,
     }
     let semaphore = place::open(&options, &args.name, &args.size, notes)?;
     let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra: None };
-    match wait.run(&mut events, || semaphore.acquire_many(units), |_| ())? {
+    match wait.run(&mut events, || semaphore.acquire_many_owned(units), |_| ())? {
         Ended::Granted(permit) => permit.forget(),
         Ended::TooLate(failure) => return Err(failure),
         Ended::Signalled(signal) => return Ok(End::Signal(signal)),

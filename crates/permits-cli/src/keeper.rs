@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 
-use permits_host::{HostSemaphore, Permit, Side};
+use permits_host::{HostSemaphore, OwnedPermit, Side};
 
 use crate::End;
 use crate::acquire::revoked;
@@ -64,7 +64,7 @@ fn keep(common: &Common, args: &Acquire, process: &OwnedFd, answer: File, notes:
     let semaphore = place::open(&options, &args.name, &args.size, notes)?;
     let extra = Some(process.as_fd());
     let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra };
-    let permit = match wait.run(&mut events, || semaphore.acquire_many(units), |_| ())? {
+    let permit = match wait.run(&mut events, || semaphore.acquire_many_owned(units), |_| ())? {
         Ended::Granted(permit) => permit,
         Ended::TooLate(failure) => return Err(failure),
         Ended::Signalled(signal) => return Ok(End::Signal(signal)),
@@ -98,7 +98,12 @@ fn detach(args: &Acquire, units: u32, semaphore: &HostSemaphore, mut answer: Fil
 }
 
 /// Until the process has ended, somebody revokes the grant, or a signal says so.
-fn hold(events: &mut Events, semaphore: &HostSemaphore, process: &OwnedFd, permit: Permit) -> Result<End, Failure> {
+fn hold(
+    events: &mut Events,
+    semaphore: &HostSemaphore,
+    process: &OwnedFd,
+    permit: OwnedPermit,
+) -> Result<End, Failure> {
     events.watch_revocation(semaphore);
     loop {
         let seen = events.wait(None, Some(process.as_fd()))?;

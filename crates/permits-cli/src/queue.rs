@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use permits_host::{Acquire, Error, ErrorKind, Holder, HostSemaphore, Release, Side, State, Status};
+use permits_host::{AcquireOwned, Error, ErrorKind, Holder, HostSemaphore, ReleaseOwned, Side, State, Status};
 
 use crate::args::Patience;
 use crate::events::Events;
@@ -30,27 +30,27 @@ pub(crate) trait Request: Future<Output = Result<Self::Given, Error>> + Unpin {
     fn try_now(self) -> Result<Self::Given, Error>;
 }
 
-impl Request for Acquire {
-    type Given = permits_host::Permit;
+impl Request for AcquireOwned {
+    type Given = permits_host::OwnedPermit;
 
     fn position(&self) -> Option<u32> {
-        Acquire::position(self)
+        AcquireOwned::position(self)
     }
 
     fn try_now(self) -> Result<Self::Given, Error> {
-        Acquire::try_now(self)
+        AcquireOwned::try_now(self)
     }
 }
 
-impl Request for Release {
+impl Request for ReleaseOwned {
     type Given = ();
 
     fn position(&self) -> Option<u32> {
-        Release::position(self)
+        ReleaseOwned::position(self)
     }
 
     fn try_now(self) -> Result<Self::Given, Error> {
-        Release::try_now(self)
+        ReleaseOwned::try_now(self)
     }
 }
 

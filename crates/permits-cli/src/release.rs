@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, args: &Release, notes: &Notes) -> Result<End,
     let mut events = Events::open()?;
     let semaphore = place::open(&place::options(common), &args.name, &args.size, notes)?;
     let wait = Wait { semaphore: &semaphore, side: Side::Release, units, patience: &args.patience, notes, extra: None };
-    match wait.run(&mut events, || semaphore.release_many(units), |_| ())? {
+    match wait.run(&mut events, || semaphore.release_many_owned(units), |_| ())? {
         Ended::Granted(()) => {}
         Ended::TooLate(failure) => return Err(failure),
         Ended::Signalled(signal) => return Ok(End::Signal(signal)),

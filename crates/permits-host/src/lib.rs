@@ -117,9 +117,12 @@ pub use self::{
     error::{Error, ErrorKind},
     files::default_directory,
     options::Options,
-    permit::Permit,
+    permit::{Guard, OwnedPermit, Permit},
     repair::{Finding, Level, Repair},
-    request::{Acquire, AcquireLoose, Act, Release, Request, ToAcquire, ToAcquireLoose, ToRelease},
+    request::{
+        Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Guarded, Handle, Kind, Loose, Release, ReleaseOwned,
+        Request, Returned,
+    },
     semaphore::HostSemaphore,
     status::{Holder, HolderId, Participant, Status, Waiter},
 };

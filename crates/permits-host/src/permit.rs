@@ -5,30 +5,37 @@ use crate::attach::Attachment;
 use crate::book::Quick;
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
-use crate::semaphore::Shared;
+use crate::request::Handle;
+use crate::semaphore::HostSemaphore;
 use crate::sys;
 use crate::tx::Outcome;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-/// Permits that are held. Dropping it returns them, never waits and never fails (C5); the death of the process returns them too (C18).
+/// Permits that are held, by a borrow of their handle. See [`Guard`].
+pub type Permit<'a> = Guard<&'a HostSemaphore>;
+
+/// Permits that are held, by a handle of their own: it can go to another thread or task and outlive this one. See [`Guard`].
+pub type OwnedPermit = Guard<HostSemaphore>;
+
+/// Permits that are held; [`Permit`] and [`OwnedPermit`] are this type. Dropping it returns them, never waits and never fails (C5); the death of the process returns them too (C18).
 ///
 /// # After a fork
 ///
 /// It is the parent's. In a child its [`count`](Self::count) can be read, and dropping or forgetting it does nothing.
 #[must_use = "permits are returned as soon as this is dropped"]
-pub struct Permit {
-    shared: Arc<Shared>,
+pub struct Guard<H: Handle> {
+    handle: H,
     /// The process that it belongs to: see `sys::epoch`.
     epoch: u64,
     n: u32,
 }
 
-impl Permit {
+impl<H: Handle> Guard<H> {
     #[inline]
-    pub(crate) fn new(shared: Arc<Shared>, epoch: u64, n: u32) -> Permit {
-        Permit { shared, epoch, n }
+    pub(crate) fn new(handle: H, epoch: u64, n: u32) -> Guard<H> {
+        Guard { handle, epoch, n }
     }
 
     /// How many permits it holds.
@@ -59,18 +66,19 @@ impl Permit {
     /// # Errors
     ///
     /// [`ErrorKind::TooMany`] if it holds fewer; it keeps them then.
-    pub fn split(&mut self, n: u32) -> Result<Permit, Error> {
+    pub fn split(&mut self, n: u32) -> Result<Guard<H>, Error> {
         if n > self.n {
             return Err(Error::new(
                 ErrorKind::TooMany,
                 format!(
                     "semaphore `{}`: cannot split `{n}` permits off a guard that holds `{}`",
-                    self.shared.place.name, self.n
+                    self.handle.shared().place.name,
+                    self.n
                 ),
             ));
         }
         self.n -= n;
-        Ok(Permit { shared: Arc::clone(&self.shared), epoch: self.epoch, n })
+        Ok(Guard { handle: self.handle.clone(), epoch: self.epoch, n })
     }
 
     /// Takes in the permits of `other`, which may have been acquired by another handle of this process.
@@ -78,7 +86,7 @@ impl Permit {
     /// # Errors
     ///
     /// `other`, if it is of another semaphore or another process; both live on (C6).
-    pub fn merge(&mut self, other: Permit) -> Result<(), Permit> {
+    pub fn merge(&mut self, other: Guard<H>) -> Result<(), Guard<H>> {
         let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(other) };
         if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
             return Err(other);
@@ -108,24 +116,24 @@ impl Permit {
     /// The handle's part in the semaphore, unless the permit is the parent's and this a child.
     #[inline]
     fn ours(&self) -> Option<&Arc<Attachment>> {
-        if self.epoch == sys::epoch() { self.shared.here().ok() } else { None }
+        if self.epoch == sys::epoch() { self.handle.shared().here().ok() } else { None }
     }
 }
 
 /// Ends a guard without giving anything back.
-fn let_go_of(permit: ManuallyDrop<Permit>) {
+fn let_go_of<H: Handle>(permit: ManuallyDrop<Guard<H>>) {
     let mut permit = ManuallyDrop::into_inner(permit);
     permit.n = 0;
 }
 
-impl Drop for Permit {
+impl<H: Handle> Drop for Guard<H> {
     #[inline]
     fn drop(&mut self) {
         if self.n == 0 {
             return;
         }
         point(Point::Held);
-        self.shared.with_here(self.epoch, |attachment| {
+        self.handle.shared().with_here(self.epoch, |attachment| {
             point(Point::Returning);
             if attachment.quick(Quick::Return(self.n)) {
                 point(Point::Returned);
@@ -143,8 +151,8 @@ impl Drop for Permit {
     }
 }
 
-impl fmt::Debug for Permit {
+impl<H: Handle> fmt::Debug for Guard<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("semaphore", &self.shared.place.name).field("count", &self.n).finish()
+        f.debug_struct("Permit").field("semaphore", &self.handle.shared().place.name).field("count", &self.n).finish()
     }
 }

@@ -1,14 +1,14 @@
 //! Asking, and the ways of waiting.
 
-use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Wakes, Who};
+use crate::acts::{Collected, GiveUp, Kind as Sleeper, Refusal, Stage, Wakes, Who};
 use crate::attach::{Attachment, Suspects};
 use crate::attendants::GRACE;
 use crate::book::{Quick, Side};
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind};
 use crate::layout::{self, seat, waiter};
-use crate::permit::Permit;
-use crate::semaphore::Shared;
+use crate::permit::Guard;
+use crate::semaphore::{HostSemaphore, Shared};
 use crate::sys;
 use crate::tx::Outcome;
 use std::fmt;
@@ -20,66 +20,102 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A request for permits; see [`HostSemaphore::acquire`](crate::HostSemaphore::acquire).
-pub type Acquire = Request<ToAcquire>;
-/// A request to return loose permits; see [`HostSemaphore::release`](crate::HostSemaphore::release).
-pub type Release = Request<ToRelease>;
+/// A request for permits, made by [`HostSemaphore::acquire`] and [`HostSemaphore::acquire_many`]; yields a [`Permit`](crate::Permit).
+pub type Acquire<'a> = Request<&'a HostSemaphore, Guarded>;
+/// The same without a borrow, made by [`HostSemaphore::acquire_owned`] and its kin; yields an [`OwnedPermit`](crate::OwnedPermit).
+pub type AcquireOwned = Request<HostSemaphore, Guarded>;
+/// A request for permits that nobody shall hold, made by [`Acquire::loose`](Request::loose); yields nothing.
+pub type AcquireLoose<'a> = Request<&'a HostSemaphore, Loose>;
+/// The same without a borrow.
+pub type AcquireLooseOwned = Request<HostSemaphore, Loose>;
+/// A request to return loose permits, made by [`HostSemaphore::release`] and [`HostSemaphore::release_many`].
+pub type Release<'a> = Request<&'a HostSemaphore, Returned>;
+/// The same without a borrow, made by [`HostSemaphore::release_owned`] and [`HostSemaphore::release_many_owned`].
+pub type ReleaseOwned = Request<HostSemaphore, Returned>;
 
-/// A request for permits without a guard; see [`Request::loose`].
-pub type AcquireLoose = Request<ToAcquireLoose>;
+/// How a request or a permit reaches its semaphore: by a reference, or by a handle of its own. Implemented for `&HostSemaphore` and
+/// `HostSemaphore`, and for nothing else.
+pub trait Handle: Clone + sealed::Handle {}
 
-/// What a request is for.
-pub trait Act: sealed::Act {}
-/// For permits.
+impl Handle for &HostSemaphore {}
+impl Handle for HostSemaphore {}
+
+/// What a request is for: [`Guarded`], [`Loose`] or [`Returned`].
+pub trait Kind: sealed::Kind {
+    /// What is got by it.
+    type Output<H: Handle>;
+}
+
+/// For permits that a guard holds.
 #[derive(Debug)]
-pub struct ToAcquire(());
-/// For permits that are to be loose at once.
+pub struct Guarded(());
+/// For permits that are loose at once.
 #[derive(Debug)]
-pub struct ToAcquireLoose(());
+pub struct Loose(());
 /// For returning loose permits.
 #[derive(Debug)]
-pub struct ToRelease(());
-impl Act for ToAcquire {}
-impl Act for ToAcquireLoose {}
-impl Act for ToRelease {}
+pub struct Returned(());
 
+impl Kind for Guarded {
+    type Output<H: Handle> = Guard<H>;
+}
+impl Kind for Loose {
+    type Output<H: Handle> = ();
+}
+impl Kind for Returned {
+    type Output<H: Handle> = ();
+}
+
+#[allow(private_interfaces, reason = "the traits are sealed, and cannot be named outside")]
 pub(crate) mod sealed {
-    use super::{Arc, Permit, Shared, Side, ToAcquire, ToAcquireLoose, ToRelease};
+    use super::{Arc, Guard, Guarded, HostSemaphore, Loose, Returned, Shared, Side};
 
-    pub trait Act: Send + Sync + 'static {
-        type Output: Send + 'static;
+    pub trait Handle {
+        fn shared(&self) -> &Arc<Shared>;
+    }
+
+    impl Handle for &HostSemaphore {
+        #[inline]
+        fn shared(&self) -> &Arc<Shared> {
+            &self.shared
+        }
+    }
+
+    impl Handle for HostSemaphore {
+        #[inline]
+        fn shared(&self) -> &Arc<Shared> {
+            &self.shared
+        }
+    }
+
+    pub trait Kind: Send + Sync + 'static {
         const SIDE: Side;
         /// What is got by it, from the process of that epoch.
-        #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
-        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) -> Self::Output;
+        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) -> Self::Output<H>
+        where
+            Self: super::Kind;
     }
 
-    impl Act for ToAcquire {
-        type Output = Permit;
+    impl Kind for Guarded {
         const SIDE: Side = Side::Acquire;
-        #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
         #[inline]
-        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) -> Permit {
-            Permit::new(shared, epoch, n)
+        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) -> Guard<H> {
+            Guard::new(handle, epoch, n)
         }
     }
 
-    impl Act for ToAcquireLoose {
-        type Output = ();
+    impl Kind for Loose {
         const SIDE: Side = Side::Acquire;
-        #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
         #[inline]
-        fn granted(shared: Arc<Shared>, epoch: u64, n: u32) {
-            Permit::new(shared, epoch, n).forget();
+        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) {
+            Guard::new(handle, epoch, n).forget();
         }
     }
 
-    impl Act for ToRelease {
-        type Output = ();
+    impl Kind for Returned {
         const SIDE: Side = Side::Release;
-        #[allow(private_interfaces, reason = "the trait is sealed, and cannot be named outside")]
         #[inline]
-        fn granted(_: Arc<Shared>, _: u64, _: u32) {}
+        fn granted<H: super::Handle>(_: H, _: u64, _: u32) {}
     }
 }
 
@@ -99,11 +135,11 @@ pub(crate) mod sealed {
 ///
 /// A request that waits as a future is the parent's: in a child, polling it panics, and dropping it does nothing.
 #[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
-pub struct Request<A: Act> {
-    shared: Arc<Shared>,
+pub struct Request<H: Handle, K: Kind> {
+    handle: H,
     n: u32,
     progress: Progress,
-    act: PhantomData<A>,
+    kind: PhantomData<K>,
 }
 
 enum Progress {
@@ -118,18 +154,19 @@ struct Place {
     number: u16,
 }
 
-impl Acquire {
+impl<H: Handle> Request<H, Guarded> {
     /// For permits without a guard: they are loose as soon as they are had, and outlive this process, until somebody releases them
     /// (C6). A process that dies in between returns them.
-    pub fn loose(self) -> AcquireLoose {
+    pub fn loose(self) -> Request<H, Loose> {
         debug_assert!(matches!(self.progress, Progress::New), "it takes a request that was not polled, by value");
-        Request::new(self.shared, self.n)
+        Request::new(self.handle, self.n)
     }
 }
 
-impl<A: Act> Request<A> {
-    pub(crate) fn new(shared: Arc<Shared>, n: u32) -> Self {
-        Request { shared, n, progress: Progress::New, act: PhantomData }
+impl<H: Handle, K: Kind> Request<H, K> {
+    #[inline]
+    pub(crate) fn new(handle: H, n: u32) -> Self {
+        Request { handle, n, progress: Progress::New, kind: PhantomData }
     }
 
     /// Blocks the thread until it is granted.
@@ -138,7 +175,7 @@ impl<A: Act> Request<A> {
     ///
     /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Gone`], [`ErrorKind::Exhausted`] if there is no place in the queue,
     /// [`ErrorKind::Damaged`]. In each case nothing was taken or returned.
-    pub fn wait(self) -> Result<A::Output, Error> {
+    pub fn wait(self) -> Result<K::Output<H>, Error> {
         self.block(None)
     }
 
@@ -148,7 +185,7 @@ impl<A: Act> Request<A> {
     ///
     /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for in its text (C22). A grant that comes at
     /// the same time as the limit wins (C11).
-    pub fn wait_timeout(self, time: Duration) -> Result<A::Output, Error> {
+    pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, Error> {
         self.block(Instant::now().checked_add(time))
     }
 
@@ -157,7 +194,7 @@ impl<A: Act> Request<A> {
     /// # Errors
     ///
     /// As [`wait_timeout`](Self::wait_timeout).
-    pub fn wait_deadline(self, deadline: Instant) -> Result<A::Output, Error> {
+    pub fn wait_deadline(self, deadline: Instant) -> Result<K::Output<H>, Error> {
         self.block(Some(deadline))
     }
 
@@ -167,13 +204,13 @@ impl<A: Act> Request<A> {
     ///
     /// As [`wait`](Self::wait), and [`ErrorKind::NotNow`].
     #[inline]
-    pub fn try_now(self) -> Result<A::Output, Error> {
-        let attachment = self.shared.here()?;
+    pub fn try_now(self) -> Result<K::Output<H>, Error> {
+        let attachment = self.handle.shared().here()?;
         let epoch = attachment.epoch;
-        if A::SIDE == Side::Release || !attachment.take_quickly(self.n) {
-            try_slowly(A::SIDE, attachment, self.n)?;
+        if K::SIDE == Side::Release || !attachment.take_quickly(self.n) {
+            try_slowly(K::SIDE, attachment, self.n)?;
         }
-        Ok(A::granted(self.shared, epoch, self.n))
+        Ok(K::granted(self.handle, epoch, self.n))
     }
 
     /// Which one it is in its queue, 1 being the first; `None` if it is not queued as a future.
@@ -187,13 +224,13 @@ impl<A: Act> Request<A> {
     }
 
     #[inline]
-    fn block(self, deadline: Option<Instant>) -> Result<A::Output, Error> {
-        let attachment = self.shared.here()?;
+    fn block(self, deadline: Option<Instant>) -> Result<K::Output<H>, Error> {
+        let attachment = self.handle.shared().here()?;
         let epoch = attachment.epoch;
-        if A::SIDE == Side::Release || !attachment.take_quickly(self.n) {
-            block_slowly(A::SIDE, attachment, self.n, deadline)?;
+        if K::SIDE == Side::Release || !attachment.take_quickly(self.n) {
+            block_slowly(K::SIDE, attachment, self.n, deadline)?;
         }
-        Ok(A::granted(self.shared, epoch, self.n))
+        Ok(K::granted(self.handle, epoch, self.n))
     }
 }
 
@@ -221,7 +258,7 @@ fn block_slowly(side: Side, attachment: &Arc<Attachment>, n: u32, deadline: Opti
             other => other,
         };
     }
-    match enter(side, attachment, n, Some(Kind::Thread))? {
+    match enter(side, attachment, n, Some(Sleeper::Thread))? {
         Entry::Granted => Ok(()),
         Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
         Entry::Queued(number) => match attachment.sleep(number, deadline)? {
@@ -246,7 +283,7 @@ enum Entry {
 }
 
 /// Takes or returns `n` at once, or queues as `kind`; without one it is refused.
-fn enter(side: Side, attachment: &Attachment, n: u32, kind: Option<Kind>) -> Result<Entry, Error> {
+fn enter(side: Side, attachment: &Attachment, n: u32, kind: Option<Sleeper>) -> Result<Entry, Error> {
     loop {
         let own = attachment.seat;
         let (entry, was_idle, wakes) = attachment.transact(|tx| {
@@ -424,10 +461,10 @@ impl Attachment {
     }
 }
 
-impl<A: Act> Unpin for Request<A> {}
+impl<H: Handle, K: Kind> Unpin for Request<H, K> {}
 
-impl<A: Act> Future for Request<A> {
-    type Output = Result<A::Output, Error>;
+impl<H: Handle, K: Kind> Future for Request<H, K> {
+    type Output = Result<K::Output<H>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -449,12 +486,12 @@ impl<A: Act> Future for Request<A> {
     }
 }
 
-impl<A: Act> Request<A> {
-    fn first_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<A::Output, Error>> {
-        let attachment = self.shared.here()?;
-        match enter(A::SIDE, attachment, self.n, Some(Kind::Task))? {
+impl<H: Handle, K: Kind> Request<H, K> {
+    fn first_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<K::Output<H>, Error>> {
+        let attachment = self.handle.shared().here()?;
+        match enter(K::SIDE, attachment, self.n, Some(Sleeper::Task))? {
             Entry::Granted => Poll::Ready(Ok(self.granted(attachment.epoch))),
-            Entry::Refused(refusal) => Poll::Ready(Err(attachment.refused(A::SIDE, refusal))),
+            Entry::Refused(refusal) => Poll::Ready(Err(attachment.refused(K::SIDE, refusal))),
             Entry::Queued(number) => {
                 let place = Place { attachment: Arc::clone(attachment), number };
                 // If nobody would wake it, it gives up its place.
@@ -465,11 +502,11 @@ impl<A: Act> Request<A> {
         }
     }
 
-    fn granted(&self, epoch: u64) -> A::Output {
-        A::granted(Arc::clone(&self.shared), epoch, self.n)
+    fn granted(&self, epoch: u64) -> K::Output<H> {
+        K::granted(self.handle.clone(), epoch, self.n)
     }
 
-    fn finish(&mut self, place: Place) -> Poll<Result<A::Output, Error>> {
+    fn finish(&mut self, place: Place) -> Poll<Result<K::Output<H>, Error>> {
         if place.attachment.stage_of(place.number)? == Stage::Queued {
             self.progress = Progress::Queued(place);
             return Poll::Pending;
@@ -477,10 +514,10 @@ impl<A: Act> Request<A> {
         let (attachment, collected) = place.leave();
         Poll::Ready(match collected? {
             Collected::Granted => {
-                attachment.note_since(A::SIDE, self.n);
+                attachment.note_since(K::SIDE, self.n);
                 Ok(self.granted(attachment.epoch))
             }
-            Collected::Refused(refusal) => Err(attachment.refused(A::SIDE, refusal)),
+            Collected::Refused(refusal) => Err(attachment.refused(K::SIDE, refusal)),
             Collected::Queued | Collected::GaveUp => Err(attachment.place.damaged("a waiter went back into its queue")),
         })
     }
@@ -507,11 +544,11 @@ impl Drop for Place {
     }
 }
 
-impl<A: Act> fmt::Debug for Request<A> {
+impl<H: Handle, K: Kind> fmt::Debug for Request<H, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("semaphore", &self.shared.place.name)
-            .field("side", &A::SIDE)
+            .field("semaphore", &self.handle.shared().place.name)
+            .field("side", &K::SIDE)
             .field("n", &self.n)
             .finish_non_exhaustive()
     }

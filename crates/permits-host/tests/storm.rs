@@ -312,7 +312,8 @@ fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, tot
         assert_eq!(state.max_permits, BOUNDS[0]);
     }
     semaphore.try_release_many(state.loose).expect("anybody may return them");
-    let all = semaphore.try_acquire_many(state.max_permits).unwrap_or_else(|error| panic!("all is free: {error}"));
+    let all =
+        semaphore.try_acquire_many_owned(state.max_permits).unwrap_or_else(|error| panic!("all is free: {error}"));
     assert_eq!(all.count(), state.max_permits);
     status.recovered_total
 }

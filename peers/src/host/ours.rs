@@ -58,8 +58,15 @@ pub struct Host {
 }
 
 pub struct Held {
-    semaphore: HostSemaphore,
-    permit: Option<Permit>,
+    /// For good, so that a guard can borrow it, as it would in a program: an owned one costs a count of references more.
+    semaphore: &'static HostSemaphore,
+    permit: Option<Permit<'static>>,
+}
+
+impl Held {
+    fn new(semaphore: HostSemaphore) -> Held {
+        Held { semaphore: Box::leak(Box::new(semaphore)), permit: None }
+    }
 }
 
 impl Peer for Host {
@@ -72,7 +79,7 @@ impl Peer for Host {
     }
 
     fn open(&self) -> Held {
-        Held { semaphore: open_again(&self.directory), permit: None }
+        Held::new(open_again(&self.directory))
     }
 }
 
@@ -101,7 +108,7 @@ impl Peer for Tried {
     }
 
     fn open(&self) -> HeldByTry {
-        HeldByTry(Held { semaphore: open_again(&self.0), permit: None })
+        HeldByTry(Held::new(open_again(&self.0)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use permits_host::Permit;
+use permits_host::OwnedPermit;
 
 use super::jobserver::Jobserver;
 use super::{Scene, cannot_start};
@@ -24,7 +24,7 @@ pub(super) fn supervise(
     scene: &Scene<'_>,
     events: &mut Events,
     report: &mut Report,
-    permit: Option<Permit>,
+    permit: Option<OwnedPermit>,
     grant: &str,
 ) -> Result<(End, Reason), Failure> {
     let args = scene.args;

@@ -19,7 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use permits_host::{HostSemaphore, Permit, Side};
+use permits_host::{HostSemaphore, OwnedPermit, Side};
 
 use crate::End;
 use crate::args::{Common, Run};
@@ -68,7 +68,7 @@ fn attempt(common: &Common, args: &Run, notes: &Notes, report: &mut Report) -> R
     let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra: None };
     let began = Instant::now();
     let waiting = |position| report.tell(Event::Waiting { name: &args.name, position });
-    let permit = match wait.run(&mut events, || semaphore.acquire_many(units), waiting)? {
+    let permit = match wait.run(&mut events, || semaphore.acquire_many_owned(units), waiting)? {
         Ended::Granted(permit) => permit,
         Ended::TooLate(failure) => {
             notes.error(&failure);
@@ -94,7 +94,7 @@ fn attempt(common: &Common, args: &Run, notes: &Notes, report: &mut Report) -> R
 }
 
 /// Executes the command in place of this program. Returns only if that fails.
-fn become_command(scene: &Scene<'_>, permit: Permit, grant: &str) -> Result<(End, Reason), Failure> {
+fn become_command(scene: &Scene<'_>, permit: OwnedPermit, grant: &str) -> Result<(End, Reason), Failure> {
     let lock = scene.semaphore.command_lock()?;
     let mut command = command(scene, grant);
     lock.set_command_pid(std::process::id());

@@ -6,7 +6,7 @@
 use crate::place::Directory;
 use crate::sys;
 use permits_conformance::wait::{block_on, eventually};
-use permits_host::{Error, HostSemaphore, Permit};
+use permits_host::{Error, HostSemaphore, OwnedPermit};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::mem::ManuallyDrop;
@@ -209,7 +209,7 @@ fn actor() {
     .act();
 }
 
-type Guards = Arc<Mutex<Vec<Permit>>>;
+type Guards = Arc<Mutex<Vec<OwnedPermit>>>;
 
 /// What an actor has.
 struct Scene {
@@ -227,7 +227,7 @@ fn say(answer: impl std::fmt::Display) {
 }
 
 /// Keeps what was granted, and tells.
-fn keep(guards: &Guards, outcome: Result<Permit, Error>) -> String {
+fn keep(guards: &Guards, outcome: Result<OwnedPermit, Error>) -> String {
     match outcome {
         Ok(permit) => {
             let answer = format!("got {}", permit.count());
@@ -265,26 +265,26 @@ impl Scene {
             "hold-in-threads" => self.hold_in_threads(n),
             "hold-in-thread-that-ends" => self.hold_in_thread_that_ends(),
             "try" => {
-                let outcome = self.semaphore().try_acquire_many(n);
+                let outcome = self.semaphore().try_acquire_many_owned(n);
                 say(keep(&self.guards, outcome));
             }
-            "wait" => self.in_thread(move |semaphore| semaphore.acquire_many(n).wait()),
-            "await" => self.in_thread(move |semaphore| block_on(semaphore.acquire_many(n), DEADLINE * 10)),
-            "release" => self.release_in_thread(n, move |semaphore| semaphore.release_many(n).wait()),
+            "wait" => self.in_thread(move |semaphore| semaphore.acquire_many_owned(n).wait()),
+            "await" => self.in_thread(move |semaphore| block_on(semaphore.acquire_many_owned(n), DEADLINE * 10)),
+            "release" => self.release_in_thread(n, move |semaphore| semaphore.release_many_owned(n).wait()),
             "await-release" => {
-                self.release_in_thread(n, move |semaphore| block_on(semaphore.release_many(n), DEADLINE * 10))
+                self.release_in_thread(n, move |semaphore| block_on(semaphore.release_many_owned(n), DEADLINE * 10))
             }
             "drop" => {
                 self.taken().clear();
                 say("dropped");
             }
             "forget" => {
-                self.taken().into_iter().for_each(Permit::forget);
+                self.taken().into_iter().for_each(OwnedPermit::forget);
                 say("forgotten");
             }
             "commit-in-a-loop" => self.commit_in_a_loop(),
             "fork" => self.fork(),
-            "fork-often" => self.fork_often(n, |semaphore| semaphore.acquire().wait_timeout(DEADLINE).is_ok()),
+            "fork-often" => self.fork_often(n, |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok()),
             "fork-and-look" => self.fork_often(n, |semaphore| semaphore.state().is_ok()),
             "exec" => {
                 let error = Command::new("sleep").arg("1000").exec();
@@ -317,12 +317,12 @@ impl Scene {
         }
     }
 
-    fn taken(&self) -> Vec<Permit> {
+    fn taken(&self) -> Vec<OwnedPermit> {
         std::mem::take(&mut *self.guards.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn hold(&mut self, n: u32) {
-        let outcome = self.semaphore().acquire_many(n).wait_timeout(DEADLINE);
+        let outcome = self.semaphore().acquire_many_owned(n).wait_timeout(DEADLINE);
         match keep(&self.guards, outcome) {
             answer if answer.starts_with("got") => say(format_args!("held {n}")),
             answer => say(answer),
@@ -334,7 +334,7 @@ impl Scene {
         for _ in 0..n {
             let (semaphore, report) = (self.semaphore(), report.clone());
             thread::spawn(move || {
-                let _permit = semaphore.acquire().wait_timeout(DEADLINE).expect("there are enough");
+                let _permit = semaphore.acquire_owned().wait_timeout(DEADLINE).expect("there are enough");
                 report.send(()).expect("the actor listens");
                 loop {
                     thread::park();
@@ -348,13 +348,14 @@ impl Scene {
     /// The guard is forgotten by Rust, not given up: it is there until the process ends.
     fn hold_in_thread_that_ends(&mut self) {
         let semaphore = self.semaphore();
-        let thread =
-            thread::spawn(move || std::mem::forget(semaphore.acquire().wait_timeout(DEADLINE).expect("one is free")));
+        let thread = thread::spawn(move || {
+            std::mem::forget(semaphore.acquire_owned().wait_timeout(DEADLINE).expect("one is free"))
+        });
         thread.join().expect("it acquires, and ends");
         say("ended");
     }
 
-    fn in_thread(&mut self, ask: impl FnOnce(&HostSemaphore) -> Result<Permit, Error> + Send + 'static) {
+    fn in_thread(&mut self, ask: impl FnOnce(&HostSemaphore) -> Result<OwnedPermit, Error> + Send + 'static) {
         let (semaphore, guards) = (self.semaphore(), Arc::clone(&self.guards));
         thread::spawn(move || say(keep(&guards, ask(&semaphore))));
     }
@@ -371,7 +372,7 @@ impl Scene {
         let semaphore = self.semaphore();
         thread::spawn(move || {
             loop {
-                drop(semaphore.try_acquire());
+                drop(semaphore.try_acquire_owned());
             }
         });
         say("commits");
@@ -429,7 +430,7 @@ impl Scene {
         let semaphore = self.semaphore();
         let Some(holder) = sys::fork() else {
             sys::die_with_parent();
-            let _permit = semaphore.acquire().wait_timeout(DEADLINE);
+            let _permit = semaphore.acquire_owned().wait_timeout(DEADLINE);
             sys::pause();
         };
         let all = |semaphore: &HostSemaphore| semaphore.state().is_ok_and(|state| state.available_permits == 0);
@@ -448,7 +449,7 @@ impl Scene {
     /// Holds a permit, and has a command keep it.
     fn run(&mut self, script: &str) {
         let semaphore = self.semaphore();
-        let permit = semaphore.acquire().wait_timeout(DEADLINE);
+        let permit = semaphore.acquire_owned().wait_timeout(DEADLINE);
         assert!(keep(&self.guards, permit).starts_with("got"), "one is free");
         let lock = Arc::new(semaphore.command_lock().expect("it can be made"));
         let taken = Arc::clone(&lock);
@@ -463,7 +464,7 @@ impl Scene {
     /// As `run`, with a child that takes the lock when it is told to.
     fn run_late(&mut self) {
         let semaphore = self.semaphore();
-        let permit = semaphore.acquire().wait_timeout(DEADLINE);
+        let permit = semaphore.acquire_owned().wait_timeout(DEADLINE);
         assert!(keep(&self.guards, permit).starts_with("got"), "one is free");
         let lock = semaphore.command_lock().expect("it can be made");
         let directory = self.directory.clone();

@@ -33,13 +33,13 @@ pub(crate) fn serve(semaphore: &HostSemaphore) -> String {
     let directory = semaphore.path().parent().expect("a file is in a directory");
     let open = || HostSemaphore::options().directory(directory).open_existing(NAME).expect("it is there");
     let handles = (0..HANDLES).map(|_| open()).collect::<Vec<_>>();
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let served = Arc::new(Mutex::new(Vec::new()));
     // Threads stay until all is counted.
     let end = Arc::new(Barrier::new(WAITERS / THREAD_EVERY + 1));
     let (mut tasks, mut threads) = (Vec::new(), Vec::new());
     for number in 0..WAITERS {
-        let request = handles[number % HANDLES].acquire();
+        let request = handles[number % HANDLES].acquire_owned();
         if !number.is_multiple_of(THREAD_EVERY) {
             let mut task = Polled::new(request);
             assert!(task.poll().is_pending());
@@ -90,7 +90,7 @@ impl Drop for Processes {
 
 /// In a process of its own: waits, signs a list, and ends.
 pub(crate) fn wait_in_line(semaphore: &HostSemaphore) -> String {
-    let permit = semaphore.acquire().wait().expect("it is granted");
+    let permit = semaphore.acquire_owned().wait().expect("it is granted");
     let path = semaphore.path().with_extension("served");
     let mut list = OpenOptions::new().append(true).open(path).expect("there is a list");
     writeln!(list, "{}", std::process::id()).expect("it is written");
@@ -102,7 +102,7 @@ pub(crate) fn wait_in_line(semaphore: &HostSemaphore) -> String {
 fn a_thousand_processes_are_served_in_order() {
     let directory = Directory::new();
     let semaphore = directory.options().open(NAME, 1).expect("it can be made");
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let list = semaphore.path().with_extension("served");
     File::create(&list).expect("it can be made");
     let program = std::env::current_exe().expect("a test knows its binary");

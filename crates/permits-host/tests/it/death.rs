@@ -3,7 +3,7 @@
 use crate::actor::{Actor, DEADLINE, NAME, lives, state_of, waiting};
 use crate::place::Directory;
 use permits_conformance::wait::{Polled, Running, always, eventually};
-use permits_host::{Error, ErrorKind, HostSemaphore, Permit};
+use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit};
 use std::time::{Duration, Instant};
 
 /// For how long something is looked at that must not happen.
@@ -20,15 +20,15 @@ fn fresh(max: u32) -> (Directory, HostSemaphore) {
 }
 
 /// A thread of this process that waits for `n`.
-fn waiter(semaphore: &HostSemaphore, n: u32) -> Running<Result<Permit, Error>> {
+fn waiter(semaphore: &HostSemaphore, n: u32) -> Running<Result<OwnedPermit, Error>> {
     let before = waiting(semaphore);
-    let request = semaphore.acquire_many(n);
+    let request = semaphore.acquire_many_owned(n);
     let running = Running::start(move || request.wait());
     assert!(eventually(DEADLINE, || waiting(semaphore) == before + 1), "it queues");
     running
 }
 
-fn granted(waiter: &mut Running<Result<Permit, Error>>) -> Permit {
+fn granted(waiter: &mut Running<Result<OwnedPermit, Error>>) -> OwnedPermit {
     waiter.outcome(DEADLINE).expect("it is granted").expect("it is granted")
 }
 
@@ -40,7 +40,7 @@ fn a_killed_holder_gives_back_one_permit() {
 
     holder.kill_and_reap();
 
-    let permit = semaphore.try_acquire().expect("it is free again");
+    let permit = semaphore.try_acquire_owned().expect("it is free again");
     assert_eq!(permit.count(), 1);
 }
 
@@ -54,7 +54,7 @@ fn a_killed_holder_gives_back_many_permits() {
 
     holder.kill_and_reap();
 
-    let permit = semaphore.try_acquire_many(100).expect("all are free again");
+    let permit = semaphore.try_acquire_many_owned(100).expect("all are free again");
     assert_eq!(permit.count(), 100);
 }
 
@@ -66,7 +66,7 @@ fn a_killed_holder_gives_back_the_guards_of_all_its_threads() {
 
     holder.kill_and_reap();
 
-    let permit = semaphore.try_acquire_many(4).expect("all are free again");
+    let permit = semaphore.try_acquire_many_owned(4).expect("all are free again");
     assert_eq!(permit.count(), 4);
 }
 
@@ -75,11 +75,11 @@ fn a_holder_that_dies_while_nobody_waits_is_found_by_the_next_try() {
     let (directory, semaphore) = fresh(2);
     let mut holder = Actor::start(&directory);
     holder.holds(2);
-    assert_eq!(semaphore.try_acquire().map_err(|error| error.kind()).err(), Some(ErrorKind::NotNow));
+    assert_eq!(semaphore.try_acquire_owned().map_err(|error| error.kind()).err(), Some(ErrorKind::NotNow));
 
     holder.kill_and_reap();
 
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_zombie_is_dead() {
 
     holder.kill();
 
-    assert!(eventually(DEADLINE, || semaphore.try_acquire().is_ok()));
+    assert!(eventually(DEADLINE, || semaphore.try_acquire_owned().is_ok()));
     assert!(eventually(DEADLINE, || state_of(holder.pid()) == Some('Z')), "nobody has reaped it");
 }
 
@@ -126,7 +126,8 @@ fn the_end_of_a_thread_is_no_death() {
 
     assert_eq!(holder.asked("hold-in-thread-that-ends"), "ended");
 
-    let stays_held = always(WHILE, || semaphore.try_acquire().is_err_and(|error| error.kind() == ErrorKind::NotNow));
+    let stays_held =
+        always(WHILE, || semaphore.try_acquire_owned().is_err_and(|error| error.kind() == ErrorKind::NotNow));
     assert!(stays_held, "the process lives");
 }
 
@@ -138,17 +139,18 @@ fn a_stopped_holder_keeps_its_permits() {
 
     holder.stop();
 
-    let stays_held = always(WHILE, || semaphore.try_acquire().is_err_and(|error| error.kind() == ErrorKind::NotNow));
+    let stays_held =
+        always(WHILE, || semaphore.try_acquire_owned().is_err_and(|error| error.kind() == ErrorKind::NotNow));
     assert!(stays_held, "it lives, and sleeps");
     holder.resume();
     assert_eq!(holder.asked("drop"), "dropped");
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
 }
 
 #[test]
 fn a_stopped_waiter_is_granted_and_holds_its_grant() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut sleeper = Actor::start(&directory);
     sleeper.waits(1, &semaphore);
     sleeper.stop();
@@ -164,7 +166,7 @@ fn a_stopped_waiter_is_granted_and_holds_its_grant() {
 #[test]
 fn a_stopped_head_holds_up_nobody_beyond_its_own_grant() {
     let (directory, semaphore) = fresh(2);
-    let permits = semaphore.try_acquire_many(2).expect("they are free");
+    let permits = semaphore.try_acquire_many_owned(2).expect("they are free");
     let mut sleeper = Actor::start(&directory);
     sleeper.waits(1, &semaphore);
     let mut behind = waiter(&semaphore, 1);
@@ -214,7 +216,7 @@ fn two_dead_neighbours_are_passed_over() {
 /// Three processes wait; those of the given places are killed; the others are served in their order.
 fn serves_all_but_the_dead(dead: &[usize]) {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut waiters: Vec<Actor> = (0..3).map(|_| Actor::start(&directory)).collect();
     for (place, waiter) in waiters.iter_mut().enumerate() {
         if place == 1 { waiter.awaits(1, &semaphore) } else { waiter.waits(1, &semaphore) }
@@ -227,14 +229,14 @@ fn serves_all_but_the_dead(dead: &[usize]) {
         assert_eq!(waiter.hear(), "got 1");
         assert_eq!(waiter.asked("drop"), "dropped");
     }
-    assert!(semaphore.try_acquire().is_ok(), "nothing is left behind");
+    assert!(semaphore.try_acquire_owned().is_ok(), "nothing is left behind");
     assert_eq!(waiting(&semaphore), 0);
 }
 
 #[test]
 fn a_dead_waiter_for_more_than_there_is_makes_way_without_any_return() {
     let (directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut large = Actor::start(&directory);
     large.waits(2, &semaphore);
     let mut small = waiter(&semaphore, 1);
@@ -247,19 +249,19 @@ fn a_dead_waiter_for_more_than_there_is_makes_way_without_any_return() {
 #[test]
 fn a_dead_waiter_keeps_no_try_from_what_is_free() {
     let (directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut large = Actor::start(&directory);
     large.waits(2, &semaphore);
 
     large.kill_and_reap();
 
-    assert!(semaphore.try_acquire().is_ok(), "nobody waits who could take it");
+    assert!(semaphore.try_acquire_owned().is_ok(), "nobody waits who could take it");
 }
 
 #[test]
 fn the_state_does_not_count_dead_waiters() {
     let (directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut large = Actor::start(&directory);
     large.waits(2, &semaphore);
 
@@ -272,7 +274,7 @@ fn the_state_does_not_count_dead_waiters() {
 fn the_last_waiter_is_served_when_all_others_are_killed_at_once() {
     const OTHERS: usize = 10;
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut others: Vec<Actor> = (0..OTHERS).map(|_| Actor::start(&directory)).collect();
     others[..OTHERS / 2].iter_mut().for_each(|other| other.waits(1, &semaphore));
     let mut last = waiter(&semaphore, 1);
@@ -290,7 +292,7 @@ fn a_task_is_granted_what_a_dead_holder_had() {
     let (directory, semaphore) = fresh(1);
     let mut holder = Actor::start(&directory);
     holder.holds(1);
-    let mut task = Polled::new(semaphore.acquire());
+    let mut task = Polled::new(semaphore.acquire_owned());
     assert!(task.poll().is_pending());
 
     holder.kill();
@@ -302,7 +304,7 @@ fn a_task_is_granted_what_a_dead_holder_had() {
 #[test]
 fn a_waiter_that_dies_after_its_grant_gives_it_back() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut sleeper = Actor::start(&directory);
     sleeper.waits(1, &semaphore);
     // It cannot notice that it is granted.
@@ -311,7 +313,7 @@ fn a_waiter_that_dies_after_its_grant_gives_it_back() {
 
     sleeper.kill_and_reap();
 
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
 }
 
 #[test]
@@ -335,12 +337,12 @@ fn a_process_killed_while_it_waits_to_release_is_passed_over() {
     let mut dead = Actor::start(&directory);
     dead.told("release 2");
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
-    let request = semaphore.release();
+    let request = semaphore.release_owned();
     let mut behind = Running::start(move || request.wait());
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 2), "it queues behind");
 
     dead.kill_and_reap();
-    semaphore.try_acquire().expect("it is free").forget();
+    semaphore.try_acquire_owned().expect("it is free").forget();
 
     behind.outcome(DEADLINE).expect("one is loose").expect("one is loose");
     let state = semaphore.state().expect("it is sound");
@@ -355,7 +357,7 @@ fn a_release_let_through_for_a_task_that_dies_is_undone() {
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
     // It cannot take part in its release any more.
     dead.stop();
-    semaphore.try_acquire().expect("it is free").forget();
+    semaphore.try_acquire_owned().expect("it is free").forget();
     assert_eq!(waiting(&semaphore), 0, "it was let through");
 
     dead.kill_and_reap();
@@ -371,8 +373,8 @@ fn a_waiter_behind_a_dead_releaser_is_served() {
     dead.told("await-release 1");
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
     dead.stop();
-    semaphore.try_acquire().expect("it is free").forget();
-    let request = semaphore.release();
+    semaphore.try_acquire_owned().expect("it is free").forget();
+    let request = semaphore.release_owned();
     let mut alive = Running::start(move || request.wait());
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "nothing is loose");
 
@@ -392,7 +394,7 @@ fn a_thread_has_the_permit_within_250_ms_of_its_holders_death() {
 #[test]
 fn a_task_has_the_permit_within_250_ms_of_its_holders_death() {
     within_bound("task", |semaphore| {
-        let mut task = Polled::new(semaphore.acquire());
+        let mut task = Polled::new(semaphore.acquire_owned());
         assert!(task.poll().is_pending());
         Box::new(move || {
             let permit = task.outcome(DEADLINE).expect("it is woken").expect("it is granted");
@@ -401,8 +403,8 @@ fn a_task_has_the_permit_within_250_ms_of_its_holders_death() {
     });
 }
 
-fn waiter_that_tells_when(semaphore: &HostSemaphore) -> Running<(Instant, Permit)> {
-    let request = semaphore.acquire();
+fn waiter_that_tells_when(semaphore: &HostSemaphore) -> Running<(Instant, OwnedPermit)> {
+    let request = semaphore.acquire_owned();
     let running = Running::start(move || {
         let permit = request.wait().expect("it is granted");
         (Instant::now(), permit)
@@ -411,7 +413,7 @@ fn waiter_that_tells_when(semaphore: &HostSemaphore) -> Running<(Instant, Permit
     running
 }
 
-type Wait<'s> = Box<dyn FnOnce() -> (Instant, Permit) + 's>;
+type Wait<'s> = Box<dyn FnOnce() -> (Instant, OwnedPermit) + 's>;
 
 /// Kills a holder again and again, and takes the time until whoever waits is through. `start` queues, and returns what waits.
 fn within_bound(kind: &str, start: impl for<'s> Fn(&'s HostSemaphore) -> Wait<'s>) {

@@ -147,7 +147,7 @@ fn a_newer_minor_version_is_used() {
     let minor = if cfg!(target_endian = "little") { 8 } else { 15 };
     file.write_all_at(&[3], minor).expect("it is written");
 
-    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+    assert!(open(&directory).expect("it is opened").try_acquire_owned().is_ok());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_members_file_is_used_in_a_groups_directory() {
 
     chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
 
-    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+    assert!(open(&directory).expect("it is opened").try_acquire_owned().is_ok());
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -298,9 +298,9 @@ fn errand() {
     let directory = std::env::var_os("PERMITS_TEST_DIRECTORY").expect("an errand knows where");
     let options = HostSemaphore::options().directory(&directory);
     let outcome = match errand.as_str() {
-        "open" => {
-            options.open(NAME, 3).map(|semaphore| semaphore.try_acquire().expect("it is free").count().to_string())
-        }
+        "open" => options
+            .open(NAME, 3)
+            .map(|semaphore| semaphore.try_acquire_owned().expect("it is free").count().to_string()),
         "read" => {
             options.read(NAME).map(|status| format!("{} of {}", status.holders[0].permits, status.state.max_permits))
         }
@@ -346,7 +346,7 @@ fn a_file_of_mode_0_is_denied_to_its_owner() {
 fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
     let (directory, path) = with_file();
     let semaphore = open(&directory).expect("it is opened");
-    let _permit = semaphore.try_acquire_many(2).expect("they are free");
+    let _permit = semaphore.try_acquire_many_owned(2).expect("they are free");
     set_mode(directory.path(), 0o755);
     set_mode(&path, 0o444);
 
@@ -403,7 +403,7 @@ fn a_sticky_directory_is_used() {
 
     set_mode(directory.path(), 0o1777);
 
-    assert!(open(&directory).expect("it is opened").try_acquire().is_ok());
+    assert!(open(&directory).expect("it is opened").try_acquire_owned().is_ok());
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn unusual_names_are_good() {
     for name in names {
         let semaphore = directory.options().open(name, 1).expect("it is made");
 
-        assert!(semaphore.try_acquire().is_ok());
+        assert!(semaphore.try_acquire_owned().is_ok());
     }
     let mut listed = names.map(str::to_owned);
     listed.sort_unstable();
@@ -532,7 +532,7 @@ fn who_makes_it_at_once_makes_one() {
             Running::start(move || {
                 start.wait();
                 let semaphore = directory.options().open(NAME, 8).expect("each of them opens it");
-                let permit = semaphore.try_acquire().expect("there is one for each");
+                let permit = semaphore.try_acquire_owned().expect("there is one for each");
                 (semaphore, permit)
             })
         });
@@ -574,7 +574,7 @@ fn who_dies_while_making_it_leaves_nothing() {
     assert!(!died.status.success(), "{died:?}");
 
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
-    assert!(open(&directory).expect("it is made").try_acquire().is_ok());
+    assert!(open(&directory).expect("it is made").try_acquire_owned().is_ok());
 }
 
 /// Runs an errand in a mount namespace of its own, where `mount` has put a file system on the directory.
@@ -616,7 +616,7 @@ fn fill_and_recover(directory: &Path) -> String {
 
     fs::remove_file(&stuffing).expect("it is ours");
     let semaphore = open().expect("there is room again");
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     stuff();
 
     let mut handles = Vec::new();
@@ -630,7 +630,7 @@ fn fill_and_recover(directory: &Path) -> String {
     assert_eq!((error.kind(), handles.len()), (ErrorKind::Exhausted, 31), "{error}");
     let mut waiting = Vec::new();
     let error = loop {
-        let mut task = Polled::new(semaphore.acquire());
+        let mut task = Polled::new(semaphore.acquire_owned());
         match task.poll() {
             std::task::Poll::Pending => waiting.push(task),
             std::task::Poll::Ready(outcome) => break outcome.expect_err("the permit is held"),
@@ -641,7 +641,7 @@ fn fill_and_recover(directory: &Path) -> String {
 
     fs::remove_file(&stuffing).expect("it is ours");
     handles.push(open().expect("there is room again"));
-    let mut late = Polled::new(handles[31].acquire());
+    let mut late = Polled::new(handles[31].acquire_owned());
     assert!(late.poll().is_pending());
     drop(permit);
     for mut task in waiting {

@@ -70,7 +70,7 @@ fn the_death_of_a_parent_frees_what_it_held_though_its_child_lives() {
 
     actor.kill_and_reap();
 
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
     assert!(lives(child), "it was forked from the holder, and is none");
 }
 
@@ -154,7 +154,7 @@ fn a_child_can_wait_as_a_task() {
 #[test]
 fn a_child_that_waits_can_be_killed() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
     let child = actor.forks();
     actor.waits(1, &semaphore);
@@ -180,7 +180,7 @@ fn a_process_that_waits_as_a_task_forks_without_harm() {
 /// Forks while a thread of the process waits for more than is free, behind nobody; the children take what can be had when it is through.
 fn forks_often(order: &str) {
     let (directory, semaphore) = fresh(3);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
     let queued = waiting(&semaphore);
     actor.told(order);
@@ -218,7 +218,7 @@ fn executing_another_program_gives_back_what_was_held() {
     let name = || std::fs::read_to_string(format!("/proc/{}/comm", actor.pid())).unwrap_or_default();
     assert!(eventually(DEADLINE, || name() == "sleep\n"), "it is another program now");
     // It has its new name a moment before the last of the old one is gone.
-    assert!(eventually(DEADLINE, || semaphore.try_acquire().is_ok()));
+    assert!(eventually(DEADLINE, || semaphore.try_acquire_owned().is_ok()));
     assert!(lives(actor.pid()), "the process is the same");
 }
 
@@ -244,6 +244,6 @@ fn a_program_that_the_holder_starts_does_not_keep_the_permit() {
 
     actor.kill_and_reap();
 
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
     assert!(lives(program));
 }

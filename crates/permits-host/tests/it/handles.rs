@@ -78,7 +78,7 @@ fn a_guard_outlives_its_handle_and_keeps_the_seat() {
     let other = open(&directory, 2);
     let seat = seat_of(&handle).0;
 
-    let permit = handle.try_acquire().expect("it is free");
+    let permit = handle.try_acquire_owned().expect("it is free");
     drop(handle);
     assert_eq!(other.given_out().expect("it can be read"), 1);
     assert_ne!(seat_of(&open(&directory, 2)).0, seat);
@@ -92,9 +92,9 @@ fn a_guard_outlives_its_handle_and_keeps_the_seat() {
 fn guards_of_two_handles_merge() {
     let directory = Directory::new();
     let (one, two) = (open(&directory, 5), open(&directory, 5));
-    let mut permit = one.try_acquire_many(2).expect("they are free");
+    let mut permit = one.try_acquire_many_owned(2).expect("they are free");
 
-    permit.merge(two.try_acquire_many(3).expect("they are free")).expect("they are of one semaphore");
+    permit.merge(two.try_acquire_many_owned(3).expect("they are free")).expect("they are of one semaphore");
 
     let status = one.status().expect("it can be read");
     let holders = status.holders.iter().map(|holder| (holder.who.id, holder.permits)).collect::<Vec<_>>();
@@ -110,9 +110,9 @@ fn guards_of_two_semaphores_do_not_merge() {
     let directory = Directory::new();
     let one = open(&directory, 1);
     let other = directory.options().open("another", 1).expect("it can be made");
-    let mut permit = one.try_acquire().expect("it is free");
+    let mut permit = one.try_acquire_owned().expect("it is free");
 
-    let refused = permit.merge(other.try_acquire().expect("it is free")).expect_err("they are of two");
+    let refused = permit.merge(other.try_acquire_owned().expect("it is free")).expect_err("they are of two");
 
     assert_eq!((permit.count(), refused.count()), (1, 1));
     drop(refused);
@@ -124,9 +124,10 @@ fn there_is_room_for_more_handles_than_at_first() {
     let directory = Directory::new();
 
     let handles = (0..100).map(|_| open(&directory, 100)).collect::<Vec<_>>();
-    let permits = handles.iter().map(|handle| handle.try_acquire().expect("there is one for each")).collect::<Vec<_>>();
+    let permits =
+        handles.iter().map(|handle| handle.try_acquire_owned().expect("there is one for each")).collect::<Vec<_>>();
 
-    let error = handles[0].try_acquire().expect_err("all are out");
+    let error = handles[0].try_acquire_owned().expect_err("all are out");
     assert_eq!((permits.len(), error.kind()), (100, ErrorKind::NotNow));
     let status = handles[99].status().expect("it can be read");
     assert_eq!(status.holders.len(), 100);
@@ -141,7 +142,7 @@ fn one_handle_too_many_is_told_how_many_there_are() {
 
     assert_eq!(error.kind(), ErrorKind::Exhausted, "{error}");
     assert!(error.to_string().contains("`4096` handles") && error.to_string().contains("try again later"), "{error}");
-    let permit = handles[4095].try_acquire().expect("the last one works");
+    let permit = handles[4095].try_acquire_owned().expect("the last one works");
     drop(handles.swap_remove(17));
     assert_eq!(seat_of(&open(&directory, 2)).0, 17);
     drop(permit);
@@ -151,11 +152,11 @@ fn one_handle_too_many_is_told_how_many_there_are() {
 fn one_waiter_too_many_is_refused_and_all_others_are_served() {
     let directory = Directory::new();
     let semaphore = open(&directory, 1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut tasks = Vec::new();
     let mut refused = 0;
     for number in 1..=70_000 {
-        let mut task = Polled::new(semaphore.acquire());
+        let mut task = Polled::new(semaphore.acquire_owned());
         match task.poll() {
             Poll::Pending => tasks.push(task),
             Poll::Ready(outcome) => {
@@ -237,8 +238,8 @@ pub(crate) fn switches() -> u64 {
 fn nobody_waits(semaphore: &HostSemaphore) -> String {
     let mut most = 0;
     for _ in 0..100 {
-        let permit = semaphore.acquire().wait().expect("it is free");
-        assert!(semaphore.try_acquire().is_err());
+        let permit = semaphore.acquire_owned().wait().expect("it is free");
+        assert!(semaphore.try_acquire_owned().is_err());
         drop(permit);
         most = most.max(threads());
     }
@@ -251,8 +252,8 @@ fn where_nobody_waits_no_thread_runs() {
 }
 
 fn a_thread_waits(semaphore: &HostSemaphore) -> String {
-    let permit = semaphore.try_acquire().expect("it is free");
-    let request = semaphore.acquire();
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    let request = semaphore.acquire_owned();
     let mut waits = Running::start(move || request.wait().map(drop));
     assert!(eventually(DEADLINE, || threads() == 1), "the watch starts");
     drop(permit);
@@ -267,8 +268,8 @@ fn the_watch_of_a_thread_ends_when_nobody_waits() {
 }
 
 fn a_task_waits(semaphore: &HostSemaphore) -> String {
-    let permit = semaphore.try_acquire().expect("it is free");
-    let mut waits = Polled::new(semaphore.acquire());
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut waits = Polled::new(semaphore.acquire_owned());
     assert!(waits.poll().is_pending());
     assert!(eventually(DEADLINE, || threads() == 2), "the bell and the watch start");
     drop(permit);
@@ -287,13 +288,13 @@ fn descriptors(semaphore: &HostSemaphore) -> String {
     let open = || std::fs::read_dir("/proc/self/fd").expect("there is /proc").count();
     let directory = semaphore.path().parent().expect("a file is in a directory");
     let before = open();
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     for _ in 0..50 {
         let handle = HostSemaphore::options().directory(directory).open_existing(NAME).expect("it is there");
-        let request = handle.acquire();
+        let request = handle.acquire_owned();
         let mut waits = Running::start(move || request.wait_timeout(Duration::from_millis(20)).map(drop));
         assert!(eventually(DEADLINE, || threads() > 0), "it is watched");
-        assert!(handle.try_acquire().is_err());
+        assert!(handle.try_acquire_owned().is_err());
         drop(handle);
         waits.outcome(DEADLINE).expect("it ends").expect_err("nothing comes back");
     }
@@ -312,13 +313,13 @@ fn a_handle_leaves_no_descriptor() {
 
 /// How often the threads of a process are woken while somebody waits in it for two seconds.
 fn idle(semaphore: &HostSemaphore, is_task: bool) -> String {
-    let permit = semaphore.try_acquire().expect("it is free");
-    let mut task = Polled::new(semaphore.acquire());
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut task = Polled::new(semaphore.acquire_owned());
     let mut thread = None;
     if is_task {
         assert!(task.poll().is_pending());
     } else {
-        let request = semaphore.acquire();
+        let request = semaphore.acquire_owned();
         thread = Some(Running::start(move || request.wait().map(drop)));
     }
     assert!(eventually(DEADLINE, || threads() == 1 + usize::from(is_task)), "it is watched");

@@ -4,7 +4,7 @@ use crate::actor::{Actor, DEADLINE, GO, NAME, lives, waiting};
 use crate::place::Directory;
 use crate::sys;
 use permits_conformance::wait::{Running, always, eventually};
-use permits_host::{Error, ErrorKind, HostSemaphore, Permit};
+use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Barrier};
@@ -32,16 +32,16 @@ fn kind<T>(outcome: Result<T, Error>) -> Option<ErrorKind> {
 }
 
 /// A thread of this process that waits for one.
-fn waiter(semaphore: &HostSemaphore) -> Running<Result<Permit, Error>> {
+fn waiter(semaphore: &HostSemaphore) -> Running<Result<OwnedPermit, Error>> {
     let before = waiting(semaphore);
-    let request = semaphore.acquire();
+    let request = semaphore.acquire_owned();
     let running = Running::start(move || request.wait());
     assert!(eventually(DEADLINE, || waiting(semaphore) == before + 1), "it queues");
     running
 }
 
 fn stays_held(semaphore: &HostSemaphore) -> bool {
-    always(WHILE, || kind(semaphore.try_acquire()) == Some(ErrorKind::NotNow))
+    always(WHILE, || kind(semaphore.try_acquire_owned()) == Some(ErrorKind::NotNow))
 }
 
 // Descriptors.
@@ -66,13 +66,13 @@ fn who_closes_all_descriptors_can_return_its_permit() {
 
     assert_eq!(holder.asked("drop"), "dropped");
 
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
 }
 
 #[test]
 fn who_closes_all_descriptors_can_wait() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
     // So that it has looked for the locks of others before, by a descriptor that is closed then.
     assert_eq!(actor.asked("look"), "1 given out, 0 loose");
@@ -103,7 +103,7 @@ fn who_closes_all_descriptors_while_it_waits_notices_a_death() {
 #[test]
 fn a_descriptors_number_that_another_file_has_now_makes_nobody_dead() {
     let (directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut holder = Actor::start(&directory);
     holder.holds(1);
     assert_eq!(holder.asked("look"), "2 given out, 0 loose");
@@ -133,7 +133,7 @@ fn who_waits_while_its_descriptors_numbers_go_to_other_files_notices_a_death() {
 #[test]
 fn who_closes_all_descriptors_while_it_waits_lives_on() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
     actor.waits(1, &semaphore);
     assert!(always(WHILE, || waiting(&semaphore) == 1), "it watches");
@@ -149,7 +149,7 @@ fn who_closes_all_descriptors_while_it_waits_lives_on() {
 #[test]
 fn who_waits_touches_no_descriptor_that_has_become_anothers() {
     let (directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
     actor.waits(1, &semaphore);
     assert!(always(WHILE, || waiting(&semaphore) == 1), "it watches");
@@ -219,7 +219,7 @@ fn a_death_in_another_pid_namespace_is_noticed_within_250_ms() {
         let (directory, semaphore) = fresh(1);
         let (mut holder, pid) = in_another_namespace(&directory);
         holder.holds(1);
-        let request = semaphore.acquire();
+        let request = semaphore.acquire_owned();
         let mut waiter = Running::start(move || (request.wait(), Instant::now()));
         assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it queues");
 
@@ -242,7 +242,7 @@ fn a_dead_waiter_in_another_pid_namespace_is_passed_over_within_a_second() {
     // Once more, as the machine may have had no processor for us.
     for _ in 0..2 {
         let (directory, semaphore) = fresh(2);
-        let _permit = semaphore.try_acquire().expect("it is free");
+        let _permit = semaphore.try_acquire_owned().expect("it is free");
         let (mut large, pid) = in_another_namespace(&directory);
         large.waits(2, &semaphore);
         let mut behind = waiter(&semaphore);
@@ -281,7 +281,7 @@ fn who_is_stopped_while_it_opens_keeps_nobody_out() {
 
     let another = directory.options().open_existing(NAME).expect("there are more seats");
 
-    assert!(another.try_acquire().is_ok());
+    assert!(another.try_acquire_owned().is_ok());
 }
 
 // Files.
@@ -298,7 +298,7 @@ fn after_a_reboot_all_is_free_and_the_number_of_permits_is_kept() {
     let (directory, semaphore) = fresh(5);
     let mut holder = Actor::start(&directory);
     holder.holds(2);
-    semaphore.try_acquire_many(2).expect("they are free").forget();
+    semaphore.try_acquire_many_owned(2).expect("they are free").forget();
     holder.kill_and_reap();
     drop(semaphore);
 
@@ -323,7 +323,7 @@ fn after_a_reboot_many_that_come_at_once_share_one_file() {
             Running::start(move || {
                 start.wait();
                 let semaphore = options.open_existing(NAME).expect("it is made anew");
-                let outcome = semaphore.try_acquire();
+                let outcome = semaphore.try_acquire_owned();
                 // Until the others have tried.
                 start.wait();
                 outcome.is_ok()
@@ -374,7 +374,7 @@ fn whoever_waits_in_a_replaced_file_is_told() {
 /// Two threads, a task and another process wait in a file when it is lost.
 fn loses_its_file(lose: impl FnOnce(&std::path::Path)) {
     let (directory, semaphore) = fresh(1);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut waiters = [waiter(&semaphore), waiter(&semaphore)];
     let mut actor = Actor::start(&directory);
     // Opened before it is lost.
@@ -391,7 +391,7 @@ fn loses_its_file(lose: impl FnOnce(&std::path::Path)) {
 #[test]
 fn the_last_waiter_of_a_deleted_file_is_told() {
     let (_directory, semaphore) = fresh(1);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let mut waiter = waiter(&semaphore);
 
     fs::remove_file(semaphore.path()).expect("it is there");
@@ -402,7 +402,7 @@ fn the_last_waiter_of_a_deleted_file_is_told() {
 #[test]
 fn a_holder_in_a_file_that_has_lost_its_name_keeps_its_permit_and_returns_it_without_an_error() {
     let (directory, semaphore) = fresh(2);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let given_out = || directory.options().read("renamed").expect("it can be read by its other name").state.given_out;
 
     fs::rename(semaphore.path(), directory.path().join("renamed.sem")).expect("it is there");
@@ -415,12 +415,12 @@ fn a_holder_in_a_file_that_has_lost_its_name_keeps_its_permit_and_returns_it_wit
 #[test]
 fn who_opens_a_deleted_semaphore_gets_a_new_one() {
     let (directory, semaphore) = fresh(1);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
 
     fs::remove_file(semaphore.path()).expect("it is there");
 
     let fresh = directory.options().open(NAME, 4).expect("there is none of that name");
-    assert!(fresh.try_acquire_many(4).is_ok());
+    assert!(fresh.try_acquire_many_owned(4).is_ok());
 }
 
 // Commands.
@@ -446,7 +446,7 @@ fn the_end_of_a_command_whose_wrapper_was_killed_gives_back_the_permit() {
 
     sys::signal(command, libc::SIGKILL);
 
-    assert!(eventually(DEADLINE, || semaphore.try_acquire().is_ok()));
+    assert!(eventually(DEADLINE, || semaphore.try_acquire_owned().is_ok()));
 }
 
 #[test]
@@ -484,7 +484,7 @@ fn a_daemon_that_a_command_leaves_behind_keeps_nothing() {
 
     wrapper.kill_and_reap();
 
-    assert!(eventually(DEADLINE, || semaphore.try_acquire().is_ok()));
+    assert!(eventually(DEADLINE, || semaphore.try_acquire_owned().is_ok()));
     assert!(lives(daemon));
 }
 
@@ -499,5 +499,5 @@ fn a_command_whose_wrapper_died_before_it_took_the_lock_is_not_executed() {
 
     assert_eq!(wrapper.hear(), "owner dead");
     assert!(wrapper.is_silent_for_good(), "it would have told that it was executed");
-    assert!(semaphore.try_acquire().is_ok());
+    assert!(semaphore.try_acquire_owned().is_ok());
 }

@@ -3,7 +3,7 @@
 use crate::actor::{Actor, DEADLINE, NAME};
 use crate::place::Directory;
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{Error, ErrorKind, HostSemaphore, Permit, Repair};
+use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit, Repair};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -139,10 +139,10 @@ impl Victim {
         assert!(matches!(self.repair(), Ok(Repair::Sound)), "a repaired file is sound");
         let semaphore = self.directory.options().open(NAME, MAX).expect("it opens");
         let loose = semaphore.loose().expect("it can be read");
-        let permit = semaphore.try_acquire_many(MAX - loose).expect("all the others are free");
-        assert!(semaphore.try_acquire().is_err(), "and no more");
+        let permit = semaphore.try_acquire_many_owned(MAX - loose).expect("all the others are free");
+        assert!(semaphore.try_acquire_owned().is_err(), "and no more");
         drop(permit);
-        semaphore.release_many(loose).wait_timeout(DEADLINE).expect("they are loose");
+        semaphore.release_many_owned(loose).wait_timeout(DEADLINE).expect("they are loose");
         assert_eq!(semaphore.available_permits().expect("it can be read"), MAX);
     }
 }
@@ -150,21 +150,21 @@ impl Victim {
 /// Acquires all that it gets, waits a little, and leaves. Never more than there are can be held at once.
 fn use_handle(handle: &HostSemaphore, errors: &mut Vec<ErrorKind>) {
     let mut permits = Vec::new();
-    let mut keep = |outcome: Result<Permit, Error>| match outcome {
+    let mut keep = |outcome: Result<OwnedPermit, Error>| match outcome {
         Ok(permit) => permits.push(permit),
         Err(error) => errors.push(error.kind()),
     };
     for _ in 0..=MAX {
-        keep(handle.try_acquire());
+        keep(handle.try_acquire_owned());
     }
-    keep(handle.acquire_many(2).wait_timeout(Duration::from_millis(5)));
-    let mut task = Polled::new(handle.acquire());
+    keep(handle.acquire_many_owned(2).wait_timeout(Duration::from_millis(5)));
+    let mut task = Polled::new(handle.acquire_owned());
     if let std::task::Poll::Ready(outcome) = task.poll() {
         keep(outcome);
     }
-    errors.extend(handle.release().wait_timeout(Duration::from_millis(5)).err().map(|error| error.kind()));
+    errors.extend(handle.release_owned().wait_timeout(Duration::from_millis(5)).err().map(|error| error.kind()));
     errors.extend(handle.status().err().map(|error| error.kind()));
-    let held = permits.iter().map(Permit::count).sum::<u32>();
+    let held = permits.iter().map(OwnedPermit::count).sum::<u32>();
     assert!(held <= MAX, "{held} of {MAX} are held");
 }
 
@@ -184,7 +184,7 @@ fn assert_set_aside(victim: &Victim) {
 impl Victim {
     fn assert_sound_after_being_made_anew(&self) {
         let semaphore = self.directory.options().open(NAME, MAX).expect("it is made anew");
-        assert_eq!(semaphore.try_acquire_many(MAX).expect("all are free").count(), MAX);
+        assert_eq!(semaphore.try_acquire_many_owned(MAX).expect("all are free").count(), MAX);
     }
 }
 
@@ -201,8 +201,8 @@ fn a_sound_file_needs_no_repair() {
 fn a_file_in_use_that_is_sound_is_called_so() {
     let victim = Victim::new();
     let semaphore = victim.open().expect("it is sound");
-    let _permit = semaphore.try_acquire_many(3).expect("they are free");
-    let mut task = Polled::new(semaphore.acquire_many(2));
+    let _permit = semaphore.try_acquire_many_owned(3).expect("they are free");
+    let mut task = Polled::new(semaphore.acquire_many_owned(2));
     assert!(task.poll().is_pending());
 
     assert!(matches!(victim.repair(), Ok(Repair::Sound)));
@@ -327,7 +327,7 @@ fn a_count_of_free_ones_that_is_too_small_is_recounted() {
 fn a_count_is_mended_while_the_semaphore_is_in_use() {
     let victim = Victim::new();
     let semaphore = victim.open().expect("it is sound");
-    let permit = semaphore.try_acquire_many(2).expect("they are free");
+    let permit = semaphore.try_acquire_many_owned(2).expect("they are free");
 
     // Two free ones become none.
     victim.put(victim.present(0), 0);
@@ -496,12 +496,14 @@ fn who_uses_a_file_that_is_damaged_meanwhile_is_told() {
     let victim = Victim::new();
     let semaphore = victim.open().expect("it is sound");
     let other = victim.open().expect("it is sound");
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
 
     let at = victim.present(1);
     victim.put(at, 0);
 
-    for outcome in [other.try_acquire(), other.acquire().wait(), other.acquire().wait_timeout(DEADLINE)] {
+    for outcome in
+        [other.try_acquire_owned(), other.acquire_owned().wait(), other.acquire_owned().wait_timeout(DEADLINE)]
+    {
         let error = outcome.expect_err("it is damaged");
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     }

@@ -32,8 +32,8 @@ fn looks(directory: &Directory, semaphore: &HostSemaphore) -> [Status; 2] {
 fn it_tells_who_holds_how_much() {
     let (directory, one) = fresh(10);
     let two = another(directory.options().label("night shift").command("make all"));
-    let _two = two.try_acquire_many(2).expect("they are free");
-    let _three = [one.try_acquire().expect("it is free"), one.try_acquire_many(2).expect("they are free")];
+    let _two = two.try_acquire_many_owned(2).expect("they are free");
+    let _three = [one.try_acquire_owned().expect("it is free"), one.try_acquire_many_owned(2).expect("they are free")];
 
     for status in looks(&directory, &two) {
         let mut holders = status.holders.iter().map(|holder| (holder.who.id, holder.permits)).collect::<Vec<_>>();
@@ -47,7 +47,7 @@ fn it_tells_who_holds_how_much() {
 fn it_tells_who_a_holder_is() {
     let (directory, semaphore) = fresh(1);
     let holder = another(directory.options().label("night shift").command("make all"));
-    let _permit = holder.try_acquire().expect("it is free");
+    let _permit = holder.try_acquire_owned().expect("it is free");
 
     for status in looks(&directory, &semaphore) {
         let who = &status.holders[0].who;
@@ -61,7 +61,7 @@ fn it_tells_who_a_holder_is() {
 #[test]
 fn a_command_is_the_arguments_of_the_process_if_nobody_says_otherwise() {
     let (_directory, semaphore) = fresh(1);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
 
     let status = semaphore.status().expect("it can be read");
 
@@ -76,7 +76,7 @@ fn what_a_holder_tells_is_cut_off_and_cannot_command_a_terminal() {
     let hostile = [b"\x1b[2J\xff\xfe ok \r\n\x07".to_vec(), vec![b'x'; 500]].concat();
     let label = "ä".repeat(100);
     let holder = another(directory.options().label(label).command(OsString::from_vec(hostile)));
-    let _permit = holder.try_acquire().expect("it is free");
+    let _permit = holder.try_acquire_owned().expect("it is free");
 
     for status in looks(&directory, &semaphore) {
         let who = &status.holders[0].who;
@@ -95,18 +95,18 @@ fn what_a_holder_tells_is_cut_off_and_cannot_command_a_terminal() {
 fn it_tells_since_when_permits_are_held() {
     let (_directory, semaphore) = fresh(3);
     let before = SystemTime::now() - TICK;
-    let first = semaphore.try_acquire().expect("it is free");
+    let first = semaphore.try_acquire_owned().expect("it is free");
     let after = SystemTime::now() + TICK;
     let since = || semaphore.status().expect("it can be read").holders[0].since;
     let told = since();
 
     assert!((before..=after).contains(&told), "{told:?}");
-    let second = semaphore.try_acquire().expect("it is free");
+    let second = semaphore.try_acquire_owned().expect("it is free");
     drop(first);
     assert_eq!(since(), told, "it has held some without a break");
     drop(second);
     assert!(eventually(DEADLINE, || SystemTime::now() > told + TICK));
-    let _third = semaphore.try_acquire().expect("it is free");
+    let _third = semaphore.try_acquire_owned().expect("it is free");
     assert!(since() > told, "it has held none in between");
 }
 
@@ -119,7 +119,7 @@ fn the_longest_holder_comes_first() {
     let mut permits = Vec::new();
     for handle in order {
         let started = SystemTime::now();
-        permits.push(handle.try_acquire().expect("it is free"));
+        permits.push(handle.try_acquire_owned().expect("it is free"));
         assert!(eventually(DEADLINE, || SystemTime::now() > started + TICK));
     }
 
@@ -133,11 +133,13 @@ fn the_longest_holder_comes_first() {
 fn it_tells_who_waits_on_both_sides_in_their_order() {
     let (directory, one) = fresh(4);
     let two = another(directory.options());
-    let permit = one.try_acquire_many(3).expect("they are free");
-    one.try_acquire().expect("it is free").forget();
-    let (started, mut acquirers) =
-        (SystemTime::now(), [one.acquire_many(2), two.acquire(), one.acquire_many(4)].map(Polled::new));
-    let mut releasers = [two.release_many(2), one.release_many(3)].map(Polled::new);
+    let permit = one.try_acquire_many_owned(3).expect("they are free");
+    one.try_acquire_owned().expect("it is free").forget();
+    let (started, mut acquirers) = (
+        SystemTime::now(),
+        [one.acquire_many_owned(2), two.acquire_owned(), one.acquire_many_owned(4)].map(Polled::new),
+    );
+    let mut releasers = [two.release_many_owned(2), one.release_many_owned(3)].map(Polled::new);
     acquirers.iter_mut().for_each(|task| assert!(task.poll().is_pending()));
     releasers.iter_mut().for_each(|task| assert!(task.poll().is_pending()));
 
@@ -165,16 +167,16 @@ fn it_tells_who_waits_on_both_sides_in_their_order() {
 #[test]
 fn a_request_knows_its_position() {
     let (_directory, semaphore) = fresh(1);
-    let permit = semaphore.try_acquire().expect("it is free");
-    let mut requests = [semaphore.acquire(), semaphore.acquire(), semaphore.acquire()];
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut requests = [semaphore.acquire_owned(), semaphore.acquire_owned(), semaphore.acquire_owned()];
     assert_eq!(requests[0].position(), None, "nothing has happened yet");
-    let poll = |request: &mut permits_host::Acquire| {
+    let poll = |request: &mut permits_host::AcquireOwned| {
         let cx = &mut std::task::Context::from_waker(std::task::Waker::noop());
         std::future::Future::poll(std::pin::Pin::new(request), cx)
     };
     requests.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
 
-    assert_eq!(requests.each_ref().map(permits_host::Acquire::position), [Some(1), Some(2), Some(3)]);
+    assert_eq!(requests.each_ref().map(permits_host::AcquireOwned::position), [Some(1), Some(2), Some(3)]);
     let [first, second, third] = requests;
     drop(second);
     assert_eq!((first.position(), third.position()), (Some(1), Some(2)));
@@ -200,10 +202,10 @@ fn it_tells_of_the_file() {
 fn it_counts_what_was_granted_and_what_came_back_from_the_dead() {
     let (directory, semaphore) = fresh(5);
     for _ in 0..10 {
-        drop(semaphore.try_acquire_many(2).expect("they are free"));
+        drop(semaphore.try_acquire_many_owned(2).expect("they are free"));
     }
-    let permit = semaphore.try_acquire_many(5).expect("they are free");
-    let mut task = Polled::new(semaphore.acquire());
+    let permit = semaphore.try_acquire_many_owned(5).expect("they are free");
+    let mut task = Polled::new(semaphore.acquire_owned());
     assert!(task.poll().is_pending());
     drop(permit);
     drop(task.outcome(DEADLINE).expect("it is granted"));
@@ -235,7 +237,7 @@ fn who_only_reads_sees_the_dead_and_takes_nothing_from_them() {
 #[test]
 fn who_only_reads_takes_no_seat_and_changes_no_byte() {
     let (directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let before = std::fs::read(semaphore.path()).expect("it is ours");
 
     for _ in 0..10 {
@@ -269,7 +271,7 @@ fn what_is_no_id_is_refused_with_an_example() {
 fn who_is_revoked_is_told_and_keeps_what_it_holds() {
     let (directory, semaphore) = fresh(2);
     let holder = another(directory.options());
-    let permit = holder.try_acquire().expect("it is free");
+    let permit = holder.try_acquire_owned().expect("it is free");
     assert!(!holder.is_revoked() && !permit.is_revoked());
 
     semaphore.revoke(holder.id()).expect("it takes part");
@@ -334,7 +336,7 @@ fn an_id_that_nobody_can_have_is_refused() {
 #[test]
 fn waiting_for_idleness_ends_when_all_is_back() {
     let (_directory, semaphore) = fresh(2);
-    let permit = semaphore.try_acquire().expect("it is free");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
     let waits_for = semaphore.clone();
     let mut waits = Running::start(move || waits_for.wait_idle(None).expect("the file is there"));
     assert_eq!(waits.outcome(Duration::from_millis(50)), None, "one is out");
@@ -347,7 +349,7 @@ fn waiting_for_idleness_ends_when_all_is_back() {
 #[test]
 fn waiting_for_idleness_ends_with_its_time() {
     let (_directory, semaphore) = fresh(2);
-    semaphore.try_acquire().expect("it is free").forget();
+    semaphore.try_acquire_owned().expect("it is free").forget();
 
     assert!(!semaphore.wait_idle(Some(Duration::from_millis(50))).expect("the file is there"));
     assert!(!semaphore.wait_idle(Some(Duration::ZERO)).expect("the file is there"));
@@ -356,7 +358,7 @@ fn waiting_for_idleness_ends_with_its_time() {
 #[test]
 fn waiting_for_idleness_ends_when_the_file_is_gone() {
     let (_directory, semaphore) = fresh(2);
-    let _permit = semaphore.try_acquire().expect("it is free");
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
     let waits_for = semaphore.clone();
     let mut waits = Running::start(move || waits_for.wait_idle(None).map_err(|error| error.kind()));
 

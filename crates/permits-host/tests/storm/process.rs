@@ -5,7 +5,7 @@ use crate::sys;
 use permits_conformance::Dice;
 use permits_conformance::wait::Polled;
 use permits_host::crash_points::{Point, die_at};
-use permits_host::{Error, ErrorKind, HostSemaphore, Permit};
+use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,7 +107,7 @@ struct Process {
 
 /// Permits as the journal knows them.
 struct Held {
-    permit: Permit,
+    permit: OwnedPermit,
     semaphore: usize,
     guard: u64,
 }
@@ -158,7 +158,7 @@ impl Process {
     fn ask(&mut self, semaphore: usize, n: u32) -> Option<Held> {
         let way = self.dice.below(if self.survives { 2 } else { 5 });
         let time = Duration::from_micros(u64::from(self.dice.below(3000)));
-        let request = self.semaphores[semaphore].acquire_many(n);
+        let request = self.semaphores[semaphore].acquire_many_owned(n);
         let start = Instant::now();
         let outcome = match way {
             0 => request.wait_timeout(STUCK),
@@ -179,7 +179,7 @@ impl Process {
         self.note(semaphore, n, way == 0, outcome)
     }
 
-    fn note(&self, semaphore: usize, n: u32, patient: bool, outcome: Result<Permit, Error>) -> Option<Held> {
+    fn note(&self, semaphore: usize, n: u32, patient: bool, outcome: Result<OwnedPermit, Error>) -> Option<Held> {
         match outcome {
             Ok(permit) => {
                 let guard = self.number();
@@ -234,7 +234,7 @@ impl Process {
     /// Holds permits of both, in an order that cannot lead to a deadlock.
     fn take_two(&mut self) {
         let Some(first) = self.ask(0, 1) else { return };
-        let second = self.semaphores[1].try_acquire();
+        let second = self.semaphores[1].try_acquire_owned();
         if let Some(second) = self.note(1, 1, false, second) {
             self.use_up(second);
         }
@@ -245,7 +245,7 @@ impl Process {
     fn cancel(&mut self, semaphore: usize) {
         let n = 1 + self.dice.below(3);
         let time = Duration::from_micros(u64::from(self.dice.below(2000)));
-        let mut task = Polled::new(self.semaphores[semaphore].acquire_many(n));
+        let mut task = Polled::new(self.semaphores[semaphore].acquire_many_owned(n));
         let outcome = match task.poll() {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
@@ -266,7 +266,7 @@ impl Process {
 
     fn release(&mut self, semaphore: usize, n: u32, time: Duration) {
         let guard = self.number();
-        let request = self.semaphores[semaphore].release_many(n);
+        let request = self.semaphores[semaphore].release_many_owned(n);
         self.write(Kind::Releasing, semaphore, n, guard);
         let outcome = match self.dice.below(3) {
             0 => Some(request.wait_timeout(time)),

@@ -31,15 +31,15 @@ fn victim_of_a_scene() {
             drop(open());
         }
         "takes many seats" => {
-            let _permit = open().try_acquire();
+            let _permit = open().try_acquire_owned();
             die_at(Point::Grown, 1);
             let _handles: Vec<HostSemaphore> = (0..MANY_HANDLES).map(|_| open()).collect();
         }
         "has many wait" => {
             let semaphore = open();
-            let _permit = semaphore.try_acquire();
+            let _permit = semaphore.try_acquire_owned();
             die_at(Point::Grown, 1);
-            let mut tasks: Vec<_> = (0..MANY_WAITERS).map(|_| Polled::new(semaphore.acquire())).collect();
+            let mut tasks: Vec<_> = (0..MANY_WAITERS).map(|_| Polled::new(semaphore.acquire_owned())).collect();
             assert!(tasks.iter_mut().all(|task| task.poll().is_pending()));
         }
         "closes" => {
@@ -49,7 +49,7 @@ fn victim_of_a_scene() {
         }
         "becomes a command and dies before it has the lock" | "becomes a command and dies with the lock" => {
             let semaphore = open();
-            let _permit = semaphore.try_acquire().expect("it is free");
+            let _permit = semaphore.try_acquire_owned().expect("it is free");
             let lock = semaphore.command_lock().expect("it can be made");
             die_at(if scene.ends_with("with the lock") { Point::CommandLocked } else { Point::CommandForked }, 1);
             lock.take().expect("nobody else has it");
@@ -67,7 +67,7 @@ fn play(scene: &str, name: &str, directory: &Path) {
 }
 
 fn all_is_free(semaphore: &HostSemaphore) -> bool {
-    semaphore.try_acquire().is_ok()
+    semaphore.try_acquire_owned().is_ok()
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn who_dies_while_it_makes_room_for_waiters_leaves_room() {
 
         let semaphore = options(directory.path()).open_existing(&name).expect("it is there");
         assert!(all_is_free(&semaphore));
-        let permit = semaphore.try_acquire().expect("it is free");
-        let mut tasks: Vec<_> = (0..=MANY_WAITERS).map(|_| Polled::new(semaphore.acquire())).collect();
+        let permit = semaphore.try_acquire_owned().expect("it is free");
+        let mut tasks: Vec<_> = (0..=MANY_WAITERS).map(|_| Polled::new(semaphore.acquire_owned())).collect();
         assert!(tasks.iter_mut().all(|task| task.poll().is_pending()));
         drop(permit);
         assert!(tasks[0].outcome(DEADLINE).is_some_and(|outcome| outcome.is_ok()), "the first is served");
@@ -121,10 +121,10 @@ fn who_dies_while_it_closes_has_closed() {
     for round in 0..DEATHS_A_POINT {
         let name = format!("closed-{round}");
         let semaphore = options(directory.path()).open(&name, 1).expect("a new one can be made");
-        let permit = semaphore.try_acquire().expect("it is free");
-        let request = semaphore.acquire();
+        let permit = semaphore.try_acquire_owned().expect("it is free");
+        let request = semaphore.acquire_owned();
         let mut thread = Running::start(move || request.wait());
-        let mut task = Polled::new(semaphore.acquire());
+        let mut task = Polled::new(semaphore.acquire_owned());
         assert!(task.poll().is_pending());
         let waiting = || semaphore.state().map(|state| state.waiting_acquirers).ok();
         assert!(eventually(DEADLINE, || waiting() == Some(2)), "the thread waits too");
