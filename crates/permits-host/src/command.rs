@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 /// another file than the semaphore's, as such a lock goes when its process closes *any* descriptor of the file.
 ///
 /// As long as the process that made this or the command lives, permits stay held.
+///
+/// Before Linux 5.11 a process with several threads that executes a command in its own place loses the lock: fork there.
 pub struct CommandLock {
     attachment: Arc<Attachment>,
     commands: CString,

@@ -21,8 +21,10 @@
 //!
 //! # What it does not do
 //!
-//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own.
-//! - Other systems than Linux. It needs Linux 4.14, and notices deaths best with 5.3.
+//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own. The layers of a container (overlayfs) are
+//!   refused as well, as locks do not last there: mount a directory of the host.
+//! - Other systems than Linux. It needs Linux 4.14, and notices deaths best with 5.9.
+//! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process (`SIGBUS`).
 //! - Protection from who may write to the file. Whoever may take a permit may write nonsense as well; that is found out, and leads to
 //!   errors. Whoever may truncate the file can end all processes that use it (`SIGBUS`).
 //! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
@@ -40,7 +42,7 @@
 //! | it is a zombie: dead, and not waited for by its parent | come back |
 //! | its process id is given to another process | come back: no process id is asked |
 //! | it closes all file descriptors | stay |
-//! | it forks without exec | stay with the parent; the child is somebody else, and guards that it inherited do nothing |
+//! | it forks without exec | stay with the parent; the child is somebody else, and guards that it inherited do nothing (unless another thread was just opening a semaphore: then its seat lasts as long as the child) |
 //! | it executes another program in its place | come back, unless it took a [`CommandLock`] |
 //! | it lives in another PID namespace, in a container | the same as here |
 //! | the host is started anew | come back, loose ones too |
