@@ -27,7 +27,7 @@ pub(crate) fn who(grant: &str, pid: u32, user: &str, label: &str, command: &str)
 /// `held` permits out of `max`, one a holder, since the beginning.
 pub(crate) fn reading(max: u32, held: u32) -> Reading {
     let holders = (1..=held).map(|i| Holder {
-        who: who(&format!("{i}-9"), 900 + i, "ana", "", "make -C kernel all"),
+        who: who(&format!("{i}-9"), 900 + i, "web", "", "make -C kernel all"),
         permits: 1,
         since: at(0),
     });
@@ -37,7 +37,7 @@ pub(crate) fn reading(max: u32, held: u32) -> Reading {
 /// Waits to acquire one permit, since `ago` seconds before the beginning.
 pub(crate) fn waiter(grant: &str, position: u32, ago: u64) -> Waiter {
     Waiter {
-        who: who(grant, 4000 + position, "ben", "", "pytest -q tests"),
+        who: who(grant, 4000 + position, "perf", "", "pytest -q tests"),
         side: Side::Acquire,
         position,
         permits: 1,
@@ -53,7 +53,7 @@ pub(crate) fn sample(semaphores: Vec<Semaphore>, taken: SystemTime) -> Sample {
     Sample { taken, directory: "/run/permits".to_owned(), semaphores, trouble: None }
 }
 
-/// A busy build machine, `tick` seconds after the beginning: a few people and agents share it.
+/// A busy build machine, `tick` seconds after the beginning: a few accounts and runners share it.
 pub(crate) fn busy(tick: u64) -> Sample {
     let now = at(10_000 + tick);
     let ago = |seconds: u64| now - Duration::from_secs(seconds);
@@ -70,7 +70,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
         since: at(10_000) - Duration::from_millis(ms),
     };
     let mut asked =
-        holder("4-17", 21877, "ben", 1, 4215, "nightly", "cargo bench --bench parser -- --save-baseline nightly");
+        holder("4-17", 21877, "perf", 1, 4215, "nightly", "cargo bench --bench parser -- --save-baseline nightly");
     asked.who.revoked = true;
     let build = Reading {
         max: 6,
@@ -82,21 +82,21 @@ pub(crate) fn busy(tick: u64) -> Sample {
             holder(
                 "9-4",
                 30112,
-                "ana",
+                "web",
                 2,
                 187,
                 "pr-1182",
                 "cargo test --workspace --all-features -- --include-ignored",
             ),
-            holder("2-31", 30548, "agent-1", 1, 64, "worktree-a", "cargo clippy --all-targets"),
-            holder("11-2", 30760, "agent-2", 1, 8, "worktree-b", "ninja -C out/veröffentlicht"),
+            holder("2-31", 30548, "runner-1", 1, 64, "worktree-a", "cargo clippy --all-targets"),
+            holder("11-2", 30760, "runner-2", 1, 8, "worktree-b", "ninja -C out/veröffentlicht"),
         ],
         waiters: vec![
-            waiter(1, "12-3", 30791, "agent-3", 2, 41_300, "cargo test -p parser"),
-            waiter(2, "13-1", 30802, "ana", 1, 38_000, "make -j2 docs"),
-            waiter(3, "5-8", 30822, "agent-1", 1, 12_400, "cargo build --release"),
-            waiter(4, "14-1", 30835, "carla", 1, 5_100, "npm run build -- --mode production"),
-            waiter(5, "15-2", 30850, "agent-4", 1, 700, "cargo doc --no-deps"),
+            waiter(1, "12-3", 30791, "runner-3", 2, 41_300, "cargo test -p parser"),
+            waiter(2, "13-1", 30802, "web", 1, 38_000, "make -j2 docs"),
+            waiter(3, "5-8", 30822, "runner-1", 1, 12_400, "cargo build --release"),
+            waiter(4, "14-1", 30835, "ml", 1, 5_100, "npm run build -- --mode production"),
+            waiter(5, "15-2", 30850, "runner-4", 1, 700, "cargo doc --no-deps"),
         ],
         granted: 8_412 + tick * 2 + tick / 3 * 2,
         recovered: 3 + u64::from(tick > 6),
@@ -108,8 +108,8 @@ pub(crate) fn busy(tick: u64) -> Sample {
         free: 1,
         held: 3,
         holders: vec![
-            holder("1-1", 19001, "carla", 2, 9120, "train", "python train.py --epochs 40"),
-            holder("3-2", 29340, "ben", 1, 930, "", "python eval.py"),
+            holder("1-1", 19001, "ml", 2, 9120, "train", "python train.py --epochs 40"),
+            holder("3-2", 29340, "perf", 1, 930, "", "python eval.py"),
         ],
         granted: 311 + tick / 5,
         recovered: 1,
@@ -119,7 +119,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
         max: 2,
         free: 2,
         waiters: vec![Waiter {
-            who: who("1-6", 30455, "ana", "", "permits release hand-over"),
+            who: who("1-6", 30455, "web", "", "permits release hand-over"),
             side: Side::Release,
             position: 1,
             permits: 1,
@@ -134,7 +134,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
         held: 7,
         holders: (1..=7)
             .map(|i| {
-                holder(&format!("{i}-{}", 40 + i), 30900 + i, "agent-4", 1, u64::from(i), "", "pytest -q tests/api")
+                holder(&format!("{i}-{}", 40 + i), 30900 + i, "runner-4", 1, u64::from(i), "", "pytest -q tests/api")
             })
             .collect(),
         granted: 51_204 + tick * 11,

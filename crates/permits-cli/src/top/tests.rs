@@ -81,7 +81,7 @@ fn usual_size_shows_all_panels() {
     for (i, line) in expected.lines().enumerate() {
         assert_eq!(lines[i], line);
     }
-    assert_has(&lines, "▸ 4-17   21877  ben            1     1h10m  nightly     [revoked] cargo");
+    assert_has(&lines, "▸ 4-17   21877  perf            1     1h10m  nightly     [revoked] cargo");
     assert_has(&lines, "▸ 1  30791");
     assert_has(&lines, "── Waits ─── █ ended ▒ going on ──");
     assert_has(&lines, "q quit   ? help   Tab holders");
@@ -298,7 +298,7 @@ fn revoke_asks_and_names_whom() {
     let next = press(&mut app, "y");
 
     assert_has(&lines, "Revoke 9-4 of `build`?");
-    assert_has(&lines, "pid 30112 of ana, which holds 2 permits");
+    assert_has(&lines, "pid 30112 of web, which holds 2 permits");
     assert!(matches!(next, Next::Do(Act::Revoke { grant, .. }) if grant == "9-4"));
 }
 
