@@ -45,7 +45,7 @@ Examples:
 /// Permits belong to processes: when a holder dies, whatever kills it, its permits come back. Waiters are served in the
 /// order in which they came. There is no daemon.
 #[derive(Debug, Parser)]
-#[command(name = "permits", version, after_help = exit_codes!(), disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "permits", version, after_help = exit_codes!(), max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -244,7 +244,7 @@ pub(crate) struct Acquire {
     #[command(flatten)]
     pub(crate) patience: Patience,
     /// Hold the permits in the background as long as this process lives, and print the grant
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = process)]
     pub(crate) while_pid: Option<i32>,
     /// Text that `status` shows beside this holder, at most 64 bytes
     #[arg(long, value_name = "TEXT")]
@@ -509,5 +509,13 @@ fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode & !0o666 == 0 && mode & 0o600 == 0o600 => Ok(mode),
         _ => Err(format!("`{text}` is no mode for a semaphore, give octal digits from 600 to 666, such as `660`")),
+    }
+}
+
+/// A process id.
+fn process(text: &str) -> Result<i32, String> {
+    match text.parse() {
+        Ok(pid @ 1..) => Ok(pid),
+        _ => Err(format!("`{text}` is no process id: it is a number from 1, such as `$$` of this shell")),
     }
 }

@@ -6,9 +6,10 @@ use crate::End;
 use crate::args::{Common, List};
 use crate::failure::Failure;
 use crate::json::{self, Listed};
-use crate::{out, place, table};
+use crate::out::{self, Notes};
+use crate::{place, table};
 
-pub(crate) fn run(common: &Common, args: &List) -> Result<End, Failure> {
+pub(crate) fn run(common: &Common, args: &List, notes: &Notes) -> Result<End, Failure> {
     let dir = place::directory(common).unwrap_or_else(permits_host::default_directory);
     let options = place::options(common);
     let names = options.clone().list()?;
@@ -19,6 +20,9 @@ pub(crate) fn run(common: &Common, args: &List) -> Result<End, Failure> {
         out::print(&json::line(Listed { dir: dir.display().to_string(), semaphores }))?;
     } else {
         out::print(&table::list(&read))?;
+        for failure in read.iter().filter_map(|(_, status)| status.as_ref().err()) {
+            notes.error(failure);
+        }
     }
     Ok(End::Code(0))
 }

@@ -47,6 +47,10 @@ fn main() {
         Err(error) => {
             // Help that cannot be printed is no help; there is nobody left to tell.
             let _ = error.print();
+            let stray = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
+            if stray && std::env::args_os().any(|arg| arg == "run") {
+                eprintln!("\nThe command comes after `--`: permits run --max 2 build -- make -j4");
+            }
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             std::process::exit(if asked { 0 } else { code::USAGE.into() });
         }
@@ -69,7 +73,7 @@ fn act(args: &Args, notes: &Notes) -> Result<End, Failure> {
         Act::Acquire(acquire) => acquire::run(common, acquire, notes),
         Act::Release(release) => release::run(common, release, notes),
         Act::Status(status) => status::run(common, status, notes),
-        Act::List(list) => list::run(common, list),
+        Act::List(list) => list::run(common, list, notes),
         Act::Top(top) => top::run(common, top),
         Act::Set(set) => set::run(common, set, notes),
         Act::Wait(wait) => wait::run(common, wait, notes),

@@ -15,19 +15,20 @@ use crate::{place, table};
 pub(crate) fn run(common: &Common, args: &Status, notes: &Notes) -> Result<End, Failure> {
     let options = place::options(common);
     loop {
-        let text = show(&options, args, notes)?;
+        let (text, worst) = show(&options, args, notes)?;
         // A screen is redrawn in place; a file or a pipe gets one reading after the other.
         let redraw = args.watch && !args.json && std::io::stdout().is_terminal();
         out::print(&if redraw { format!("\x1b[H\x1b[J{text}") } else { text })?;
         if !args.watch {
-            return Ok(End::Code(0));
+            return Ok(End::Code(worst));
         }
         thread::sleep(args.interval);
     }
 }
 
-fn show(options: &Options, args: &Status, notes: &Notes) -> Result<String, Failure> {
-    let mut texts = Vec::new();
+/// The text, and the exit code: that of the last one that cannot be read.
+fn show(options: &Options, args: &Status, notes: &Notes) -> Result<(String, u8), Failure> {
+    let (mut texts, mut worst) = (Vec::new(), 0);
     if args.names.is_empty() {
         for name in options.clone().list()? {
             match place::status(options, &name) {
@@ -35,7 +36,11 @@ fn show(options: &Options, args: &Status, notes: &Notes) -> Result<String, Failu
                 // Deleted since it was listed.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 // One that cannot be read keeps nobody from seeing the others.
-                Err(error) => notes.warn(&error.to_string()),
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    notes.error(&failure);
+                    worst = failure.code;
+                }
             }
         }
     } else {
@@ -43,7 +48,7 @@ fn show(options: &Options, args: &Status, notes: &Notes) -> Result<String, Failu
             texts.push(one(&place::status(options, name)?, args.json));
         }
     }
-    Ok(texts.join(if args.json { "" } else { "\n" }))
+    Ok((texts.join(if args.json { "" } else { "\n" }), worst))
 }
 
 fn one(status: &permits_host::Status, json: bool) -> String {

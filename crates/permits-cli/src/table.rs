@@ -6,7 +6,7 @@ use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
 use permits_host::{Holder, Participant, Side, Status, Waiter};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 
 const HEADING: Style = Style::new().bold();
 
@@ -34,9 +34,12 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                 rows.add([name.clone()].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
             }
             Err(failure) => {
-                rows.add(
-                    [name.clone()].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([one_line(&failure.text)]),
-                );
+                let word = match failure.code {
+                    code::DENIED => "not yours",
+                    code::CONFIG => "refused",
+                    _ => "unreadable",
+                };
+                rows.add([name.clone()].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([word.to_owned()]));
             }
         }
     }

@@ -680,9 +680,10 @@ pub(crate) fn not_found(place: &Place) -> Error {
     Error::new(
         ErrorKind::NotFound,
         format!(
-            "there is no semaphore `{}` in `{}`: open it with a number of permits, which makes it",
+            "there is no semaphore `{}` in `{}`: whoever opens it with a number of permits makes it (`permits set --create {} 2`)",
             place.name,
-            place.directory.display()
+            place.directory.display(),
+            place.name
         ),
     )
 }

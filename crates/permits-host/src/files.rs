@@ -418,7 +418,7 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// What a directory must be for the files in it to be trusted.
-fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error> {
+pub(crate) fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error> {
     let shown = path.display();
     let refuse = |kind, why: String| Err(Error::new(kind, format!("directory `{shown}` cannot be used: {why}")));
     if !found.is_dir() {

@@ -242,14 +242,24 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |level, about: &str, text: String| findings.push(Finding { level, about: about.into(), text });
     let shown = directory.display();
-    let probe = Place::new(directory, "doctor").map(|place| (place.prepare_directory(), place));
-    match &probe {
-        Ok((Ok(()), _)) => {
-            let found = fs::metadata(directory);
-            let (owner, mode) = found.map_or((0, 0), |found| (found.uid(), found.mode() & 0o7777));
-            find(Level::Good, "directory", format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"));
+    match fs::metadata(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = "is not there: whoever makes the first semaphore in it makes it, if its parent is there";
+            find(Level::Good, "directory", format!("`{shown}` {text}"));
         }
-        Ok((Err(error), _)) | Err(error) => find(Level::Bad, "directory", error.to_string()),
+        Err(error) => find(Level::Bad, "directory", format!("`{shown}` cannot be looked at: {error}")),
+        Ok(found) => match files::check_directory(directory, &found) {
+            Err(error) => find(Level::Bad, "directory", error.to_string()),
+            Ok(()) => {
+                let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+                find(Level::Good, "directory", format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"));
+                if !files::c_path(directory).is_ok_and(|path| sys::may_write(&path)) {
+                    let text =
+                        "this user may not write to it, and can make no semaphores there: choose another with `--dir`";
+                    find(Level::Bad, "directory", text.into());
+                }
+            }
+        },
     }
     if let Ok(handle) = File::open(directory) {
         match sys::file_system(handle.as_fd()) {
@@ -270,7 +280,7 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
         find(
             Level::Warning,
             "directory",
-            format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if it is there"),
+            format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if no other is named"),
         );
     }
     match sys::pidfd(std::process::id()) {
@@ -279,11 +289,16 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
             find(Level::Warning, "kernel", format!("no pidfd, so deaths are noticed later, within 250 ms: {error}"))
         }
     }
-    match File::open(directory).map(|handle| sys::watch_closes(handle.as_fd())) {
+    let parent = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
+    match File::open(parent).map(|handle| sys::watch_closes(handle.as_fd())) {
         Ok(Ok(_)) => find(Level::Good, "kernel", "it tells when a file is let go (inotify)".into()),
         Ok(Err(error)) | Err(error) => {
-            let text = format!("no inotify, so deaths are noticed later, within 250 ms: {error}");
-            find(Level::Warning, "kernel", format!("{text}: see `/proc/sys/fs/inotify/max_user_instances`"));
+            let why = match error.raw_os_error() {
+                Some(libc::EMFILE) => ": see `/proc/sys/fs/inotify/max_user_instances`",
+                _ => "",
+            };
+            let text = format!("no inotify, so deaths are noticed later, within 250 ms: {error}{why}");
+            find(Level::Warning, "kernel", text);
         }
     }
     if files::boot() == [0, 0] {

@@ -373,6 +373,13 @@ pub(crate) fn link(file: &File, path: &std::ffi::CStr) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this user may make files in a directory.
+pub(crate) fn may_write(path: &std::ffi::CStr) -> bool {
+    let wanted = libc::W_OK | libc::X_OK;
+    // SAFETY: it reads the path, which ends with its NUL.
+    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), wanted, libc::AT_EACCESS) == 0 }
+}
+
 pub(crate) fn user() -> u32 {
     // SAFETY: it takes nothing and cannot fail.
     unsafe { libc::geteuid() }
