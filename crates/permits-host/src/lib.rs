@@ -68,6 +68,8 @@
 //! found half-way, and who is stopped or dies there holds up nobody (`tx.rs`). Who is alive is the kernel's word: a lock that goes
 //! with the memory of a process (`attach.rs`). Who waits watches those whom it waits for (`watch.rs`).
 
+#![cfg_attr(permits_loom, allow(dead_code, unreachable_pub, reason = "the models use the core alone"))]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!(
     "permits-host is for Linux: it needs robust locks of open file descriptions, futexes and inotify; on other systems use \

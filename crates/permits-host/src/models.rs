@@ -465,7 +465,7 @@ fn every_book_unpacks_as_it_was_packed() {
                 pool: extreme ^ 11,
                 waiters_used: extreme ^ 13,
                 waiters_backed: extreme ^ 17,
-                decided: extreme ^ 37,
+                decider: extreme ^ 37,
                 seats_used: extreme ^ 19,
                 seats_backed: extreme ^ 23,
                 granted: u64::from(wide) << 32 | 29,

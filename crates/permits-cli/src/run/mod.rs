@@ -81,6 +81,7 @@ fn attempt(common: &Common, args: &Run, notes: &Notes, report: &mut Report) -> R
         }
     };
     let grant = semaphore.id().to_string();
+    notes.verbose(|| format!("`{}`: grant {grant}, after {:.1?}", args.name, began.elapsed()));
     report.tell(Event::Granted {
         name: &args.name,
         grant: grant.clone(),
