@@ -52,6 +52,10 @@ impl CommandLock {
             // The mode that it was asked for, whatever the umask of this process is.
             let _ = file.set_permissions(fs::Permissions::from_mode(mode));
         }
+        if sys::lockers(&file).is_ok_and(|lockers| lockers.contains(&std::process::id().cast_signed())) {
+            // This process is itself a command that keeps permits by a lock in this file: closing any descriptor of it would drop that.
+            std::mem::forget(file);
+        }
         let (commands, semaphore) = (c_path(&path).map_err(failed)?, c_path(&place.path).map_err(failed)?);
         let lock = CommandLock { attachment: Arc::clone(attachment), commands, semaphore };
         // From now on nobody takes the seat for dead before it has asked for the command's lock.

@@ -327,17 +327,14 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(self.failed("open the commands' file of", error)),
         };
-        let (byte, length) = generation.map_or((0, 0), |generation| (i64::from(generation), 1));
-        // Not of one byte alone: a lock of ours on another one would be dropped just the same.
-        let any = sys::locker(&file, 0, 0).map_err(|error| self.failed("ask for a command's lock of", error))?;
+        let failed = |error| self.failed("ask for a command's lock of", error);
+        // All of them, and not of one byte alone: a lock of ours on another one would be dropped just the same.
+        let lockers = sys::lockers(&file).map_err(failed)?;
         let lives = match generation {
-            None => any.is_some(),
-            Some(_) => {
-                let locker = sys::locker(&file, byte, length);
-                locker.map_err(|error| self.failed("ask for a command's lock of", error))?.is_some()
-            }
+            None => !lockers.is_empty(),
+            Some(generation) => sys::is_locked(&file, i64::from(generation)).map_err(failed)?,
         };
-        if any == i32::try_from(std::process::id()).ok() {
+        if lockers.contains(&std::process::id().cast_signed()) {
             // This process is a command that keeps permits. It has the descriptor for good now, and is asked no more.
             std::mem::forget(file);
             crate::attach::locked(&OURS).push(key);

@@ -182,6 +182,26 @@ pub(crate) fn locker(file: &File, byte: i64, length: i64) -> io::Result<Option<i
     Ok((libc::c_int::from(lock.l_type) != libc::F_UNLCK).then_some(lock.l_pid))
 }
 
+/// The processes that have bytes of a file locked for themselves; -1 for locks of open file descriptions.
+pub(crate) fn lockers(file: &File) -> io::Result<Vec<i32>> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    loop {
+        let mut lock = byte_lock(libc::F_RDLCK, from);
+        lock.l_len = 0;
+        // SAFETY: fcntl reads and writes the lock that it is given. It names the first lock in its way.
+        check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) })?;
+        if libc::c_int::from(lock.l_type) == libc::F_UNLCK {
+            return Ok(found);
+        }
+        found.push(lock.l_pid);
+        // A length of 0 is all the rest.
+        if lock.l_len == 0 {
+            return Ok(found);
+        }
+        from = lock.l_start + lock.l_len;
+    }
+}
+
 /// Locks a byte for this process, whatever it executes: the lock goes at its end, or when it closes any descriptor of the file. Its
 /// children do not have it. Allocates nothing.
 pub(crate) fn try_lock_for_process(fd: RawFd, byte: i64) -> io::Result<()> {

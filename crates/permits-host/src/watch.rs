@@ -63,7 +63,8 @@ struct Watch {
     /// Readable when it is woken. A watch without descriptors of its own uses none, and looks by the clock.
     wakes: Option<OwnedFd>,
     probe: Probe,
-    /// Readable when somebody has let go of the file. Once it was wanted it stays until nobody waits: the kernel is slow to take it down.
+    /// Readable when somebody has let go of the file. Once it was wanted it stays until the watch ends: the kernel takes milliseconds to
+    /// take it down.
     closes: Option<OwnedFd>,
     /// It is wanted.
     wants_closes: bool,
@@ -97,8 +98,7 @@ impl Attachment {
             match watch.attachment.round(lingered) {
                 Round::End => return,
                 Round::Idle { patrols } => {
-                    // The kernel has few of them for each user.
-                    (watch.closes, watch.wants_closes) = (None, false);
+                    watch.wants_closes = false;
                     watch.ends.clear();
                     let woken = watch.wait(if patrols { PATROL } else { LINGER });
                     lingered = !woken && !patrols;

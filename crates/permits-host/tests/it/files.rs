@@ -517,7 +517,7 @@ fn a_missing_semaphore_is_not_found_and_not_made() {
 
     let outcome = directory.options().open_existing(NAME);
 
-    assert_refused(outcome, ErrorKind::NotFound, &[&format!("`{NAME}`"), "open it with a number of permits"]);
+    assert_refused(outcome, ErrorKind::NotFound, &[&format!("`{NAME}`"), "permits set --create shared 2"]);
     assert!(!file_in(&directory).exists());
 }
 

@@ -9,6 +9,7 @@ mod fork;
 mod handles;
 mod hazards;
 mod place;
+mod premises;
 mod repair;
 mod status;
 mod sys;
