@@ -51,7 +51,8 @@ impl Options {
     /// missing and its parent is there.
     ///
     /// It has to belong to this user or to root, and nobody else may be able to remove files from it. All who are to share a semaphore
-    /// name the same directory; in a container it has to be mounted from the host.
+    /// name the same directory; in a container it has to be mounted from the host. No environment variable is read: `PERMITS_DIR` is for
+    /// the program `permits`.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
         self.directory = Some(directory.into());
         self

@@ -275,7 +275,7 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
             "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
         find(Level::Warning, "directory", text.into());
     }
-    if directory.starts_with("/tmp") || directory.starts_with("/var/tmp") {
+    if directory == files::default_directory() && directory.starts_with("/tmp") {
         let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make `/run/permits`";
         find(
             Level::Warning,
@@ -321,7 +321,12 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
                 );
                 find(Level::Good, &format!("semaphore {name}"), text);
             }
-            Err(error) => find(Level::Bad, &format!("semaphore {name}"), error.to_string()),
+            Err(error) => {
+                // Somebody else's is no fault of the directory.
+                let others = matches!(error.kind(), ErrorKind::Denied | ErrorKind::Insecure);
+                let level = if others { Level::Warning } else { Level::Bad };
+                find(level, &format!("semaphore {name}"), error.to_string());
+            }
         }
     }
     findings

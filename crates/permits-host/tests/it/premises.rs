@@ -36,36 +36,6 @@ const FIRST_WAITER_AT: u64 = (512 + 4096 * 128 + 8) * 8;
 const ATTACH_BYTE: i64 = 1 << 40;
 const SEAT_BYTES: i64 = 1 << 41;
 
-/// What takes `unsafe`, and is asked for here alone.
-mod raw {
-    #![allow(
-        unsafe_code,
-        reason = "neither locks of bytes nor wakers with a clone of their own are in the standard library"
-    )]
-
-    use std::fs::File;
-    use std::io;
-    use std::os::fd::AsRawFd;
-    use std::task::{RawWaker, RawWakerVTable, Waker};
-
-    /// Locks a byte as one of many may, which takes the right to read alone.
-    pub(super) fn share_byte(file: &File, byte: i64) {
-        // SAFETY: all fields are numbers, for which zero is a value.
-        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-        lock.l_type = libc::c_short::try_from(libc::F_RDLCK).expect("it is a small number");
-        (lock.l_start, lock.l_len) = (byte, 1);
-        // SAFETY: fcntl reads the lock that it is given.
-        let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
-        assert_eq!(result, 0, "nobody has it alone: {}", io::Error::last_os_error());
-    }
-
-    /// A waker that does something of its own whenever it is cloned.
-    pub(super) fn waker_with_clone(table: &'static RawWakerVTable) -> Waker {
-        // SAFETY: the functions of the table do not use the pointer, and may be called from any thread.
-        unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), table)) }
-    }
-}
-
 fn fresh(max: u32) -> (Directory, HostSemaphore) {
     let directory = Directory::new();
     let semaphore = directory.options().open(NAME, max).expect("a new one can be made");
@@ -561,7 +531,7 @@ fn a_readers_shared_lock_keeps_nobody_alive() {
     holder.kill_and_reap();
     let reader = File::open(file_in(&directory)).expect("it can be read");
 
-    raw::share_byte(&reader, SEAT_BYTES + seat);
+    sys::share_byte(&reader, SEAT_BYTES + seat);
 
     assert_eq!(semaphore.try_acquire_owned().expect("its holder is dead").count(), 1);
 }
@@ -623,7 +593,7 @@ fn the_clone_of_a_waker_may_drop_another_request() {
     let mut request = semaphore.acquire_owned();
 
     let mut polls = Running::start(move || {
-        let waker = raw::waker_with_clone(&CLONE_DROPS);
+        let waker = sys::waker_with_clone(&CLONE_DROPS);
         let is_pending = Pin::new(&mut request).poll(&mut Context::from_waker(&waker)).is_pending();
         (is_pending, request)
     });

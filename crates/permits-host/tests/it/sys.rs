@@ -4,9 +4,12 @@
     reason = "processes are forked, stopped and put into namespaces here, which the standard library does not do"
 )]
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::task::{RawWaker, RawWakerVTable, Waker};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -99,4 +102,21 @@ pub(crate) fn before_exec(
 pub(crate) fn write_out(text: &[u8]) {
     // SAFETY: it reads as many bytes as there are.
     unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+}
+
+/// Locks a byte as one of many may, which takes the right to read alone.
+pub(crate) fn share_byte(file: &File, byte: i64) {
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::c_short::try_from(libc::F_RDLCK).expect("it is a small number");
+    (lock.l_start, lock.l_len) = (byte, 1);
+    // SAFETY: fcntl reads the lock that it is given.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+    assert_eq!(result, 0, "nobody has it alone: {}", io::Error::last_os_error());
+}
+
+/// A waker that does something of its own whenever it is cloned.
+pub(crate) fn waker_with_clone(table: &'static RawWakerVTable) -> Waker {
+    // SAFETY: the functions of the table do not use the pointer, and may be called from any thread.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), table)) }
 }
