@@ -153,7 +153,12 @@ impl Attachment {
         drop(file);
         point(Point::Seated);
         let beacon = byte_of(attachment.seat);
-        if !sys::is_locked(&probe, beacon).map_err(|error| attachment.failed("ask for a lock of", error))? {
+        let lasts = sys::is_locked(&probe, beacon).map_err(|error| attachment.failed("ask for a lock of", error));
+        drop(probe);
+        if !lasts.as_ref().is_ok_and(|&lasts| lasts) {
+            attachment.close_probe();
+        }
+        if !lasts? {
             return Err(Error::new(
                 ErrorKind::BadFileSystem,
                 format!(

@@ -182,7 +182,10 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
                     .and_then(|()| sys::unlock(file, files::ATTACH_BYTE))
                     .map_err(failed)?;
                 let settings = Settings { mode: 0o600, label: Vec::new(), command: b"permits repair".to_vec() };
-                Attachment::open(place, None, &settings)?.reap(Suspects::AllWhoTakePart)?;
+                let attachment = Attachment::open(place, None, &settings)?;
+                let reaped = attachment.reap(Suspects::AllWhoTakePart);
+                attachment.dismiss();
+                reaped?;
                 Ok(Repair::Recounted { before, after })
             }
             Err(what) => set_aside(place, file, what),

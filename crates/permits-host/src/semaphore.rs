@@ -64,7 +64,9 @@ impl Shared {
                         return Err(Error::gone(&self.place.name));
                     }
                     // Another thread may have been faster; ours leaves its seat again.
-                    let _ = end.set(Box::new(Link { attachment, next: OnceLock::new() }));
+                    if let Err(loser) = end.set(Box::new(Link { attachment, next: OnceLock::new() })) {
+                        loser.attachment.dismiss();
+                    }
                 }
             }
         }
