@@ -657,6 +657,7 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
+        self.forget_lent();
         if self.epoch != sys::epoch() {
             // A child after fork: the mapping is the parent's, and whatever has the number of the descriptor now is not ours to close.
             std::mem::forget(locked(&self.probe.0).take());

@@ -204,6 +204,11 @@ impl Attachment {
         }
     }
 
+    /// Lets go of what was lent without closing it: this may be another table of descriptors, in which the number is another file's.
+    pub(crate) fn forget_lent(&self) {
+        std::mem::forget(locked(&self.attendants.locals).lent.take());
+    }
+
     /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not have.
     pub(crate) fn dismiss(&self) {
         self.close_probe();
@@ -219,7 +224,8 @@ impl Attachment {
     }
 
     fn wake_watch(self: &Arc<Self>, locals: &mut Locals) -> Result<(), std::io::Error> {
-        if !wake(locals) {
+        // Whoever is dismissed has nobody left to look after.
+        if !wake(locals) && !locals.stop {
             let attachment = Arc::clone(self);
             let lent = self.probe(&self.probe).ok().and_then(|probe| probe.try_clone().ok());
             let number = lent.as_ref().map(AsRawFd::as_raw_fd);
