@@ -211,13 +211,14 @@ impl Attachment {
 
     /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not have.
     pub(crate) fn dismiss(&self) {
-        self.close_probe();
         let mut locals = locked(&self.attendants.locals);
         locals.stop = true;
         wake(&locals);
         let (bell_runs, lent) = (locals.bell_runs, locals.lent.take());
         drop(locals);
         self.close(lent);
+        // After the stop: nobody starts a watch any more, who would open it again.
+        self.close_probe();
         if bell_runs {
             sys::ring(self.seat_bell(self.seat));
         }
