@@ -50,14 +50,17 @@ fn interrupt_ends_the_wait() {
 fn waiting_line_tells_position_and_holders() {
     let place = Place::new();
     let mut holder = place.hold("a");
-    let mut terminal = on_terminal(
-        &place,
-        r#"stty cols 120; "$PERMITS" run a -- echo '
-got it'"#,
-    );
+    let copy = tempfile::tempdir().expect("a temporary directory");
+    let shown = copy.path().join("shown");
+    let line = r#"stty cols 120; "$PERMITS" run a -- echo '
+got it'"#;
+    let mut command = place.command("script");
+    // The line has no end before it is wiped, so it is looked for in what script writes down at once.
+    command.args(["-qefc", line]).arg(&shown).env("TERM", "xterm");
+    let mut terminal = Running::start(command);
     place.until_waiting("a", 1);
     // It is shown after a while; the command may not come before that.
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    until("the line is shown", || std::fs::read_to_string(&shown).is_ok_and(|text| text.contains("position 1")));
 
     holder.let_go();
 
