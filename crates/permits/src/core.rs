@@ -296,7 +296,7 @@ impl Core {
     fn serve_head(&self, queue: &mut Queue, side: Side) -> Option<Wake> {
         let head = queue.head()?;
         let last = queue.len() == 1;
-        let may_be_passed = head.is_thread && !head.starved && self.may_be_passed(queue, &head, side);
+        let may_be_passed = !head.is_task && !head.starved && self.may_be_passed(queue, &head, side);
         let decide = |word: Word| self.decide(word, side, &head, last, may_be_passed);
         let before = self.update(|word| decide(word).1);
         Some(match decide(before).0 {
@@ -328,10 +328,10 @@ impl Core {
             (Stage::Waiting, word)
         } else if may_be_passed && !word.closed() {
             (Stage::Notified, word.with_waking(side, true))
-        } else if head.is_thread {
-            (Stage::Granted, off.plus(head.act.whole(head.n)))
-        } else {
+        } else if head.is_polled {
             (Stage::Granted, off.plus(head.act.reserve(head.n)))
+        } else {
+            (Stage::Granted, off.plus(head.act.whole(head.n)))
         }
     }
 
@@ -395,7 +395,13 @@ impl Core {
                 node.set_stage(Stage::Idle);
                 refusal
             }
-            Stage::Notified => unreachable!("a woken head contests before it leaves (I5)"),
+            Stage::Notified => {
+                // Woken, and gone without a look: whoever is next has to be woken in its place.
+                let wake = queue.remove(node);
+                let empty = queue.len() == 0;
+                self.update(|word| word.with_queued(side, !empty).with_waking(side, false));
+                wake
+            }
             Stage::Idle | Stage::Closed | Stage::TooMany => {
                 node.set_stage(Stage::Idle);
                 None

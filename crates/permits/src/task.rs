@@ -1,6 +1,7 @@
-//! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17).
+//! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17). And how a thread waits
+//! that polls, since it sleeps in a way of its own.
 
-use crate::core::{Arrival, Core, contained};
+use crate::core::{Arrival, Contest, Core, contained};
 use crate::error::Refusal;
 use crate::state::{Act, Entry, Manner, Side};
 use crate::waiters::{Node, Stage, Wake};
@@ -9,17 +10,23 @@ use std::task::{Context, Poll};
 
 impl Core {
     #[inline]
-    pub(crate) fn poll(&self, node: Pin<&Node>, act: Act, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+    pub(crate) fn poll(
+        &self,
+        node: Pin<&Node>,
+        act: Act,
+        manner: Manner,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
         if node.stage() != Stage::Idle {
-            return self.poll_again(node, context);
+            return self.poll_again(node, manner, context);
         }
         if node.count() == 0 {
             return Poll::Ready(self.nothing(act.side()));
         }
-        match self.enter(act, node.count(), Manner::Queuing) {
+        match self.enter(act, node.count(), manner) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(Entry::Closed) => Poll::Ready(Err(Refusal::Closed)),
-            Err(_) => self.queue_up(node, context),
+            Err(_) => self.queue_up(node, manner, context),
         }
     }
 
@@ -29,10 +36,10 @@ impl Core {
     }
 
     #[cold]
-    fn queue_up(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        let mut wake = Some(Wake::Task(context.waker().clone()));
+    fn queue_up(&self, node: Pin<&Node>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let mut wake = Some(Wake::polling(manner, context.waker().clone()));
         let mut queues = self.lock();
-        match self.arrive(&mut queues, node, Manner::Queuing, &mut wake) {
+        match self.arrive(&mut queues, node, manner, &mut wake) {
             Arrival::Queued => Poll::Pending,
             Arrival::Refused(refusal) => {
                 // Before `wake` is dropped: that may run anybody's code.
@@ -48,7 +55,7 @@ impl Core {
         }
     }
 
-    fn poll_again(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+    fn poll_again(&self, node: Pin<&Node>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         let act = node.act();
         match node.stage() {
             Stage::Granted => {
@@ -65,26 +72,53 @@ impl Core {
                 contained(|| drop(self.withdraw(self.lock(), node)));
                 Poll::Ready(Err(node.too_many()))
             }
-            Stage::Idle | Stage::Waiting | Stage::Notified => self.wait_on(node, context),
+            Stage::Notified => self.contest_or_wait_on(node, manner, context),
+            Stage::Idle | Stage::Waiting => self.wait_on(node, manner, context),
+        }
+    }
+
+    /// It polls in the manner of a thread, and was woken to take its permits by itself.
+    fn contest_or_wait_on(
+        &self,
+        node: Pin<&Node>,
+        manner: Manner,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        let mut queues = self.lock();
+        if node.stage() != Stage::Notified {
+            // Closed, refused or served in the meantime.
+            drop(queues);
+            return self.poll_again(node, manner, context);
+        }
+        match self.contest(&mut queues, node) {
+            Contest::Lost => {
+                drop(queues);
+                self.wait_on(node, manner, context)
+            }
+            Contest::Won(wake) => {
+                self.serve_and_unlock(queues);
+                contained(|| drop(wake));
+                Poll::Ready(Ok(()))
+            }
         }
     }
 
     /// Still waiting; but perhaps for another task, or in another executor, than at the last poll.
-    fn wait_on(&self, node: Pin<&Node>, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+    fn wait_on(&self, node: Pin<&Node>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         let side = node.act().side();
         let queues = self.lock();
-        if node.stage() == Stage::Waiting && queues[side as usize].would_wake(node, context.waker()) {
+        if node.stage() == Stage::Waiting && queues[side as usize].would_wake(node, manner, context.waker()) {
             return Poll::Pending;
         }
         drop(queues);
 
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::polling(manner, context.waker().clone());
         let mut queues = self.lock();
         if node.stage() != Stage::Waiting {
             drop(queues);
             // Before anything is completed, so that a panic in this drop leaves a grant that the future's drop gives back.
             drop(wake);
-            return self.poll_again(node, context);
+            return self.poll_again(node, manner, context);
         }
         let old = queues[side as usize].rewake(node, wake);
         drop(queues);

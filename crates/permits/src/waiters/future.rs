@@ -2,6 +2,7 @@
 
 use super::node::{Node, Stage};
 use crate::request::{Handle, Kind};
+use crate::state::Manner;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -64,19 +65,69 @@ impl<H: Handle, K: Kind> Request<H, K> {
     }
 }
 
-impl<H: Handle, K: Kind> Future for Request<H, K> {
-    type Output = Result<K::Output<H>, K::Error>;
+impl<H: Handle, K: Kind> Request<H, K> {
+    /// Polls it in the manner of a thread: for threads that sleep in a way of their own, such as one that a signal interrupts.
+    ///
+    /// As [`poll`](Future::poll), but within the bound on overtaking it may pass those who wait, and be passed while it does, as
+    /// [`wait`](Self::wait) may (C8). Poll until it is ready, and sleep in between until the waker is called. Each poll looks
+    /// for itself, so that one made when the time is over takes what is to be had by then (C11); dropping the request after that gives up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use permits::{Semaphore, AcquireError};
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread::{self, Thread}};
+    /// struct Unpark(Thread);
+    /// impl Wake for Unpark {
+    ///     fn wake(self: Arc<Self>) {
+    ///         self.0.unpark();
+    ///     }
+    /// }
+    ///
+    /// let sem = Semaphore::new(1);
+    /// let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    /// let mut request = pin!(sem.acquire());
+    /// let permit = loop {
+    ///     match request.as_mut().poll_passing(&mut Context::from_waker(&waker)) {
+    ///         Poll::Ready(permit) => break permit?,
+    ///         Poll::Pending => thread::park(),         // and look for whatever else may have woken it
+    ///     }
+    /// };
+    /// assert_eq!(permit.count(), 1);
+    /// # Ok::<(), AcquireError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is polled again after it was ready.
+    #[inline]
+    pub fn poll_passing(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<K::Output<H>, K::Error>> {
+        self.poll_as(Manner::Passing, context)
+    }
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll_as(
+        self: Pin<&mut Self>,
+        manner: Manner,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<K::Output<H>, K::Error>> {
         let (handle, node) = self.project();
         let core = &handle.as_ref().expect("a request is not polled after it was ready").core;
-        let Poll::Ready(outcome) = core.poll(node, K::ACT, context) else { return Poll::Pending };
+        let Poll::Ready(outcome) = core.poll(node, K::ACT, manner, context) else { return Poll::Pending };
         let handle = handle.take().expect("it was there a line above");
         Poll::Ready(match outcome {
             Ok(()) => Ok(K::finish(handle, node.count())),
             Err(refusal) => Err(refusal.into()),
         })
+    }
+}
+
+impl<H: Handle, K: Kind> Future for Request<H, K> {
+    type Output = Result<K::Output<H>, K::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_as(Manner::Queuing, context)
     }
 }
 

@@ -32,9 +32,10 @@
 //!
 //! Only threads are ever `Notified`: in the default policy a woken thread competes with those that run, and takes its
 //! permits by itself. A task, and any waiter that has been passed too often, is `Granted`: it gets its permits from whoever
-//! serves it, before it is woken. For a task a grant is a reservation, and its poll completes it, so that a future
-//! that is dropped unpolled has done nothing; for a thread nothing lies between the grant and the return, and the grant
-//! is all of it.
+//! serves it, before it is woken. For whoever polls, a grant is a reservation, and the poll completes it, so that a future
+//! that is dropped unpolled has done nothing; for a blocked thread nothing lies between the grant and the return, and the grant
+//! is all of it. A thread may poll as well (`Request::poll_passing`), and be `Notified`; if it drops its request then,
+//! whoever is next is woken in its place.
 //!
 //! # Invariants
 //!

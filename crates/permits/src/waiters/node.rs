@@ -1,7 +1,7 @@
 //! One waiter.
 
 use crate::error::Refusal;
-use crate::state::Act;
+use crate::state::{Act, Manner};
 use crate::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
 use std::marker::PhantomPinned;
 use std::ptr;
@@ -31,13 +31,23 @@ impl Stage {
 pub(crate) enum Wake {
     Task(Waker),
     Thread(Thread),
+    /// A thread that sleeps in a way of its own: see `Request::poll_passing`.
+    Sleeper(Waker),
 }
 
 impl Wake {
+    /// For whoever polls in that manner.
+    pub(crate) fn polling(manner: Manner, waker: Waker) -> Wake {
+        match manner {
+            Manner::Queuing => Wake::Task(waker),
+            Manner::Passing => Wake::Sleeper(waker),
+        }
+    }
+
     /// Never called with the lock held: wakers are other people's code.
     pub(crate) fn wake(self) {
         match self {
-            Wake::Task(waker) => waker.wake(),
+            Wake::Task(waker) | Wake::Sleeper(waker) => waker.wake(),
             Wake::Thread(thread) => thread.unpark(),
         }
     }

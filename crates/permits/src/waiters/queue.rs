@@ -1,7 +1,7 @@
 //! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`] lives inside it.
 
 use super::node::{Linked, Node, Stage, Wake};
-use crate::state::Act;
+use crate::state::{Act, Manner};
 use crate::sync::Ordering;
 use std::pin::Pin;
 use std::ptr;
@@ -26,7 +26,10 @@ unsafe impl Send for Queue {}
 pub(crate) struct Head {
     pub(crate) n: u32,
     pub(crate) act: Act,
-    pub(crate) is_thread: bool,
+    /// A task, which nobody passes, and which passes nobody.
+    pub(crate) is_task: bool,
+    /// It completes a grant by its next poll; a thread that is blocked here needs no second step.
+    pub(crate) is_polled: bool,
     pub(crate) starved: bool,
     pub(crate) stamp: u32,
     pub(crate) passed_since: Option<Instant>,
@@ -76,7 +79,8 @@ impl Queue {
         Some(linked(node, |head| Head {
             n: node.n,
             act: node.act,
-            is_thread: matches!(head.wake, Some(Wake::Thread(_))),
+            is_task: matches!(head.wake, Some(Wake::Task(_))),
+            is_polled: !matches!(head.wake, Some(Wake::Thread(_))),
             starved: head.starved,
             stamp: head.stamp,
             passed_since: head.passed_since,
@@ -126,9 +130,14 @@ impl Queue {
         ptr::eq(self.head, node)
     }
 
-    /// Would waking the caller's own, linked node wake that task?
-    pub(crate) fn would_wake(&self, node: Pin<&Node>, waker: &Waker) -> bool {
-        linked(node.get_ref(), |mine| matches!(&mine.wake, Some(Wake::Task(old)) if old.will_wake(waker)))
+    /// Would waking the caller's own, linked node wake whoever polls with that waker, and in that manner?
+    pub(crate) fn would_wake(&self, node: Pin<&Node>, manner: Manner, waker: &Waker) -> bool {
+        linked(node.get_ref(), |mine| match (&mine.wake, manner) {
+            (Some(Wake::Task(old)), Manner::Queuing) | (Some(Wake::Sleeper(old)), Manner::Passing) => {
+                old.will_wake(waker)
+            }
+            _ => false,
+        })
     }
 
     /// Exchanges the waker of the caller's own, linked node. The old one is to be dropped after unlocking.

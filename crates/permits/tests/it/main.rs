@@ -61,6 +61,7 @@ mod guards;
 mod messages;
 mod model;
 mod order;
+mod polling;
 mod process;
 mod reference;
 mod resize;
