@@ -1,0 +1,70 @@
+"""What is plain Python: errors, readings, and the callback that resolves a future in its own loop."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class PermitsError(Exception):
+    """The base of all errors of this package that are not about arguments."""
+
+    __module__ = "permits"
+
+
+class ClosedError(PermitsError):
+    """The semaphore is closed."""
+
+    __module__ = "permits"
+
+
+class TooManyError(PermitsError, ValueError):
+    """More permits were asked for at once than the semaphore has."""
+
+    __module__ = "permits"
+
+
+class WaitTimeoutError(PermitsError, TimeoutError):
+    """The time was over before the permits could be had."""
+
+    __module__ = "permits"
+
+
+class WouldBlockError(PermitsError):
+    """The permits cannot be had without waiting."""
+
+    __module__ = "permits"
+
+
+class HostError(PermitsError):
+    """Something is wrong with a semaphore of this host: its file, its directory, or the system."""
+
+    __module__ = "permits"
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message, kind)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class State(NamedTuple):
+    """All readings of a semaphore at one instant."""
+
+    max_permits: int
+    available: int
+    given_out: int
+    loose: int
+    waiting_acquirers: int
+    next_acquirer: int
+    waiting_releasers: int
+    next_releaser: int
+    closed: bool
+
+
+State.__module__ = "permits"
+
+
+def resolve(future) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,139 @@
+//! In the place of `asyncio.Semaphore` and `asyncio.BoundedSemaphore`; of any number of loops, in any threads.
+
+use crate::arguments::Argument;
+use crate::reach::Ask;
+use crate::request::{Done, Gives, PermitRequest, Request};
+use crate::threading::Valued;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// The base of permits.aio.Semaphore.
+#[pyclass(frozen, subclass, module = "permits._permits")]
+pub(crate) struct AsyncSemaphore {
+    valued: Valued,
+    bounded: bool,
+}
+
+impl AsyncSemaphore {
+    fn bounded(bounded: bool) -> AsyncSemaphore {
+        AsyncSemaphore { valued: Valued::default(), bounded }
+    }
+
+    /// Whether a newcomer would have to wait: none is free, or somebody waits, or has been granted a permit and has not resumed yet.
+    fn is_locked(&self) -> PyResult<bool> {
+        let shared = self.valued.shared()?;
+        let state = self.valued.sem()?.state();
+        Ok(state.available_permits == 0 || state.waiting_acquirers > 0 || shared.others_are_resuming())
+    }
+}
+
+#[pymethods]
+impl AsyncSemaphore {
+    /// Takes whatever a subclass's __init__ takes.
+    #[new]
+    #[pyo3(signature = (*_arguments, **_named))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> AsyncSemaphore {
+        AsyncSemaphore::bounded(false)
+    }
+
+    fn _init(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let class = if self.bounded { "BoundedSemaphore" } else { "Semaphore" };
+        self.valued.init(class, value, "Semaphore", true, self.bounded)
+    }
+
+    /// Take n permits: await it. Its result is True.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn acquire(&self, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(self.valued.request(Ask::Loose, n, Gives::True, "acquire")?))
+    }
+
+    /// Return n permits. Does not wait, and may be called from any thread.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn release(&self, n: Argument<'_, '_>) -> PyResult<()> {
+        self.valued.release(n, "BoundedSemaphore")
+    }
+
+    /// Whether acquire() would have to wait.
+    fn locked(&self) -> PyResult<bool> {
+        self.is_locked()
+    }
+
+    /// Take n permits that a Permit holds: await it, or use it in `async with`.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn permit(&self, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
+        Ok(PermitRequest::new(self.valued.request(Ask::Held, n, Gives::Permit, "permit")?))
+    }
+
+    fn __aenter__(&self) -> PyResult<Request> {
+        Ok(Request::new(self.valued.request(Ask::Loose, None, Gives::Nothing, "__aenter__")?))
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<Done> {
+        self.valued.release(None, "BoundedSemaphore")?;
+        Ok(Done::nothing())
+    }
+
+    /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+    fn close(&self) -> PyResult<()> {
+        Ok(self.valued.shared()?.reach.close()?)
+    }
+
+    /// Whether it was closed.
+    #[getter]
+    fn closed(&self) -> PyResult<bool> {
+        Ok(self.valued.sem()?.is_closed())
+    }
+
+    /// How many permits are free: the value. A reading, not a promise.
+    #[getter]
+    fn available(&self) -> PyResult<u32> {
+        Ok(self.valued.sem()?.available_permits())
+    }
+
+    /// How many tasks wait.
+    #[getter]
+    fn waiting(&self) -> PyResult<usize> {
+        Ok(self.valued.sem()?.waiting_acquirers())
+    }
+
+    /// The value, by the name that it has in the standard library's class.
+    #[getter]
+    fn _value(&self) -> PyResult<u32> {
+        self.available()
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let class = slf.get_type();
+        let opening = format!("<{}.{} object at {:#x}", class.module()?, class.qualname()?, slf.as_ptr() as usize);
+        let this = slf.get();
+        let Ok(sem) = this.valued.sem() else { return Ok(format!("{opening} [not initialized]>")) };
+        let mut extra = if this.is_locked()? {
+            "locked".to_owned()
+        } else {
+            format!("unlocked, value:{}", sem.available_permits())
+        };
+        let waiting = sem.waiting_acquirers();
+        if waiting > 0 {
+            extra += &format!(", waiters:{waiting}");
+        }
+        Ok(format!("{opening} [{extra}]>"))
+    }
+}
+
+/// The base of permits.aio.BoundedSemaphore.
+#[pyclass(frozen, subclass, extends = AsyncSemaphore, module = "permits._permits")]
+pub(crate) struct AsyncBoundedSemaphore;
+
+#[pymethods]
+impl AsyncBoundedSemaphore {
+    /// Takes whatever a subclass's __init__ takes.
+    #[new]
+    #[pyo3(signature = (*_arguments, **_named))]
+    fn new(
+        _arguments: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<AsyncBoundedSemaphore> {
+        PyClassInitializer::from(AsyncSemaphore::bounded(true)).add_subclass(AsyncBoundedSemaphore)
+    }
+}

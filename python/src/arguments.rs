@@ -1,0 +1,129 @@
+//! Numbers and times as Python gives them.
+
+use crate::errors::Failure;
+use permits::Semaphore;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBool;
+use std::time::{Duration, Instant};
+
+pub(crate) type Argument<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// How long a caller is ready to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    Try,
+    Until(Instant),
+    Endless,
+}
+
+/// `blocking` and `timeout`, as `threading` has them. Not a number is refused whether or not anybody has to wait.
+#[inline]
+pub(crate) fn patience(blocking: Argument<'_, '_>, timeout: Argument<'_, '_>) -> PyResult<Patience> {
+    match (blocking, timeout) {
+        (None, None) => Ok(Patience::Endless),
+        (blocking, timeout) => given_patience(blocking, timeout),
+    }
+}
+
+fn given_patience(blocking: Argument<'_, '_>, timeout: Argument<'_, '_>) -> PyResult<Patience> {
+    let blocking = blocking.map_or(Ok(true), |blocking| blocking.is_truthy())?;
+    let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
+        return Ok(if blocking { Patience::Endless } else { Patience::Try });
+    };
+    if !blocking {
+        return Err(PyValueError::new_err("can't specify timeout for non-blocking acquire"));
+    }
+    let seconds = match timeout.extract::<f64>() {
+        Ok(seconds) => seconds,
+        // An int beyond all floats: for ever, or a try.
+        Err(error) if error.is_instance_of::<PyOverflowError>(timeout.py()) => {
+            if timeout.lt(0)? {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err("timeout must be a number of seconds, not nan"));
+    }
+    if seconds <= 0.0 {
+        return Ok(Patience::Try);
+    }
+    // What no clock can count to is no limit.
+    let end = Duration::try_from_secs_f64(seconds).ok().and_then(|time| Instant::now().checked_add(time));
+    Ok(end.map_or(Patience::Endless, Patience::Until))
+}
+
+/// A whole number, as far as it can be one of permits.
+#[derive(Debug)]
+pub(crate) enum Count {
+    Some(u32),
+    Negative(String),
+    /// More than any semaphore has.
+    Huge(String),
+}
+
+impl Count {
+    pub(crate) fn new(n: Argument<'_, '_>) -> PyResult<Count> {
+        n.map_or(Ok(Count::Some(1)), Count::given)
+    }
+
+    pub(crate) fn given(n: &Bound<'_, PyAny>) -> PyResult<Count> {
+        match n.extract::<i64>() {
+            Ok(n) if n < 0 => Ok(Count::Negative(n.to_string())),
+            Ok(n) => Ok(u32::try_from(n).map_or_else(|_| Count::Huge(n.to_string()), Count::Some)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(n.py()) => {
+                // Too long to be printed, perhaps (`sys.set_int_max_str_digits`).
+                let text =
+                    n.str().map_or_else(|_| "a number of thousands of digits".to_owned(), |text| text.to_string());
+                if n.lt(0)? { Ok(Count::Negative(text)) } else { Ok(Count::Huge(text)) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn text(self) -> String {
+        match self {
+            Count::Some(n) => n.to_string(),
+            Count::Negative(text) | Count::Huge(text) => text,
+        }
+    }
+
+    /// It as a number to ask for, 0 included (C7).
+    pub(crate) fn ask_for(self, max: impl FnOnce() -> Result<u32, Failure>) -> PyResult<u32> {
+        match self {
+            Count::Some(n) => Ok(n),
+            Count::Negative(n) => Err(PyValueError::new_err(format!("n must not be negative, it is `{n}`"))),
+            Count::Huge(n) => Err(Failure::TooMany { requested: n, max: max()? }.into()),
+        }
+    }
+
+    /// It as a number for a semaphore to have (C2).
+    pub(crate) fn have(self, what: &str) -> PyResult<u32> {
+        match self {
+            Count::Some(n) if (1..=Semaphore::MAX_PERMITS).contains(&n) => Ok(n),
+            other => Err(out_of_range(what, &other.text())),
+        }
+    }
+}
+
+pub(crate) fn out_of_range(what: &str, value: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} must be between `1` and `{}`, it is `{value}`", Semaphore::MAX_PERMITS))
+}
+
+/// For a first argument that counts permits: a bool there is `blocking`, as in `threading`, since it is no count.
+pub(crate) fn count_or_blocking<'a, 'py>(
+    n: Argument<'a, 'py>,
+    blocking: Argument<'a, 'py>,
+) -> PyResult<(Argument<'a, 'py>, Argument<'a, 'py>)> {
+    match n {
+        Some(first) if first.is_instance_of::<PyBool>() => match blocking {
+            Some(_) => Err(PyTypeError::new_err("`blocking` is given twice: as the first argument, and by name")),
+            None => Ok((None, n)),
+        },
+        _ => Ok((n, blocking)),
+    }
+}

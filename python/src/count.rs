@@ -1,0 +1,324 @@
+//! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
+
+use crate::arguments::{Argument, Count, count_or_blocking, patience};
+use crate::errors::{Class, Failure};
+use crate::here::Here;
+use crate::permit::Permit;
+use crate::reach::{Ask, Change, Reach};
+use crate::request::{Done, Gives, Inner, PermitRequest, Request};
+use crate::shared::{Cell, Held, Shared};
+use permits::{Semaphore, State};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::sync::Arc;
+
+/// The base of CountSemaphore and HostSemaphore.
+#[pyclass(frozen, subclass, module = "permits._permits")]
+pub(crate) struct Counting {
+    cell: Cell,
+    #[cfg(target_os = "linux")]
+    host: std::sync::OnceLock<permits_host::HostSemaphore>,
+}
+
+impl Counting {
+    #[inline]
+    fn shared(&self) -> PyResult<&Arc<Shared>> {
+        self.cell.get()
+    }
+
+    fn state(&self) -> PyResult<State> {
+        Ok(self.shared()?.reach.state()?)
+    }
+
+    fn wait(&self, py: Python<'_>, ask: Ask, [n, timeout, blocking]: [Argument<'_, '_>; 3]) -> PyResult<bool> {
+        let shared = self.shared()?;
+        let (n, blocking) = count_or_blocking(n, blocking)?;
+        let patience = patience(blocking, timeout)?;
+        let n = Count::new(n)?.ask_for(|| shared.max())?;
+        Ok(shared.wait(py, ask, n, patience)?.is_some())
+    }
+
+    fn request(&self, ask: Ask, n: Argument<'_, '_>, gives: Gives, name: &'static str) -> PyResult<Inner> {
+        let shared = self.shared()?;
+        let n = Count::new(n)?.ask_for(|| shared.max())?;
+        Ok(Inner::new(shared, ask, n, gives, name))
+    }
+}
+
+/// Resizes, with an error that names the number that was given.
+pub(crate) fn resize(reach: &Reach, change: Change, n: &Bound<'_, PyAny>) -> PyResult<()> {
+    let n = match (Count::given(n)?, change) {
+        (count, Change::Set) => count.have("max_permits")?,
+        (Count::Some(n), _) => n,
+        (count @ Count::Negative(_), _) => count.ask_for(|| Ok(0))?,
+        (Count::Huge(n), _) => return Err(crate::arguments::out_of_range("a change of max_permits", &n)),
+    };
+    Ok(reach.resize(change, n)?)
+}
+
+pub(crate) fn state_to_python<'py>(py: Python<'py>, state: &State) -> PyResult<Bound<'py, PyAny>> {
+    static STATE: Class = Class::new("State");
+    STATE.get(py)?.call1((
+        state.max_permits,
+        state.available_permits,
+        state.given_out,
+        state.loose,
+        state.waiting_acquirers,
+        state.next_acquirer,
+        state.waiting_releasers,
+        state.next_releaser,
+        state.closed,
+    ))
+}
+
+/// `<module.Class at 0x…`, without its end: of the object's own class.
+pub(crate) fn opening(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let class = object.get_type();
+    Ok(format!("<{}.{} at {:#x}", class.module()?, class.qualname()?, object.as_ptr() as usize))
+}
+
+#[pymethods]
+impl Counting {
+    /// Takes whatever a subclass's __init__ takes.
+    #[new]
+    #[pyo3(signature = (*_arguments, **_named))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> Counting {
+        Counting {
+            cell: Cell::default(),
+            #[cfg(target_os = "linux")]
+            host: std::sync::OnceLock::new(),
+        }
+    }
+
+    fn _init_here(&self, permits: &Bound<'_, PyAny>, fair: bool) -> PyResult<()> {
+        let max = Count::given(permits)?.have("permits")?;
+        let sem = if fair { Semaphore::fair(max) } else { Semaphore::new(max) };
+        self.cell.set("CountSemaphore", Shared::new(Reach::Here(Here::new(sem))))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn _init_host(
+        &self,
+        py: Python<'_>,
+        name: String,
+        max: Argument<'_, '_>,
+        options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool),
+    ) -> PyResult<()> {
+        let (directory, mode, label, resize) = options;
+        let max = max.map(|max| Count::given(max)?.have("max")).transpose()?;
+        let mut options = permits_host::HostSemaphore::options().resize(resize);
+        if let Some(directory) = directory {
+            options = options.directory(directory);
+        }
+        if let Some(mode) = mode {
+            options = options.mode(mode);
+        }
+        if let Some(label) = label {
+            options = options.label(label);
+        }
+        // It goes to the disk.
+        let opened = py.detach(|| match max {
+            Some(max) => options.open(&name, max),
+            None => options.open_existing(&name),
+        });
+        let host = opened.map_err(Failure::from)?;
+        let _ = self.host.set(host.clone());
+        self.cell.set("HostSemaphore", Shared::new(Reach::Host(host)))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn _name(&self) -> PyResult<&str> {
+        self.shared()?;
+        Ok(self.host.get().map_or("", |host| host.name()))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn _path(&self) -> PyResult<std::path::PathBuf> {
+        self.shared()?;
+        Ok(self.host.get().map(|host| host.path().to_owned()).unwrap_or_default())
+    }
+
+    /// Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
+    ///
+    /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
+    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+           text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
+    fn acquire(
+        &self,
+        py: Python<'_>,
+        n: Argument<'_, '_>,
+        timeout: Argument<'_, '_>,
+        blocking: Argument<'_, '_>,
+    ) -> PyResult<bool> {
+        self.wait(py, Ask::Loose, [n, timeout, blocking])
+    }
+
+    /// Return n loose permits, whoever took them. Waits while fewer than n are loose.
+    ///
+    /// True if they are back. False if the time was over first, or if blocking is false and it would have to wait.
+    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+           text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
+    fn release(
+        &self,
+        py: Python<'_>,
+        n: Argument<'_, '_>,
+        timeout: Argument<'_, '_>,
+        blocking: Argument<'_, '_>,
+    ) -> PyResult<bool> {
+        self.wait(py, Ask::Back, [n, timeout, blocking])
+    }
+
+    /// acquire() for a task: await it. Its result is True.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn acquire_async(&self, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(self.request(Ask::Loose, n, Gives::True, "acquire_async")?))
+    }
+
+    /// release() for a task: await it. Its result is True.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn release_async(&self, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(self.request(Ask::Back, n, Gives::True, "release_async")?))
+    }
+
+    /// Take n permits that the returned Permit holds: no release() can return them.
+    ///
+    /// Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it would have to wait.
+    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+           text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
+    fn permit(
+        &self,
+        py: Python<'_>,
+        n: Argument<'_, '_>,
+        timeout: Argument<'_, '_>,
+        blocking: Argument<'_, '_>,
+    ) -> PyResult<Permit> {
+        let shared = self.shared()?;
+        let patience = patience(blocking, timeout)?;
+        let n = Count::new(n)?.ask_for(|| shared.max())?;
+        let granted = shared.wait_or_tell(py, Ask::Held, n, patience)?;
+        Ok(Permit::new(Held::new(shared, granted)))
+    }
+
+    /// permit() for a task: await it, or use it in `async with`.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn permit_async(&self, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
+        Ok(PermitRequest::new(self.request(Ask::Held, n, Gives::Permit, "permit_async")?))
+    }
+
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        let shared = self.shared()?;
+        if let Some(granted) = shared.wait(py, Ask::Held, 1, crate::arguments::Patience::Endless)? {
+            shared.enter(granted);
+        }
+        Ok(true)
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.shared()?.exit()
+    }
+
+    fn __aenter__(&self) -> PyResult<Request> {
+        Ok(Request::new(self.request(Ask::Held, None, Gives::Nothing, "__aenter__")?))
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<Done> {
+        self.shared()?.exit()?;
+        Ok(Done::nothing())
+    }
+
+    /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+    fn close(&self) -> PyResult<()> {
+        Ok(self.shared()?.reach.close()?)
+    }
+
+    /// Whether it was closed.
+    #[getter]
+    fn closed(&self) -> PyResult<bool> {
+        Ok(self.shared()?.reach.is_closed()?)
+    }
+
+    /// Set the number of permits. Those that are out and too many go as they come back.
+    fn resize(&self, max_permits: &Bound<'_, PyAny>) -> PyResult<()> {
+        resize(&self.shared()?.reach, Change::Set, max_permits)
+    }
+
+    /// Add n permits. Whoever waits and fits goes ahead.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn grow(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
+        resize(&self.shared()?.reach, Change::Grow, n.unwrap_or(&one(py)))
+    }
+
+    /// Take n permits away: free ones now, those that are out as they come back.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn shrink(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
+        resize(&self.shared()?.reach, Change::Shrink, n.unwrap_or(&one(py)))
+    }
+
+    /// Whether nobody passes a waiter; otherwise threads do, within a bound.
+    #[getter]
+    fn fair(&self) -> PyResult<bool> {
+        Ok(self.shared()?.reach.here().is_none_or(|here| here.sem().overtakes() == 0))
+    }
+
+    /// How many permits there are.
+    #[getter]
+    fn max_permits(&self) -> PyResult<u32> {
+        Ok(self.state()?.max_permits)
+    }
+
+    /// How many permits are free. A reading, not a promise.
+    #[getter]
+    fn available(&self) -> PyResult<u32> {
+        Ok(self.state()?.available_permits)
+    }
+
+    /// How many permits are out, held or loose.
+    #[getter]
+    fn given_out(&self) -> PyResult<u32> {
+        Ok(self.state()?.given_out)
+    }
+
+    /// How many permits are out and held by nobody: release() can return these.
+    #[getter]
+    fn loose(&self) -> PyResult<u32> {
+        Ok(self.state()?.loose)
+    }
+
+    /// How many threads and tasks wait, to acquire or to release.
+    #[getter]
+    fn waiting(&self) -> PyResult<u32> {
+        let state = self.state()?;
+        Ok(state.waiting_acquirers + state.waiting_releasers)
+    }
+
+    /// How many threads and tasks wait to acquire.
+    #[getter]
+    fn waiting_acquirers(&self) -> PyResult<u32> {
+        Ok(self.state()?.waiting_acquirers)
+    }
+
+    /// How many threads and tasks wait to release.
+    #[getter]
+    fn waiting_releasers(&self) -> PyResult<u32> {
+        Ok(self.state()?.waiting_releasers)
+    }
+
+    /// All readings at one instant.
+    #[pyo3(name = "state")]
+    fn readings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        state_to_python(py, &self.state()?)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let opening = opening(slf.as_any())?;
+        // A repr does not fail.
+        let Ok(state) = slf.get().state() else { return Ok(format!("{opening}: not open>")) };
+        Ok(format!("{opening}: {state}>"))
+    }
+}
+
+pub(crate) fn one(py: Python<'_>) -> Bound<'_, PyAny> {
+    1_u32.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any)
+}

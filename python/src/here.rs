@@ -1,0 +1,105 @@
+//! A semaphore of this process, and of each child that inherits it.
+//!
+//! After a fork the child has one thread. Whoever waited is gone, and must not be granted anything; what the other threads held stays
+//! out, as it does when a thread ends without returning it. So a child begins a semaphore of its own, with the counts that it
+//! finds and with empty queues, at its first use. The old one is never touched again: its queues point to waiters that do not exist.
+
+use permits::{OwnedPermit, Semaphore};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// How many forks lie between this process and the one that loaded the module.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn after_fork() {
+    // Relaxed: a child has one thread at that moment, and starts all others later.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn generation() -> u64 {
+    // Relaxed: see `after_fork`.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+pub(crate) struct Here {
+    generation: u64,
+    sem: Arc<Semaphore>,
+    /// What guards of earlier generations hold, as one; they return it piece by piece.
+    inherited: Mutex<Option<OwnedPermit>>,
+    next: OnceLock<Box<Here>>,
+}
+
+impl Here {
+    pub(crate) fn new(sem: Semaphore) -> Here {
+        Here { generation: generation(), sem: Arc::new(sem), inherited: Mutex::new(None), next: OnceLock::new() }
+    }
+
+    /// The semaphore of this process.
+    #[inline]
+    pub(crate) fn sem(&self) -> &Arc<Semaphore> {
+        if self.generation == generation() { &self.sem } else { &self.latest().sem }
+    }
+
+    #[cold]
+    fn latest(&self) -> &Here {
+        let now = generation();
+        let mut at = self;
+        while at.generation != now {
+            at = at.next.get_or_init(|| Box::new(at.reborn(now)));
+        }
+        at
+    }
+
+    /// The same counts, and nobody who waits.
+    fn reborn(&self, generation: u64) -> Here {
+        let state = self.sem.state();
+        // More may be out than there shall be (C13).
+        let size = state.max_permits.max(state.given_out);
+        let sem = Arc::new(Semaphore::with_overtaking(size, self.sem.overtakes()));
+        let all_free = "nobody else knows it yet";
+        sem.acquire_many(state.loose).loose().try_now().expect(all_free);
+        let held = sem.try_acquire_many_owned(state.given_out - state.loose).expect(all_free);
+        sem.set_max_permits(state.max_permits).expect("a number that it had");
+        if state.closed {
+            sem.close();
+        }
+        Here { generation, sem, inherited: Mutex::new(Some(held)), next: OnceLock::new() }
+    }
+
+    /// A guard as this process has it.
+    pub(crate) fn adopt(&self, permit: Guard) -> Guard {
+        if permit.generation == generation() {
+            return permit;
+        }
+        let latest = self.latest();
+        let n = permit.permit.count();
+        // Its semaphore is the parent's copy, which is not touched any more.
+        mem::forget(permit.permit);
+        let mut inherited = latest.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = inherited.as_mut().expect("a later generation has what was inherited");
+        let permit = all.split(n).expect("what guards hold was counted");
+        Guard { permit, generation: latest.generation }
+    }
+
+    pub(crate) fn guard(&self, permit: OwnedPermit) -> Guard {
+        Guard { permit, generation: generation() }
+    }
+}
+
+/// Permits that are held, in the generation in which they were.
+pub(crate) struct Guard {
+    permit: OwnedPermit,
+    generation: u64,
+}
+
+impl Guard {
+    /// The permits, if the guard came from [`Here::adopt`].
+    pub(crate) fn into_permit(self) -> OwnedPermit {
+        self.permit
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.permit.count()
+    }
+}

@@ -1,0 +1,134 @@
+//! `Permit`: permits that an object holds.
+
+use crate::arguments::{Argument, Count};
+use crate::request::Done;
+use crate::shared::{Held, lock};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::mem;
+use std::sync::Mutex;
+
+/// Permits that are held, until this object returns them.
+///
+/// It returns them when its `with` block ends, by release(), or when it is collected.
+/// It may go to another thread or task. No release() of the semaphore can return what it holds.
+#[pyclass(frozen, module = "permits")]
+pub(crate) struct Permit {
+    held: Mutex<Option<Held>>,
+}
+
+impl Permit {
+    pub(crate) fn new(held: Option<Held>) -> Permit {
+        Permit { held: Mutex::new(held) }
+    }
+
+    /// Once; later it does nothing.
+    pub(crate) fn give_back(&self) {
+        // Apart, so that the lock is free when the permits are returned.
+        let held = self.take();
+        drop(held);
+    }
+
+    fn take(&self) -> Option<Held> {
+        lock(&self.held).take()
+    }
+
+    /// Back again; whoever came in between and found nothing was right.
+    fn put(&self, held: Held) {
+        *lock(&self.held) = Some(held);
+    }
+}
+
+#[pymethods]
+impl Permit {
+    /// How many permits it holds; 0 once they are returned or forgotten.
+    #[getter]
+    fn count(&self) -> u32 {
+        lock(&self.held).as_ref().map_or(0, Held::count)
+    }
+
+    /// Return what it holds. Does not wait, and does nothing the second time.
+    fn release(&self) {
+        self.give_back();
+    }
+
+    /// Let go of its permits and leave them given out, as loose ones, which anybody may release().
+    fn forget(&self) {
+        if let Some(held) = self.take() {
+            held.forget();
+        }
+    }
+
+    /// Split n permits off, into a Permit of their own. ValueError if it holds fewer; it keeps them then.
+    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    fn split(&self, n: Argument<'_, '_>) -> PyResult<Permit> {
+        let n = Count::new(n)?;
+        let mut held = self.take();
+        let count = held.as_ref().map_or(0, Held::count);
+        let outcome = match (n, &mut held) {
+            (Count::Some(0), None) => Ok(Permit::new(None)),
+            (Count::Some(n), Some(held)) if n <= count => held.split(n).map(|part| Permit::new(Some(part))),
+            (n, _) => {
+                let n = n.text();
+                Err(PyValueError::new_err(format!("cannot split `{n}` permits off one that holds `{count}`")))
+            }
+        };
+        if let Some(held) = held {
+            self.put(held);
+        }
+        outcome
+    }
+
+    /// Take in the permits of other, which holds none afterwards. ValueError if they are of another semaphore; both keep theirs then.
+    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.is(other) {
+            return Err(PyValueError::new_err("a permit cannot be merged with itself"));
+        }
+        let Some(theirs) = other.get().take() else { return Ok(()) };
+        let Some(mut mine) = slf.get().take() else {
+            other.get().put(theirs);
+            return Err(PyValueError::new_err("it holds no permits any more, and belongs to no semaphore"));
+        };
+        let rest = mine.merge(theirs);
+        slf.get().put(mine);
+        rest.map_err(|theirs| {
+            other.get().put(theirs);
+            PyValueError::new_err("the permits are of another semaphore: both keep what they hold")
+        })
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
+        self.give_back();
+    }
+
+    fn __aenter__(slf: Py<Self>) -> Done {
+        Done::with(slf.into_any())
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> Done {
+        self.give_back();
+        Done::nothing()
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        format!("<permits.Permit at {:#x}: count={}>", slf.as_ptr() as usize, slf.get().count())
+    }
+
+    /// A permit is held once: it can be neither copied nor sent to another process.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle 'Permit' object"))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        drop(mem::take(self.held.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)));
+    }
+}

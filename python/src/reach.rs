@@ -1,0 +1,268 @@
+//! The contract at the reaches that Python has: this process, and the processes of this host.
+
+use crate::errors::Failure;
+use crate::here::{Guard, Here};
+use permits::{Handle, Kind, Request, Semaphore, State};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Permits that anybody may return.
+    Loose,
+    /// Permits that a guard holds.
+    Held,
+    /// To return loose ones.
+    Back,
+}
+
+/// In whose manner it is waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Task,
+    Thread,
+}
+
+/// What a granted request yields.
+pub(crate) enum Granted {
+    Nothing,
+    Here(permits::OwnedPermit),
+    #[cfg(target_os = "linux")]
+    Host(permits_host::OwnedPermit),
+}
+
+/// A request that waits, at any reach. Dropping it gives up its place, or passes on what it was granted (C10).
+pub(crate) trait Waiting: Send {
+    fn poll(self: Pin<&mut Self>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>>;
+}
+
+pub(crate) type BoxedWaiting = Pin<Box<dyn Waiting>>;
+
+pub(crate) trait Yield {
+    fn granted(self) -> Granted;
+}
+
+impl Yield for () {
+    fn granted(self) -> Granted {
+        Granted::Nothing
+    }
+}
+
+impl Yield for permits::OwnedPermit {
+    fn granted(self) -> Granted {
+        Granted::Here(self)
+    }
+}
+
+impl<K> Waiting for Request<Arc<Semaphore>, K>
+where
+    K: Kind<Error: Into<Failure>> + Send + 'static,
+    K::Output<Arc<Semaphore>>: Yield,
+{
+    fn poll(self: Pin<&mut Self>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>> {
+        let polled = match manner {
+            Manner::Task => Future::poll(self, context),
+            Manner::Thread => self.poll_passing(context),
+        };
+        polled.map(|outcome| outcome.map(Yield::granted).map_err(Into::into))
+    }
+}
+
+pub(crate) enum Reach {
+    Here(Here),
+    #[cfg(target_os = "linux")]
+    Host(permits_host::HostSemaphore),
+}
+
+impl Reach {
+    /// Asks without waiting. A running thread may pass others in doing so, within the bound (C8).
+    #[inline]
+    pub(crate) fn try_now(&self, ask: Ask, n: u32) -> Result<Granted, Failure> {
+        match self {
+            Reach::Here(here) => {
+                let sem = here.sem();
+                match ask {
+                    Ask::Loose => sem.acquire_many(n).loose().try_now().map(Yield::granted).map_err(Into::into),
+                    Ask::Held => sem.try_acquire_many_owned(n).map(Yield::granted).map_err(Into::into),
+                    Ask::Back => sem.try_release_many(n).map(Yield::granted).map_err(Into::into),
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => match ask {
+                Ask::Loose => Ok(host.acquire_many(n).loose().try_now()?.granted()),
+                Ask::Held => Ok(host.try_acquire_many_owned(n)?.granted()),
+                Ask::Back => Ok(host.try_release_many(n)?.granted()),
+            },
+        }
+    }
+
+    /// A last try, when the time is over; the error tells what both sides wait for (C22).
+    pub(crate) fn try_at_the_end(&self, ask: Ask, n: u32) -> Result<Granted, Failure> {
+        match self {
+            Reach::Here(here) => {
+                let sem = here.sem();
+                match ask {
+                    Ask::Loose => Ok(sem.acquire_many(n).loose().wait_timeout(Duration::ZERO)?.granted()),
+                    Ask::Held => Ok(sem.acquire_many_owned(n).wait_timeout(Duration::ZERO)?.granted()),
+                    Ask::Back => Ok(sem.release_many(n).wait_timeout(Duration::ZERO)?.granted()),
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => match ask {
+                Ask::Loose => Ok(host.acquire_many(n).loose().wait_timeout(Duration::ZERO)?.granted()),
+                Ask::Held => Ok(host.acquire_many_owned(n).wait_timeout(Duration::ZERO)?.granted()),
+                Ask::Back => Ok(host.release_many(n).wait_timeout(Duration::ZERO)?.granted()),
+            },
+        }
+    }
+
+    /// A request to wait for.
+    pub(crate) fn request(&self, ask: Ask, n: u32) -> BoxedWaiting {
+        match self {
+            Reach::Here(here) => {
+                let sem = here.sem();
+                match ask {
+                    Ask::Loose => Box::pin(sem.acquire_many_owned(n).loose()),
+                    Ask::Held => Box::pin(sem.acquire_many_owned(n)),
+                    Ask::Back => Box::pin(sem.release_many_owned(n)),
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => match ask {
+                Ask::Loose => Box::pin(host.acquire_many_owned(n).loose()),
+                Ask::Held => Box::pin(host.acquire_many_owned(n)),
+                Ask::Back => Box::pin(host.release_many_owned(n)),
+            },
+        }
+    }
+
+    /// Asks in the manner of a task; `None` if it has to wait.
+    #[inline]
+    pub(crate) fn try_as_task(&self, ask: Ask, n: u32) -> Option<Result<Granted, Failure>> {
+        match self {
+            Reach::Here(here) => {
+                let sem = here.sem();
+                match ask {
+                    Ask::Loose => ready_now(sem.available_permits() >= n, || sem.acquire_many(n).loose()),
+                    Ask::Held => ready_now(sem.available_permits() >= n, || sem.acquire_many_owned(n)),
+                    Ask::Back => ready_now(sem.loose() >= n, || sem.release_many(n)),
+                }
+            }
+            // First come, first served, by a try as well.
+            #[cfg(target_os = "linux")]
+            Reach::Host(_) => match self.try_now(ask, n) {
+                Err(failure) if failure.is_not_now() => None,
+                outcome => Some(outcome),
+            },
+        }
+    }
+
+    pub(crate) fn state(&self) -> Result<State, Failure> {
+        match self {
+            Reach::Here(here) => Ok(here.sem().state()),
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => Ok(host.state()?),
+        }
+    }
+
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        match self {
+            Reach::Here(here) => here.sem().close(),
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => host.close()?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_closed(&self) -> Result<bool, Failure> {
+        match self {
+            Reach::Here(here) => Ok(here.sem().is_closed()),
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => Ok(host.is_closed()?),
+        }
+    }
+
+    pub(crate) fn resize(&self, change: Change, n: u32) -> Result<(), Failure> {
+        match self {
+            Reach::Here(here) => match change {
+                Change::Set => here.sem().set_max_permits(n)?,
+                Change::Grow => here.sem().grow(n)?,
+                Change::Shrink => here.sem().shrink(n)?,
+            },
+            #[cfg(target_os = "linux")]
+            Reach::Host(host) => match change {
+                Change::Set => host.set_max_permits(n)?,
+                Change::Grow => host.grow(n)?,
+                Change::Shrink => host.shrink(n)?,
+            },
+        }
+        Ok(())
+    }
+
+    /// Who takes part in it, for people.
+    pub(crate) fn here(&self) -> Option<&Here> {
+        match self {
+            Reach::Here(here) => Some(here),
+            #[cfg(target_os = "linux")]
+            Reach::Host(_) => None,
+        }
+    }
+}
+
+/// Polls a request once, if it has a chance. Nobody is to be woken: either it is ready, or it is dropped here.
+fn ready_now<H: Handle, K: Kind<Error: Into<Failure>>>(
+    has_a_chance: bool,
+    request: impl FnOnce() -> Request<H, K>,
+) -> Option<Result<Granted, Failure>>
+where
+    K::Output<H>: Yield,
+{
+    if !has_a_chance {
+        return None;
+    }
+    match pin!(request()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome.map(Yield::granted).map_err(Into::into)),
+        Poll::Pending => None,
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Set,
+    Grow,
+    Shrink,
+}
+
+#[cfg(target_os = "linux")]
+mod host {
+    use super::{Context, Failure, Granted, Manner, Pin, Poll, Waiting, Yield};
+    use permits_host::{HostSemaphore, Kind, Request};
+
+    impl Yield for permits_host::OwnedPermit {
+        fn granted(self) -> Granted {
+            Granted::Host(self)
+        }
+    }
+
+    impl<K> Waiting for Request<HostSemaphore, K>
+    where
+        K: Kind,
+        K::Output<HostSemaphore>: Yield,
+        Request<HostSemaphore, K>: Send,
+    {
+        /// First come, first served, threads and tasks alike: there is one manner.
+        fn poll(self: Pin<&mut Self>, _: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>> {
+            Future::poll(self, context).map(|outcome| Ok(outcome?.granted()))
+        }
+    }
+}
+
+/// What a guard holds, at its reach.
+pub(crate) enum Hold {
+    Here(Guard),
+    #[cfg(target_os = "linux")]
+    Host(permits_host::OwnedPermit),
+}

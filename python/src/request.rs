@@ -1,0 +1,401 @@
+//! What a task awaits.
+//!
+//! A request is a coroutine in all but its type: `send`, `throw`, `close`, `__await__`. It is written out here rather than as an `async def`, since
+//! then an acquire that need not wait costs one call. Nothing happens before its first step.
+
+use crate::here::generation;
+use crate::permit::Permit;
+use crate::reach::{Ask, BoxedWaiting, Granted, Manner};
+use crate::shared::{Held, Shared, lock};
+use crate::wake::{Slot, Target, resolve, running_loop};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+use pyo3::{PyTraverseError, PyVisit};
+use std::ffi::CString;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// What its task gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    True,
+    /// What `async with` on a semaphore gets.
+    Nothing,
+    Permit,
+}
+
+pub(crate) struct Inner {
+    home: Arc<Shared>,
+    ask: Ask,
+    n: u32,
+    gives: Gives,
+    /// For the warning about a request that was never awaited.
+    name: &'static str,
+    progress: Mutex<Progress>,
+    /// It is used by `async with`, whose end returns what was made.
+    entered: AtomicBool,
+    made: Mutex<Option<Py<Permit>>>,
+}
+
+enum Progress {
+    New,
+    /// A step is being made.
+    Busy,
+    Waiting {
+        slot: Arc<Slot>,
+        generation: u64,
+    },
+    /// It has its permits, and lets those resume first who were granted theirs before.
+    Yielding {
+        slot: Arc<Slot>,
+        held: Held,
+    },
+    Over,
+}
+
+/// How a step ended.
+enum Step {
+    Yield(Py<PyAny>),
+    Done(Granted),
+}
+
+impl Inner {
+    pub(crate) fn new(home: &Arc<Shared>, ask: Ask, n: u32, gives: Gives, name: &'static str) -> Inner {
+        let (progress, made) = (Mutex::new(Progress::New), Mutex::new(None));
+        Inner { home: Arc::clone(home), ask, n, gives, name, progress, entered: AtomicBool::new(false), made }
+    }
+
+    fn set(&self, progress: Progress) -> Progress {
+        mem::replace(&mut *lock(&self.progress), progress)
+    }
+
+    /// One step of the coroutine: what it yields to the loop; `None` if it is over and has nothing to tell, `StopIteration` if it has; or an
+    /// error.
+    fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let step = match self.set(Progress::Busy) {
+            Progress::New => self.begin(py),
+            Progress::Waiting { slot, generation } => self.resume(py, &slot, generation),
+            Progress::Yielding { slot, held } => {
+                slot.leave();
+                self.after_yielding(held)
+            }
+            Progress::Busy => return Err(PyRuntimeError::new_err("the request is being awaited already")),
+            Progress::Over => {
+                self.set(Progress::Over);
+                return Err(PyRuntimeError::new_err("cannot reuse an already awaited request"));
+            }
+        };
+        match step {
+            Ok(Step::Yield(future)) => Ok(Some(future)),
+            Ok(Step::Done(granted)) => {
+                self.set(Progress::Over);
+                self.finish(py, granted)
+            }
+            Err(error) => {
+                self.set(Progress::Over);
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(&self, py: Python<'_>) -> PyResult<Step> {
+        let yields = self.ask != Ask::Back && self.home.others_are_resuming();
+        // A guard, if it yields: loose permits could be returned by others before it has seen them.
+        let ask = if yields && self.ask == Ask::Loose { Ask::Held } else { self.ask };
+        if let Some(outcome) = self.home.reach.try_as_task(ask, self.n) {
+            return self.may_yield(py, outcome?, yields);
+        }
+        self.wait(py, self.home.reach.request(self.ask, self.n))
+    }
+
+    fn may_yield(&self, py: Python<'_>, granted: Granted, yields: bool) -> PyResult<Step> {
+        if !yields {
+            return Ok(Step::Done(granted));
+        }
+        let Some(held) = Held::new(&self.home, granted) else { return Ok(Step::Done(Granted::Nothing)) };
+        let Some(target) = target(py)? else { return self.after_yielding(held) };
+        let future = target.future.clone_ref(py);
+        resolve(future.bind(py))?;
+        let slot = Slot::new(&self.home, target);
+        slot.count();
+        self.set(Progress::Yielding { slot, held });
+        block_on(py, future)
+    }
+
+    fn after_yielding(&self, held: Held) -> PyResult<Step> {
+        match self.ask {
+            Ask::Held => Ok(Step::Done(held.into_granted())),
+            Ask::Loose | Ask::Back => {
+                held.forget();
+                Ok(Step::Done(Granted::Nothing))
+            }
+        }
+    }
+
+    /// Queues, and gives its loop a future.
+    fn wait(&self, py: Python<'_>, mut request: BoxedWaiting) -> PyResult<Step> {
+        let target = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
+        let future = target.future.clone_ref(py);
+        let slot = Slot::new(&self.home, target);
+        let waker = Waker::from(Arc::clone(&slot));
+        match request.as_mut().poll(Manner::Task, &mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => {
+                slot.leave();
+                Ok(Step::Done(outcome?))
+            }
+            Poll::Pending => {
+                slot.put(request);
+                self.set(Progress::Waiting { slot, generation: generation() });
+                block_on(py, future)
+            }
+        }
+    }
+
+    fn resume(&self, py: Python<'_>, slot: &Arc<Slot>, since: u64) -> PyResult<Step> {
+        slot.uncount();
+        let request = slot.take();
+        slot.leave();
+        match request {
+            Some(request) if since == generation() => self.wait(py, request),
+            other => {
+                // The parent's, which is not touched any more; or it was passed on, and its task goes on nevertheless.
+                if since != generation() {
+                    mem::forget(other);
+                }
+                self.wait(py, self.home.reach.request(self.ask, self.n))
+            }
+        }
+    }
+
+    /// What its task gets.
+    fn finish(&self, py: Python<'_>, granted: Granted) -> PyResult<Option<Py<PyAny>>> {
+        match self.gives {
+            Gives::True => Err(PyStopIteration::new_err(true)),
+            Gives::Nothing => {
+                self.home.enter(granted);
+                Ok(None)
+            }
+            Gives::Permit => {
+                let permit = Py::new(py, Permit::new(Held::new(&self.home, granted)))?;
+                // Relaxed: the same thread wrote it.
+                if self.entered.load(Ordering::Relaxed) {
+                    *lock(&self.made) = Some(permit.clone_ref(py));
+                }
+                Err(PyStopIteration::new_err((permit,)))
+            }
+        }
+    }
+
+    /// Gives up, wherever it is.
+    fn leave(&self) {
+        match self.set(Progress::Over) {
+            Progress::Waiting { slot, generation: since } => {
+                if since != generation() {
+                    mem::forget(slot.take());
+                }
+                slot.leave();
+            }
+            Progress::Yielding { slot, held } => {
+                slot.leave();
+                drop(held);
+            }
+            Progress::New | Progress::Busy | Progress::Over => {}
+        }
+    }
+
+    fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyErr {
+        let was_over = matches!(*lock(&self.progress), Progress::Over);
+        self.leave();
+        if was_over {
+            return PyRuntimeError::new_err("cannot reuse an already awaited request");
+        }
+        thrown(exception).unwrap_or_else(|error| error)
+    }
+
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.progress.try_lock().as_deref() {
+            Ok(Progress::Waiting { slot, .. } | Progress::Yielding { slot, .. }) => slot.visit(visit),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if matches!(*lock(&self.progress), Progress::New) {
+            self.warn();
+        }
+        self.leave();
+    }
+}
+
+impl Inner {
+    /// As for a coroutine.
+    #[cold]
+    fn warn(&self) {
+        Python::try_attach(|py| {
+            let on_its_way = PyErr::take(py);
+            let text = CString::new(format!("request '{}' was never awaited", self.name)).unwrap_or_default();
+            let category = py.get_type::<PyRuntimeWarning>();
+            if let Err(error) = PyErr::warn(py, &category, &text, 1) {
+                error.write_unraisable(py, None);
+            }
+            if let Some(error) = on_its_way {
+                error.restore(py);
+            }
+        });
+    }
+}
+
+/// The running loop, and a future of it; `None` if no loop is running.
+fn target(py: Python<'_>) -> PyResult<Option<Target>> {
+    let Some(event_loop) = running_loop(py)? else { return Ok(None) };
+    let future = event_loop.call_method0(pyo3::intern!(py, "create_future"))?.unbind();
+    Ok(Some(Target { event_loop: event_loop.unbind(), future }))
+}
+
+/// What a future's own iterator does: a task that is handed a future with this mark sleeps until it is done.
+fn block_on(py: Python<'_>, future: Py<PyAny>) -> PyResult<Step> {
+    future.setattr(py, pyo3::intern!(py, "_asyncio_future_blocking"), true)?;
+    Ok(Step::Yield(future))
+}
+
+/// The exception that `throw(exception)` or `throw(type, value, traceback)` is about.
+fn thrown(arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
+    let first = arguments.get_item(0).map_err(|_| PyTypeError::new_err("throw() takes an exception"))?;
+    if first.is_instance_of::<PyType>() {
+        let value = arguments.get_item(1).ok().filter(|value| !value.is_none());
+        let exception = match value {
+            None => first.call0()?,
+            Some(value) if value.is_instance(&first)? => value,
+            Some(value) => first.call1((value,))?,
+        };
+        return Ok(PyErr::from_value(exception));
+    }
+    Ok(PyErr::from_value(first))
+}
+
+/// A request of a task: await it. Nothing happens before.
+#[pyclass(frozen, weakref, module = "permits")]
+pub(crate) struct Request {
+    inner: Inner,
+}
+
+/// A request of a task for a Permit: await it, or use it in `async with`. Nothing happens before.
+#[pyclass(frozen, weakref, module = "permits")]
+pub(crate) struct PermitRequest {
+    inner: Inner,
+}
+
+macro_rules! coroutine {
+    ($type:ident { $($extra:tt)* }) => {
+        impl $type {
+            pub(crate) fn new(inner: Inner) -> $type {
+                $type { inner }
+            }
+        }
+
+        #[pymethods]
+        impl $type {
+            fn __await__(slf: Py<Self>) -> Py<Self> {
+                slf
+            }
+
+            fn __iter__(slf: Py<Self>) -> Py<Self> {
+                slf
+            }
+
+            fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+                self.inner.step(py)
+            }
+
+            /// Make a step. What is sent is of no use to it.
+            #[pyo3(signature = (value, /))]
+            fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+                let _ = value;
+                self.inner.step(py)?.ok_or_else(|| PyStopIteration::new_err(()))
+            }
+
+            /// Give up, and raise the exception. A grant that it has not seen goes to the next in line.
+            #[pyo3(signature = (*exception), text_signature = "($self, typ, val=None, tb=None, /)")]
+            fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+                Err(self.inner.throw(exception))
+            }
+
+            /// Give up. A grant that it has not seen goes to the next in line.
+            fn close(&self) {
+                self.inner.leave();
+            }
+
+            fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+                self.inner.visit(&visit)
+            }
+
+            fn __clear__(&self) {
+                self.inner.leave();
+            }
+
+            $($extra)*
+        }
+    };
+}
+
+coroutine!(Request {});
+
+coroutine!(PermitRequest {
+    fn __aenter__(slf: Py<Self>) -> Py<Self> {
+        // Relaxed: the same thread reads it.
+        slf.get().inner.entered.store(true, Ordering::Relaxed);
+        slf
+    }
+
+    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> Done {
+        let permit = lock(&self.inner.made).take();
+        if let Some(permit) = permit {
+            permit.get().give_back();
+        }
+        Done::nothing()
+    }
+});
+
+/// What awaits nothing: it is done at once.
+#[pyclass(frozen, module = "permits")]
+pub(crate) struct Done {
+    value: Option<Py<PyAny>>,
+}
+
+impl Done {
+    pub(crate) fn nothing() -> Done {
+        Done { value: None }
+    }
+
+    pub(crate) fn with(value: Py<PyAny>) -> Done {
+        Done { value: Some(value) }
+    }
+}
+
+#[pymethods]
+impl Done {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match &self.value {
+            None => Ok(None),
+            Some(value) => Err(PyStopIteration::new_err((value.clone_ref(py),))),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.value)
+    }
+}

@@ -1,0 +1,206 @@
+//! What a semaphore's object, its permits and its requests have in common.
+
+use crate::arguments::Patience;
+use crate::errors::Failure;
+use crate::park;
+use crate::reach::{Ask, Granted, Hold, Reach};
+use permits::OwnedPermit;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub(crate) struct Shared {
+    pub(crate) reach: Reach,
+    /// Tasks that were granted and have not resumed since: newcomers let them go first, as asyncio's do.
+    pub(crate) resuming: AtomicU32,
+    /// What `with` holds. One permit is as good as another, so that no block needs to know its own.
+    entered: Mutex<Vec<Held>>,
+}
+
+/// Never held while anything else is done: a push, a pop, a take (P2).
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(reach: Reach) -> Arc<Shared> {
+        Arc::new(Shared { reach, resuming: AtomicU32::new(0), entered: Mutex::new(Vec::new()) })
+    }
+
+    /// Asks, and waits as a thread if it must. `None` when the time is over.
+    #[inline]
+    pub(crate) fn wait(&self, py: Python<'_>, ask: Ask, n: u32, patience: Patience) -> PyResult<Option<Granted>> {
+        match self.reach.try_now(ask, n) {
+            Ok(granted) => Ok(Some(granted)),
+            Err(failure) if failure.is_not_now() => match patience {
+                Patience::Try => Ok(None),
+                Patience::Endless => park::wait(py, self.reach.request(ask, n), None),
+                Patience::Until(deadline) => park::wait(py, self.reach.request(ask, n), Some(deadline)),
+            },
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// [`wait`](Self::wait), with an error that tells how things stood when the time is over.
+    pub(crate) fn wait_or_tell(&self, py: Python<'_>, ask: Ask, n: u32, patience: Patience) -> PyResult<Granted> {
+        if let Some(granted) = self.wait(py, ask, n, patience)? {
+            return Ok(granted);
+        }
+        let last = match patience {
+            Patience::Try => self.reach.try_now(ask, n),
+            _ => self.reach.try_at_the_end(ask, n),
+        };
+        Ok(last?)
+    }
+
+    pub(crate) fn max(&self) -> Result<u32, Failure> {
+        Ok(self.reach.state()?.max_permits)
+    }
+
+    pub(crate) fn enter(self: &Arc<Self>, granted: Granted) {
+        if let Some(held) = Held::new(self, granted) {
+            lock(&self.entered).push(held);
+        }
+    }
+
+    pub(crate) fn exit(&self) -> PyResult<()> {
+        // Apart, so that the lock is free when the permit is returned.
+        let held = lock(&self.entered).pop();
+        held.map(drop).ok_or_else(|| PyRuntimeError::new_err("the `with` block was not entered"))
+    }
+
+    /// A newcomer finds tasks that were granted before it and have not resumed yet.
+    pub(crate) fn others_are_resuming(&self) -> bool {
+        // Relaxed: a matter of courtesy among the tasks of one thread.
+        self.resuming.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Permits that an object of Python's holds.
+pub(crate) struct Held {
+    home: Arc<Shared>,
+    /// `None` once they are returned or let go.
+    hold: Option<Hold>,
+}
+
+impl Held {
+    /// `None` if nothing was granted that could be held.
+    pub(crate) fn new(home: &Arc<Shared>, granted: Granted) -> Option<Held> {
+        let hold = match granted {
+            Granted::Nothing => return None,
+            Granted::Here(permit) => Hold::Here(home.reach.here()?.guard(permit)),
+            #[cfg(target_os = "linux")]
+            Granted::Host(permit) => Hold::Host(permit),
+        };
+        Some(Held { home: Arc::clone(home), hold: Some(hold) })
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        match &self.hold {
+            None => 0,
+            Some(Hold::Here(guard)) => guard.count(),
+            #[cfg(target_os = "linux")]
+            Some(Hold::Host(permit)) => permit.count(),
+        }
+    }
+
+    pub(crate) fn forget(mut self) {
+        match self.take() {
+            None => {}
+            Some(Granted::Here(permit)) => permit.forget(),
+            #[cfg(target_os = "linux")]
+            Some(Granted::Host(permit)) => permit.forget(),
+            Some(Granted::Nothing) => {}
+        }
+    }
+
+    /// The permits, as this process has them.
+    fn take(&mut self) -> Option<Granted> {
+        Some(match self.hold.take()? {
+            Hold::Here(guard) => Granted::Here(self.adopt(guard)?),
+            #[cfg(target_os = "linux")]
+            Hold::Host(permit) => Granted::Host(permit),
+        })
+    }
+
+    fn adopt(&self, guard: crate::here::Guard) -> Option<OwnedPermit> {
+        Some(self.home.reach.here()?.adopt(guard).into_permit())
+    }
+
+    fn put(&mut self, granted: Granted) {
+        self.hold = Held::new(&self.home, granted).and_then(|mut held| held.hold.take());
+    }
+
+    /// The permits alone.
+    pub(crate) fn into_granted(mut self) -> Granted {
+        self.take().unwrap_or(Granted::Nothing)
+    }
+
+    /// Splits `n` off; it has as many.
+    pub(crate) fn split(&mut self, n: u32) -> PyResult<Held> {
+        let home = Arc::clone(&self.home);
+        let mut whole = self.take().unwrap_or(Granted::Nothing);
+        let part = match &mut whole {
+            Granted::Nothing => None,
+            Granted::Here(permit) => permit.split(n).ok().map(Granted::Here),
+            #[cfg(target_os = "linux")]
+            Granted::Host(permit) => permit.split(n).ok().map(Granted::Host),
+        };
+        self.put(whole);
+        let part = part.and_then(|part| Held::new(&home, part));
+        part.ok_or_else(|| PyRuntimeError::new_err("the permit was returned already"))
+    }
+
+    /// Takes in those of `other`; gives it back if it is of another semaphore.
+    pub(crate) fn merge(&mut self, mut other: Held) -> Result<(), Held> {
+        let (Some(mine), Some(theirs)) = (self.take(), other.take()) else { return Err(other) };
+        let (mine, rest) = match (mine, theirs) {
+            (Granted::Here(mut mine), Granted::Here(theirs)) => {
+                let rest = mine.merge(theirs).err().map(|error| Granted::Here(error.into_permit()));
+                (Granted::Here(mine), rest)
+            }
+            #[cfg(target_os = "linux")]
+            (Granted::Host(mut mine), Granted::Host(theirs)) => {
+                let rest = mine.merge(theirs).err().map(Granted::Host);
+                (Granted::Host(mine), rest)
+            }
+            #[cfg(target_os = "linux")]
+            (mine, theirs) => (mine, Some(theirs)),
+        };
+        self.put(mine);
+        match rest {
+            None => Ok(()),
+            Some(rest) => {
+                other.put(rest);
+                Err(other)
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// The semaphore of an object, set by its `__init__`.
+#[derive(Default)]
+pub(crate) struct Cell(OnceLock<Arc<Shared>>);
+
+impl Cell {
+    pub(crate) fn set(&self, class: &str, shared: Arc<Shared>) -> PyResult<()> {
+        self.0.set(shared).map_err(|_| PyRuntimeError::new_err(format!("{class}.__init__() was called before")))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> PyResult<&Arc<Shared>> {
+        self.0.get().ok_or_else(not_initialized)
+    }
+}
+
+#[cold]
+fn not_initialized() -> PyErr {
+    PyRuntimeError::new_err("the semaphore's __init__() was not called")
+}
