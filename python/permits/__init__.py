@@ -1,4 +1,16 @@
-"""A counting semaphore for threads, asyncio and processes, whose release waits too."""
+"""A counting semaphore for threads, asyncio and processes, whose `release` waits too.
+
+Permits are *free*, *held* or *loose*, and the three always sum up to `max_permits`. Held ones belong to a `with` block
+or to a `Permit`, which return them. Loose ones belong to nobody: a bare `acquire()` makes them, and anybody may
+`release()` them.
+
+| class | for | a release too many |
+|---|---|---|
+| `CountSemaphore` | threads and asyncio, in one queue | waits for the acquire that it belongs to |
+| `HostSemaphore` | the processes of this host (Linux) | the same |
+| `Semaphore`, `BoundedSemaphore` | in the place of `threading`'s | raises the value; ValueError |
+| `aio.Semaphore`, `aio.BoundedSemaphore` | in the place of `asyncio`'s | raises the value; ValueError |
+"""
 
 from __future__ import annotations
 
@@ -40,25 +52,88 @@ _Coroutine.register(_permits.PermitRequest)
 
 
 class CountSemaphore(_permits.Counting):
-    """A semaphore of `permits` permits for threads and tasks, whose release() waits too."""
+    """A semaphore for threads and asyncio whose release waits: the count never leaves its bounds, in either direction.
+
+    `permits` is 1 to `MAX_PERMITS`. Threads and tasks, of any number of event loops, wait in the same queue. With
+    `fair=True` nobody passes those who wait; without, a running thread may, within a bound, which is a great deal
+    faster.
+
+    `with sem:` and `async with sem:` hold one permit, which no bare `release()` can return.
+
+    >>> from permits import CountSemaphore
+    >>> sem = CountSemaphore(2)
+    >>> with sem:
+    ...     sem.available
+    1
+    >>> sem.release(timeout=0)             # nothing is loose
+    False
+    """
 
     def __init__(self, permits, *, fair=False):
         self._init_here(permits, bool(fair))
 
 
 class Semaphore(_permits.Semaphore):
-    """In the place of threading.Semaphore, for tasks as well."""
+    """`threading.Semaphore`, call by call, for threads and asyncio. Release never waits: it raises the value.
+
+    `value` is 0 to `MAX_PERMITS`. All that `threading` says of its class holds, `with` included, and it can be
+    subclassed. What is more: tasks wait for it too, in the same queue; `n` permits at a time, `permit`, `close`, and
+    `fair=True` for strict order.
+
+    >>> from permits import Semaphore
+    >>> sem = Semaphore(2)
+    >>> with sem:
+    ...     sem.acquire(blocking=False), sem.acquire(blocking=False)
+    (True, False)
+    >>> sem.release()
+    """
 
     def __init__(self, value=1, *, fair=False):
         self._init(value, bool(fair))
 
+    def __init_subclass__(cls, **named):
+        super().__init_subclass__(**named)
+        # threading's `with` calls self.release(): an override is used there too.
+        if cls.release is not Semaphore.release and cls.__exit__ is Semaphore.__exit__:
+            cls.__exit__ = _exit_by_release
+
+
+def _exit_by_release(self, t, v, tb):
+    self.release()
+
 
 class BoundedSemaphore(_permits.BoundedSemaphore, Semaphore):
-    """In the place of threading.BoundedSemaphore, for tasks as well."""
+    """`threading.BoundedSemaphore`, call by call, for threads and asyncio. A release too many is a ValueError.
+
+    >>> from permits import BoundedSemaphore
+    >>> sem = BoundedSemaphore(2)
+    >>> sem.release()
+    Traceback (most recent call last):
+    ValueError: Semaphore released too many times
+    """
 
 
 class HostSemaphore(_permits.Counting):
-    """A semaphore for the processes of this host, by its name. Permits come back when their holder dies."""
+    """The semaphore of that name for all processes of this host. Linux.
+
+    Whoever opens the same name in the same directory has the same semaphore: `multiprocessing` workers, other programs,
+    the command `permits` of the shell. It is made with `max` permits if there is none; with `max=None` it has to exist.
+
+    *What `with sem:` or a `Permit` holds comes back when the process dies, however it dies.* What a bare `acquire()`
+    took is loose, belongs to nobody, and stays out. First come, first served.
+
+    `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
+    file, by default 0o600: for this user alone. `label` is shown to others by `permits status`. With `resize=True` a
+    semaphore that has another number of permits is resized, which is an error otherwise.
+
+    It may be used after a fork, and passed to a process that `multiprocessing` spawns.
+
+    >>> from permits import HostSemaphore
+    >>> builds = HostSemaphore("builds", 2, directory=directory)
+    >>> with builds:
+    ...     builds.available
+    1
+    """
 
     def __init__(self, name, max=None, *, directory=None, mode=None, label=None, resize=False):
         if not hasattr(self, "_init_host"):

@@ -47,25 +47,36 @@ MAX_PERMITS: Final[int]
 """The most permits that a semaphore can have: 4,194,303."""
 
 class PermitsError(Exception):
-    """What all errors of this package are."""
+    """The base of all errors of this package that are not about arguments."""
 
 class ClosedError(PermitsError):
-    """The semaphore is closed: nobody acquires any more, and nothing is waited for."""
+    """The semaphore is closed.
+
+    Nobody acquires any more, and nothing is waited for.
+    """
 
 class TooManyError(PermitsError, ValueError):
-    """More permits than there are: such a request could wait for ever, so it fails at once.
+    """More permits were asked for at once than the semaphore has.
 
-    Also raised out of a wait, if a shrink makes it impossible.
+    Such a request could wait for ever, so it fails at once; or when a shrink makes it impossible.
     """
 
 class WaitTimeoutError(PermitsError, TimeoutError):
-    """The time was over before there were permits enough. The text tells what both sides wanted then."""
+    """The time was over before the permits could be had.
+
+    The text tells what both sides wanted then.
+    """
 
 class WouldBlockError(PermitsError):
-    """It would have had to wait, and was told not to."""
+    """The permits cannot be had without waiting."""
 
 class HostError(PermitsError):
-    """A semaphore between processes could not be opened or used; the text says what to do."""
+    """Something is wrong with a semaphore of this host: its file, its directory, or the system.
+
+    The text says what to do about it.
+    """
+
+    def __init__(self, message: str, kind: str) -> None: ...
 
     kind: str
     """What kind of thing went wrong.
@@ -75,7 +86,10 @@ class HostError(PermitsError):
     """
 
 class State(NamedTuple):
-    """All readings of a semaphore at one instant. They are readings, not promises: the next instant may differ."""
+    """All readings of a semaphore at one instant.
+
+    They are readings, not promises: the next instant may differ.
+    """
 
     max_permits: int
     """How many permits there are."""
@@ -176,9 +190,10 @@ class CountSemaphore:
 
     def __init__(self, permits: SupportsIndex, *, fair: bool = False) -> None: ...
 
+    # A bool is no count: it is `blocking`, in the order of `threading`.
     @overload
-    def acquire(self, blocking: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Take n permits, as loose ones: anybody may release() them. Waits while fewer than n are free.
+    def acquire(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
+        """Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
 
         True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
 
@@ -192,8 +207,9 @@ class CountSemaphore:
     @overload
     def acquire(self, n: SupportsIndex = 1, timeout: _Seconds | None = None, *, blocking: bool = True) -> bool: ...
 
+    # As for `acquire`.
     @overload
-    def release(self, blocking: bool, timeout: _Seconds | None = None, /) -> bool:
+    def release(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
         """Return n loose permits, whoever took them. Waits while fewer than n are loose.
 
         True if they are back. False if the time was over first, or if blocking is false and it would have to wait.
@@ -240,7 +256,7 @@ class CountSemaphore:
         1
         """
 
-    def permit_async(self, n: SupportsIndex = 1) -> PermitRequest:
+    def permit_async(self, n: SupportsIndex = 1) -> _PermitRequest:
         """permit() for a task: await it, or use it in `async with`.
 
         >>> import asyncio
@@ -380,7 +396,7 @@ class Semaphore:
         would have to wait.
         """
 
-    def permit_async(self, n: SupportsIndex = 1) -> PermitRequest:
+    def permit_async(self, n: SupportsIndex = 1) -> _PermitRequest:
         """permit() for a task: await it, or use it in `async with`."""
 
     def __enter__(self) -> bool: ...
@@ -486,9 +502,10 @@ class HostSemaphore:
         resize: bool = False,
     ) -> None: ...
 
+    # A bool is no count: it is `blocking`, in the order of `threading`.
     @overload
-    def acquire(self, blocking: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Take n permits, as loose ones: anybody may release() them. Waits while fewer than n are free.
+    def acquire(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
+        """Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
 
         *They stay out when this process dies*, however it dies: `with` and permit() take some that come back. For the
         rest it is as CountSemaphore.acquire().
@@ -497,8 +514,9 @@ class HostSemaphore:
     @overload
     def acquire(self, n: SupportsIndex = 1, timeout: _Seconds | None = None, *, blocking: bool = True) -> bool: ...
 
+    # As for `acquire`.
     @overload
-    def release(self, blocking: bool, timeout: _Seconds | None = None, /) -> bool:
+    def release(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
         """Return n loose permits, whoever took them. Waits while fewer than n are loose.
 
         Whichever process took them. For the rest it is as CountSemaphore.release().
@@ -528,7 +546,7 @@ class HostSemaphore:
         WouldBlockError if blocking is false and it would have to wait.
         """
 
-    def permit_async(self, n: SupportsIndex = 1) -> PermitRequest:
+    def permit_async(self, n: SupportsIndex = 1) -> _PermitRequest:
         """permit() for a task: await it, or use it in `async with`."""
 
     def __enter__(self) -> Literal[True]: ...
@@ -548,7 +566,10 @@ class HostSemaphore:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed, by any process."""
+        """Whether it was closed.
+
+        By any process.
+        """
 
     def resize(self, max_permits: SupportsIndex) -> None:
         """Set the number of permits. Those that are out and too many go as they come back.
@@ -614,7 +635,7 @@ class HostSemaphore:
         """All readings at one instant."""
 
 @final
-class PermitRequest(Coroutine[Any, Any, Permit]):
+class _PermitRequest(Coroutine[Any, Any, Permit]):
     """What `permit_async` returns: `await` it for a `Permit`, or `async with` it. Nothing happens before."""
 
     def __await__(self) -> Generator[Any, Any, Permit]: ...

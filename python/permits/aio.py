@@ -1,4 +1,6 @@
-"""In the place of asyncio.Semaphore and asyncio.BoundedSemaphore, for any number of loops in any threads."""
+"""`asyncio.Semaphore` and `asyncio.BoundedSemaphore`, call by call, for tasks of any number of event loops, in one
+queue.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,20 @@ __all__ = ["BoundedSemaphore", "Semaphore"]
 
 
 class Semaphore(_permits.AsyncSemaphore):
-    """In the place of asyncio.Semaphore."""
+    """`asyncio.Semaphore`, call by call: first come, first served. Release never waits: it raises the value.
+
+    What is more: it is not bound to a loop, `release` may be called from any thread, `n` permits can be asked for at a
+    time, and there are `permit` and `close`.
+
+    >>> import asyncio
+    >>> from permits.aio import Semaphore
+    >>> async def main():
+    ...     sem = Semaphore(2)
+    ...     async with sem:
+    ...         return sem.available
+    >>> asyncio.run(main())
+    1
+    """
 
     if _sys.version_info >= (3, 10):
 
@@ -27,6 +42,29 @@ class Semaphore(_permits.AsyncSemaphore):
                 _warnings.warn(text, DeprecationWarning, stacklevel=2)
             self._init(value)
 
+    def __init_subclass__(cls, **named):
+        super().__init_subclass__(**named)
+        # asyncio's `async with` calls self.acquire() and self.release(): overrides are used there too.
+        if cls.acquire is not Semaphore.acquire and cls.__aenter__ is Semaphore.__aenter__:
+            cls.__aenter__ = _enter_by_acquire
+        if cls.release is not Semaphore.release and cls.__aexit__ is Semaphore.__aexit__:
+            cls.__aexit__ = _exit_by_release
+
+
+async def _enter_by_acquire(self):
+    await self.acquire()
+
+
+async def _exit_by_release(self, exc_type, exc, tb):
+    self.release()
+
 
 class BoundedSemaphore(_permits.AsyncBoundedSemaphore, Semaphore):
-    """In the place of asyncio.BoundedSemaphore."""
+    """`asyncio.BoundedSemaphore`, call by call. A release too many is a ValueError.
+
+    >>> from permits.aio import BoundedSemaphore
+    >>> sem = BoundedSemaphore(2)
+    >>> sem.release()
+    Traceback (most recent call last):
+    ValueError: BoundedSemaphore released too many times
+    """

@@ -2,11 +2,12 @@
 queue.
 """
 
+import sys
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Literal, SupportsIndex
 
-from . import PermitRequest
+from . import _PermitRequest
 
 __all__ = ["BoundedSemaphore", "Semaphore"]
 
@@ -26,7 +27,10 @@ class Semaphore:
     1
     """
 
-    def __init__(self, value: SupportsIndex = 1) -> None: ...
+    if sys.version_info >= (3, 10):
+        def __init__(self, value: SupportsIndex = 1) -> None: ...
+    else:
+        def __init__(self, value: SupportsIndex = 1, *, loop: object = None) -> None: ...
 
     def acquire(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """Take n permits: await it. Its result is True.
@@ -41,7 +45,7 @@ class Semaphore:
     def locked(self) -> bool:
         """Whether acquire() would have to wait."""
 
-    def permit(self, n: SupportsIndex = 1) -> PermitRequest:
+    def permit(self, n: SupportsIndex = 1) -> _PermitRequest:
         """Take n permits that a Permit holds: await it, or use it in `async with`.
 
         >>> import asyncio
@@ -56,7 +60,7 @@ class Semaphore:
 
     async def __aenter__(self) -> None: ...
     async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ use crate::request::{Done, Gives, PermitRequest, Request};
 use crate::threading::Valued;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 /// The base of permits.aio.Semaphore.
 #[pyclass(frozen, subclass, module = "permits._permits")]
@@ -42,13 +43,13 @@ impl AsyncSemaphore {
     }
 
     /// Take n permits: await it. Its result is True.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn acquire(&self, n: Argument<'_, '_>) -> PyResult<Request> {
-        Ok(Request::new(self.valued.request(Ask::Loose, n, Gives::True, "acquire")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn acquire(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, n, Gives::True, "acquire")?))
     }
 
     /// Return n permits. Does not wait, and may be called from any thread.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn release(&self, n: Argument<'_, '_>) -> PyResult<()> {
         self.valued.release(n, "BoundedSemaphore")
     }
@@ -59,19 +60,19 @@ impl AsyncSemaphore {
     }
 
     /// Take n permits that a Permit holds: await it, or use it in `async with`.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn permit(&self, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(self.valued.request(Ask::Held, n, Gives::Permit, "permit")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn permit(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
+        Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit")?))
     }
 
-    fn __aenter__(&self) -> PyResult<Request> {
-        Ok(Request::new(self.valued.request(Ask::Loose, None, Gives::Nothing, "__aenter__")?))
+    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<Done> {
-        self.valued.release(None, "BoundedSemaphore")?;
-        Ok(Done::nothing())
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
+        self.valued.release(Argument::NONE, "BoundedSemaphore")?;
+        Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
@@ -101,6 +102,14 @@ impl AsyncSemaphore {
     #[getter]
     fn _value(&self) -> PyResult<u32> {
         self.available()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.valued.cell.visit(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.valued.cell.clear();
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

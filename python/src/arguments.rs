@@ -5,9 +5,25 @@ use permits::Semaphore;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-pub(crate) type Argument<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+/// An argument, if it was given. `None` is a value like any other.
+#[derive(Clone, Copy)]
+pub(crate) struct Argument<'a, 'py>(pub(crate) Option<Borrowed<'a, 'py, PyAny>>);
+
+impl Argument<'_, '_> {
+    pub(crate) const NONE: Self = Argument(None);
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Argument<'a, 'py> {
+    type Error = Infallible;
+
+    #[inline]
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> Result<Self, Infallible> {
+        Ok(Argument(Some(given)))
+    }
+}
 
 /// How long a caller is ready to wait.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +36,15 @@ pub(crate) enum Patience {
 /// `blocking` and `timeout`, as `threading` has them. Not a number is refused whether or not anybody has to wait.
 #[inline]
 pub(crate) fn patience(blocking: Argument<'_, '_>, timeout: Argument<'_, '_>) -> PyResult<Patience> {
-    match (blocking, timeout) {
+    match (blocking.0, timeout.0) {
         (None, None) => Ok(Patience::Endless),
         (blocking, timeout) => given_patience(blocking, timeout),
     }
 }
 
-fn given_patience(blocking: Argument<'_, '_>, timeout: Argument<'_, '_>) -> PyResult<Patience> {
+type Given<'a, 'py> = Option<Borrowed<'a, 'py, PyAny>>;
+
+fn given_patience(blocking: Given<'_, '_>, timeout: Given<'_, '_>) -> PyResult<Patience> {
     let blocking = blocking.map_or(Ok(true), |blocking| blocking.is_truthy())?;
     let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
         return Ok(if blocking { Patience::Endless } else { Patience::Try });
@@ -68,7 +86,7 @@ pub(crate) enum Count {
 
 impl Count {
     pub(crate) fn new(n: Argument<'_, '_>) -> PyResult<Count> {
-        n.map_or(Ok(Count::Some(1)), Count::given)
+        n.0.map_or(Ok(Count::Some(1)), |n| Count::given(&n))
     }
 
     pub(crate) fn given(n: &Bound<'_, PyAny>) -> PyResult<Count> {
@@ -119,10 +137,10 @@ pub(crate) fn count_or_blocking<'a, 'py>(
     n: Argument<'a, 'py>,
     blocking: Argument<'a, 'py>,
 ) -> PyResult<(Argument<'a, 'py>, Argument<'a, 'py>)> {
-    match n {
-        Some(first) if first.is_instance_of::<PyBool>() => match blocking {
+    match n.0 {
+        Some(first) if first.is_instance_of::<PyBool>() => match blocking.0 {
             Some(_) => Err(PyTypeError::new_err("`blocking` is given twice: as the first argument, and by name")),
-            None => Ok((None, n)),
+            None => Ok((Argument::NONE, n)),
         },
         _ => Ok((n, blocking)),
     }

@@ -10,6 +10,7 @@ use crate::shared::{Cell, Held, Shared};
 use permits::{Semaphore, State};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use std::sync::Arc;
 
 /// The base of CountSemaphore and HostSemaphore.
@@ -38,10 +39,17 @@ impl Counting {
         Ok(shared.wait(py, ask, n, patience)?.is_some())
     }
 
-    fn request(&self, ask: Ask, n: Argument<'_, '_>, gives: Gives, name: &'static str) -> PyResult<Inner> {
+    fn request(
+        &self,
+        owner: &Bound<'_, PyAny>,
+        ask: Ask,
+        n: Argument<'_, '_>,
+        gives: Gives,
+        name: &'static str,
+    ) -> PyResult<Inner> {
         let shared = self.shared()?;
         let n = Count::new(n)?.ask_for(|| shared.max())?;
-        Ok(Inner::new(shared, ask, n, gives, name))
+        Ok(Inner::new(owner, shared, (ask, n), (gives, name)))
     }
 }
 
@@ -101,11 +109,11 @@ impl Counting {
         &self,
         py: Python<'_>,
         name: String,
-        max: Argument<'_, '_>,
+        max: Option<Bound<'_, PyAny>>,
         options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool),
     ) -> PyResult<()> {
         let (directory, mode, label, resize) = options;
-        let max = max.map(|max| Count::given(max)?.have("max")).transpose()?;
+        let max = max.map(|max| Count::given(&max)?.have("max")).transpose()?;
         let mut options = permits_host::HostSemaphore::options().resize(resize);
         if let Some(directory) = directory {
             options = options.directory(directory);
@@ -141,7 +149,7 @@ impl Counting {
     /// Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
     ///
     /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
-    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+    #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn acquire(
         &self,
@@ -156,7 +164,7 @@ impl Counting {
     /// Return n loose permits, whoever took them. Waits while fewer than n are loose.
     ///
     /// True if they are back. False if the time was over first, or if blocking is false and it would have to wait.
-    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+    #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn release(
         &self,
@@ -169,21 +177,21 @@ impl Counting {
     }
 
     /// acquire() for a task: await it. Its result is True.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn acquire_async(&self, n: Argument<'_, '_>) -> PyResult<Request> {
-        Ok(Request::new(self.request(Ask::Loose, n, Gives::True, "acquire_async")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn acquire_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().request(slf, Ask::Loose, n, Gives::True, "acquire_async")?))
     }
 
     /// release() for a task: await it. Its result is True.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn release_async(&self, n: Argument<'_, '_>) -> PyResult<Request> {
-        Ok(Request::new(self.request(Ask::Back, n, Gives::True, "release_async")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn release_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().request(slf, Ask::Back, n, Gives::True, "release_async")?))
     }
 
     /// Take n permits that the returned Permit holds: no release() can return them.
     ///
     /// Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it would have to wait.
-    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+    #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn permit(
         &self,
@@ -200,9 +208,9 @@ impl Counting {
     }
 
     /// permit() for a task: await it, or use it in `async with`.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn permit_async(&self, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(self.request(Ask::Held, n, Gives::Permit, "permit_async")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn permit_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
+        Ok(PermitRequest::new(slf.get().request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
@@ -218,14 +226,14 @@ impl Counting {
         self.shared()?.exit()
     }
 
-    fn __aenter__(&self) -> PyResult<Request> {
-        Ok(Request::new(self.request(Ask::Held, None, Gives::Nothing, "__aenter__")?))
+    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().request(slf, Ask::Held, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<Done> {
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
         self.shared()?.exit()?;
-        Ok(Done::nothing())
+        Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
@@ -245,15 +253,15 @@ impl Counting {
     }
 
     /// Add n permits. Whoever waits and fits goes ahead.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn grow(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
-        resize(&self.shared()?.reach, Change::Grow, n.unwrap_or(&one(py)))
+        resize(&self.shared()?.reach, Change::Grow, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
     /// Take n permits away: free ones now, those that are out as they come back.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn shrink(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
-        resize(&self.shared()?.reach, Change::Shrink, n.unwrap_or(&one(py)))
+        resize(&self.shared()?.reach, Change::Shrink, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
     /// Whether nobody passes a waiter; otherwise threads do, within a bound.
@@ -309,6 +317,14 @@ impl Counting {
     #[pyo3(name = "state")]
     fn readings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         state_to_python(py, &self.state()?)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.cell.visit(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.cell.clear();
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

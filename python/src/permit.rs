@@ -61,7 +61,7 @@ impl Permit {
     }
 
     /// Split n permits off, into a Permit of their own. ValueError if it holds fewer; it keeps them then.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn split(&self, n: Argument<'_, '_>) -> PyResult<Permit> {
         let n = Count::new(n)?;
         let mut held = self.take();
@@ -112,9 +112,9 @@ impl Permit {
     }
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> Done {
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
         self.give_back();
-        Done::nothing()
+        Done::nothing(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

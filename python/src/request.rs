@@ -10,12 +10,13 @@ use crate::shared::{Held, Shared, lock};
 use crate::wake::{Slot, Target, resolve, running_loop};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 use std::ffi::CString;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// What its task gets.
@@ -28,11 +29,13 @@ pub(crate) enum Gives {
 }
 
 pub(crate) struct Inner {
+    /// The semaphore's object, which refers to all who wait for it.
+    owner: Py<PyAny>,
     home: Arc<Shared>,
     ask: Ask,
     n: u32,
     gives: Gives,
-    /// For the warning about a request that was never awaited.
+    /// The method that made it.
     name: &'static str,
     progress: Mutex<Progress>,
     /// It is used by `async with`, whose end returns what was made.
@@ -63,9 +66,23 @@ enum Step {
 }
 
 impl Inner {
-    pub(crate) fn new(home: &Arc<Shared>, ask: Ask, n: u32, gives: Gives, name: &'static str) -> Inner {
-        let (progress, made) = (Mutex::new(Progress::New), Mutex::new(None));
-        Inner { home: Arc::clone(home), ask, n, gives, name, progress, entered: AtomicBool::new(false), made }
+    pub(crate) fn new(
+        owner: &Bound<'_, PyAny>,
+        home: &Arc<Shared>,
+        (ask, n): (Ask, u32),
+        (gives, name): (Gives, &'static str),
+    ) -> Inner {
+        Inner {
+            owner: owner.clone().unbind(),
+            home: Arc::clone(home),
+            ask,
+            n,
+            gives,
+            name,
+            progress: Mutex::new(Progress::New),
+            entered: AtomicBool::new(false),
+            made: Mutex::new(None),
+        }
     }
 
     fn set(&self, progress: Progress) -> Progress {
@@ -82,10 +99,10 @@ impl Inner {
                 slot.leave();
                 self.after_yielding(held)
             }
-            Progress::Busy => return Err(PyRuntimeError::new_err("the request is being awaited already")),
+            Progress::Busy => return Err(PyRuntimeError::new_err("coroutine already executing")),
             Progress::Over => {
                 self.set(Progress::Over);
-                return Err(PyRuntimeError::new_err("cannot reuse an already awaited request"));
+                return Err(used_up());
             }
         };
         match step {
@@ -119,7 +136,7 @@ impl Inner {
         let Some(target) = target(py)? else { return self.after_yielding(held) };
         let future = target.future.clone_ref(py);
         resolve(future.bind(py))?;
-        let slot = Slot::new(&self.home, target);
+        let slot = Slot::new(&self.home, self.ask, target);
         slot.count();
         self.set(Progress::Yielding { slot, held });
         block_on(py, future)
@@ -139,7 +156,7 @@ impl Inner {
     fn wait(&self, py: Python<'_>, mut request: BoxedWaiting) -> PyResult<Step> {
         let target = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
         let future = target.future.clone_ref(py);
-        let slot = Slot::new(&self.home, target);
+        let slot = Slot::new(&self.home, self.ask, target);
         let waker = Waker::from(Arc::clone(&slot));
         match request.as_mut().poll(Manner::Task, &mut Context::from_waker(&waker)) {
             Poll::Ready(outcome) => {
@@ -155,18 +172,18 @@ impl Inner {
     }
 
     fn resume(&self, py: Python<'_>, slot: &Arc<Slot>, since: u64) -> PyResult<Step> {
-        slot.uncount();
-        let request = slot.take();
-        slot.leave();
-        match request {
-            Some(request) if since == generation() => self.wait(py, request),
-            other => {
-                // The parent's, which is not touched any more; or it was passed on, and its task goes on nevertheless.
-                if since != generation() {
-                    mem::forget(other);
-                }
-                self.wait(py, self.home.reach.request(self.ask, self.n))
-            }
+        let request = slot.end();
+        if since != generation() {
+            // The parent's, which is not touched any more.
+            mem::forget(request);
+            return self.wait(py, self.home.reach.request(self.ask, self.n));
+        }
+        // It is `None` if it was passed on, and its task goes on nevertheless.
+        let Some(mut request) = request else { return self.wait(py, self.home.reach.request(self.ask, self.n)) };
+        match request.as_mut().poll(Manner::Task, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Ok(Step::Done(outcome?)),
+            // Somebody else has resolved the future; whoever grants it from here on is seen by the next poll.
+            Poll::Pending => self.wait(py, request),
         }
     }
 
@@ -210,14 +227,28 @@ impl Inner {
         let was_over = matches!(*lock(&self.progress), Progress::Over);
         self.leave();
         if was_over {
-            return PyRuntimeError::new_err("cannot reuse an already awaited request");
+            return used_up();
         }
         thrown(exception).unwrap_or_else(|error| error)
     }
 
+    /// May somebody begin to await it?
+    fn is_new(&self) -> PyResult<()> {
+        match *lock(&self.progress) {
+            Progress::New => Ok(()),
+            Progress::Over => Err(used_up()),
+            _ => Err(PyRuntimeError::new_err("coroutine is being awaited already")),
+        }
+    }
+
+    fn qualified_name(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("{}.{}", self.owner.bind(py).get_type().qualname()?, self.name))
+    }
+
     fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.progress.try_lock().as_deref() {
-            Ok(Progress::Waiting { slot, .. } | Progress::Yielding { slot, .. }) => slot.visit(visit),
+        visit.call(&self.owner)?;
+        match self.made.try_lock().as_deref() {
+            Ok(Some(permit)) => visit.call(permit),
             _ => Ok(()),
         }
     }
@@ -225,10 +256,11 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if matches!(*lock(&self.progress), Progress::New) {
-            self.warn();
+        match self.progress.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Over => {}
+            Progress::New => self.warn(),
+            _ => self.leave(),
         }
-        self.leave();
     }
 }
 
@@ -238,7 +270,8 @@ impl Inner {
     fn warn(&self) {
         Python::try_attach(|py| {
             let on_its_way = PyErr::take(py);
-            let text = CString::new(format!("request '{}' was never awaited", self.name)).unwrap_or_default();
+            let name = self.qualified_name(py).unwrap_or_else(|_| self.name.to_owned());
+            let text = CString::new(format!("coroutine '{name}' was never awaited")).unwrap_or_default();
             let category = py.get_type::<PyRuntimeWarning>();
             if let Err(error) = PyErr::warn(py, &category, &text, 1) {
                 error.write_unraisable(py, None);
@@ -248,6 +281,11 @@ impl Inner {
             }
         });
     }
+}
+
+#[cold]
+fn used_up() -> PyErr {
+    PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }
 
 /// The running loop, and a future of it; `None` if no loop is running.
@@ -279,13 +317,13 @@ fn thrown(arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
 }
 
 /// A request of a task: await it. Nothing happens before.
-#[pyclass(frozen, weakref, module = "permits")]
+#[pyclass(frozen, module = "permits")]
 pub(crate) struct Request {
     inner: Inner,
 }
 
 /// A request of a task for a Permit: await it, or use it in `async with`. Nothing happens before.
-#[pyclass(frozen, weakref, module = "permits")]
+#[pyclass(frozen, module = "permits")]
 pub(crate) struct PermitRequest {
     inner: Inner,
 }
@@ -300,12 +338,28 @@ macro_rules! coroutine {
 
         #[pymethods]
         impl $type {
-            fn __await__(slf: Py<Self>) -> Py<Self> {
-                slf
+            fn __await__(slf: Py<Self>) -> PyResult<Py<Self>> {
+                slf.get().inner.is_new()?;
+                Ok(slf)
             }
 
             fn __iter__(slf: Py<Self>) -> Py<Self> {
                 slf
+            }
+
+            #[getter]
+            fn __name__(&self) -> &'static str {
+                self.inner.name
+            }
+
+            #[getter]
+            fn __qualname__(&self, py: Python<'_>) -> PyResult<String> {
+                self.inner.qualified_name(py)
+            }
+
+            fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+                let name = slf.get().inner.qualified_name(slf.py())?;
+                Ok(format!("<coroutine object {name} at {:#x}>", slf.as_ptr() as usize))
             }
 
             fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -353,12 +407,12 @@ coroutine!(PermitRequest {
     }
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> Done {
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
         let permit = lock(&self.inner.made).take();
         if let Some(permit) = permit {
             permit.get().give_back();
         }
-        Done::nothing()
+        Done::nothing(py)
     }
 });
 
@@ -369,8 +423,10 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    pub(crate) fn nothing() -> Done {
-        Done { value: None }
+    /// The one with nothing in it.
+    pub(crate) fn nothing(py: Python<'_>) -> PyResult<Py<Done>> {
+        static NOTHING: PyOnceLock<Py<Done>> = PyOnceLock::new();
+        Ok(NOTHING.get_or_try_init(py, || Py::new(py, Done { value: None }))?.clone_ref(py))
     }
 
     pub(crate) fn with(value: Py<PyAny>) -> Done {

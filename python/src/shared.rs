@@ -4,9 +4,11 @@ use crate::arguments::Patience;
 use crate::errors::Failure;
 use crate::park;
 use crate::reach::{Ask, Granted, Hold, Reach};
+use crate::wake::Slots;
 use permits::OwnedPermit;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -14,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) reach: Reach,
     /// Tasks that were granted and have not resumed since: newcomers let them go first, as asyncio's do.
     pub(crate) resuming: AtomicU32,
+    pub(crate) slots: Mutex<Slots>,
     /// What `with` holds. One permit is as good as another, so that no block needs to know its own.
     entered: Mutex<Vec<Held>>,
 }
@@ -25,7 +28,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     pub(crate) fn new(reach: Reach) -> Arc<Shared> {
-        Arc::new(Shared { reach, resuming: AtomicU32::new(0), entered: Mutex::new(Vec::new()) })
+        Arc::new(Shared { reach, resuming: AtomicU32::new(0), slots: Mutex::default(), entered: Mutex::default() })
     }
 
     /// Asks, and waits as a thread if it must. `None` when the time is over.
@@ -197,6 +200,22 @@ impl Cell {
     #[inline]
     pub(crate) fn get(&self) -> PyResult<&Arc<Shared>> {
         self.0.get().ok_or_else(not_initialized)
+    }
+
+    /// For the garbage collector: the object refers to those who wait for it.
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.get().map(|shared| shared.slots.try_lock()) {
+            Some(Ok(slots)) => slots.visit(visit),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody can reach it or those who wait for it any more.
+    pub(crate) fn clear(&self) {
+        if let Some(shared) = self.0.get() {
+            let slots = lock(&shared.slots).all();
+            slots.iter().for_each(|slot| slot.leave());
+        }
     }
 }
 

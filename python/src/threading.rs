@@ -14,13 +14,14 @@ use permits::{Semaphore as Core, State};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use std::mem;
 use std::sync::{Arc, OnceLock};
 
 /// A semaphore as the standard library has it: a value that goes down and up.
 #[derive(Default)]
 pub(crate) struct Valued {
-    cell: Cell,
+    pub(crate) cell: Cell,
     /// The value at the start, if it must not be exceeded.
     bound: OnceLock<Option<u32>>,
 }
@@ -137,21 +138,28 @@ impl Valued {
         Ok(Permit::new(Held::new(shared, granted)))
     }
 
-    pub(crate) fn request(&self, ask: Ask, n: Argument<'_, '_>, gives: Gives, name: &'static str) -> PyResult<Inner> {
+    pub(crate) fn request(
+        &self,
+        owner: &Bound<'_, PyAny>,
+        ask: Ask,
+        n: Argument<'_, '_>,
+        gives: Gives,
+        name: &'static str,
+    ) -> PyResult<Inner> {
         let shared = self.shared()?;
         let n = self.at_least_one(n)?.ask_for(|| shared.max())?;
-        Ok(Inner::new(shared, ask, n, gives, name))
+        Ok(Inner::new(owner, shared, (ask, n), (gives, name)))
     }
 
     pub(crate) fn resize(&self, py: Python<'_>, change: Change, n: Argument<'_, '_>) -> PyResult<()> {
         let reach = &self.shared()?.reach;
         match n {
-            Some(n) if self.spare() == 1 && matches!(change, Change::Set) => {
+            Argument(Some(n)) if self.spare() == 1 && matches!(change, Change::Set) => {
                 // The spare one comes on top.
-                let n = Count::given(n)?.have("max_permits")?;
+                let n = Count::given(&n)?.have("max_permits")?;
                 Ok(reach.resize(change, (n + 1).min(Core::MAX_PERMITS))?)
             }
-            n => resize(reach, change, n.unwrap_or(&one(py))),
+            n => resize(reach, change, &n.0.map_or_else(|| one(py), |n| n.to_owned())),
         }
     }
 }
@@ -191,7 +199,7 @@ impl Semaphore {
     /// Take n permits. Waits while fewer than n are free.
     ///
     /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
-    #[pyo3(signature = (blocking = None, timeout = None, *, n = None),
+    #[pyo3(signature = (blocking = Argument::NONE, timeout = Argument::NONE, *, n = Argument::NONE),
            text_signature = "($self, blocking=True, timeout=None, *, n=1)")]
     fn acquire(
         &self,
@@ -204,21 +212,21 @@ impl Semaphore {
     }
 
     /// Return n permits. Does not wait.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn release(&self, n: Argument<'_, '_>) -> PyResult<()> {
         self.valued.release(n, "Semaphore")
     }
 
     /// acquire() for a task: await it. Its result is True.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn acquire_async(&self, n: Argument<'_, '_>) -> PyResult<Request> {
-        Ok(Request::new(self.valued.request(Ask::Loose, n, Gives::True, "acquire_async")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn acquire_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, n, Gives::True, "acquire_async")?))
     }
 
     /// Take n permits that the returned Permit holds: no release() can return them.
     ///
     /// Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it would have to wait.
-    #[pyo3(signature = (n = None, timeout = None, *, blocking = None),
+    #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn permit(
         &self,
@@ -231,9 +239,9 @@ impl Semaphore {
     }
 
     /// permit() for a task: await it, or use it in `async with`.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
-    fn permit_async(&self, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(self.valued.request(Ask::Held, n, Gives::Permit, "permit_async")?))
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
+    fn permit_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
+        Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
@@ -242,17 +250,17 @@ impl Semaphore {
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
     fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.valued.release(None, "Semaphore")
+        self.valued.release(Argument::NONE, "Semaphore")
     }
 
-    fn __aenter__(&self) -> PyResult<Request> {
-        Ok(Request::new(self.valued.request(Ask::Loose, None, Gives::Nothing, "__aenter__")?))
+    fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
+        Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
     #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<Done> {
-        self.valued.release(None, "Semaphore")?;
-        Ok(Done::nothing())
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
+        self.valued.release(Argument::NONE, "Semaphore")?;
+        Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
@@ -290,6 +298,14 @@ impl Semaphore {
         self.available()
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.valued.cell.visit(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.valued.cell.clear();
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let opening = opening(slf.as_any())?;
         let valued = &slf.get().valued;
@@ -320,17 +336,17 @@ impl BoundedSemaphore {
 
     /// Set the bound. Permits that are out and too many go as they come back.
     fn resize(slf: &Bound<'_, Self>, max_permits: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.as_super().get().valued.resize(slf.py(), Change::Set, Some(max_permits))
+        slf.as_super().get().valued.resize(slf.py(), Change::Set, Argument(Some(max_permits.as_borrowed())))
     }
 
     /// Add n permits. Whoever waits and fits goes ahead.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn grow(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<()> {
         slf.as_super().get().valued.resize(slf.py(), Change::Grow, n)
     }
 
     /// Take n permits away: free ones now, those that are out as they come back.
-    #[pyo3(signature = (n = None), text_signature = "($self, n=1)")]
+    #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn shrink(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<()> {
         slf.as_super().get().valued.resize(slf.py(), Change::Shrink, n)
     }

@@ -6,21 +6,29 @@
 //! Three cases end with the request being dropped, and the grant going on to the next (P3): the future was cancelled, though its task
 //! has not run since; the loop is closed; or it cannot be told for any other reason.
 
-use crate::reach::BoxedWaiting;
+use crate::reach::{Ask, BoxedWaiting};
 use crate::shared::{Shared, lock};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::{PyTraverseError, PyVisit};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
+use std::thread::{self, ThreadId};
 
 /// A request of a task: the meeting place of the awaitable, which polls it, and of whoever wakes it.
 pub(crate) struct Slot {
     home: Arc<Shared>,
+    ask: Ask,
     /// Taken out while it is polled or dropped, so that nothing of Python's runs under the lock (P2).
     request: Mutex<Option<BoxedWaiting>>,
     target: Mutex<Option<Target>>,
+    /// Where its task waits.
+    thread: ThreadId,
+    /// Its place in `Shared::slots`.
+    place: AtomicUsize,
     /// Woken, and counted in `Shared::resuming`.
     counted: AtomicBool,
 }
@@ -37,13 +45,19 @@ impl Target {
 }
 
 impl Slot {
-    pub(crate) fn new(home: &Arc<Shared>, target: Target) -> Arc<Slot> {
-        Arc::new(Slot {
+    pub(crate) fn new(home: &Arc<Shared>, ask: Ask, target: Target) -> Arc<Slot> {
+        let slot = Arc::new(Slot {
             home: Arc::clone(home),
+            ask,
             request: Mutex::new(None),
             target: Mutex::new(Some(target)),
+            thread: this_thread(),
+            place: AtomicUsize::new(0),
             counted: AtomicBool::new(false),
-        })
+        });
+        // Relaxed: the same thread reads it, or one that has the interpreter's lock after it.
+        slot.place.store(lock(&home.slots).add(Arc::clone(&slot)), Ordering::Relaxed);
+        slot
     }
 
     pub(crate) fn take(&self) -> Option<BoxedWaiting> {
@@ -57,7 +71,8 @@ impl Slot {
     /// Its task has a grant, or an error, and will resume.
     pub(crate) fn count(&self) {
         // Relaxed: see `Shared::others_are_resuming`; here and below.
-        if !self.counted.swap(true, Ordering::Relaxed) {
+        // Those who give back are in nobody's way.
+        if self.ask != Ask::Back && !self.counted.swap(true, Ordering::Relaxed) {
             self.home.resuming.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -69,18 +84,28 @@ impl Slot {
         }
     }
 
+    /// Its task has resumed, and takes its request along; `None` if that was passed on.
+    pub(crate) fn end(&self) -> Option<BoxedWaiting> {
+        self.uncount();
+        // Apart, so that the lock is free when they are dropped.
+        let target = lock(&self.target).take();
+        if target.is_some() {
+            let registered = lock(&self.home.slots).remove(self.place.load(Ordering::Relaxed));
+            drop(registered);
+        }
+        drop(target);
+        self.take()
+    }
+
     /// Its task is not waiting any more.
     pub(crate) fn leave(&self) {
-        self.uncount();
-        let target = lock(&self.target).take();
-        drop(target);
-        if let Some(request) = self.take() {
+        if let Some(request) = self.end() {
             pass_on(request);
         }
     }
 
     /// For the garbage collector; whoever is at work on it at this moment keeps it alive.
-    pub(crate) fn visit(&self, visit: &pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.target.try_lock().as_deref() {
             Ok(Some(target)) => {
                 visit.call(&target.event_loop)?;
@@ -96,12 +121,50 @@ impl Slot {
         };
         self.count();
         let (event_loop, future) = (event_loop.bind(py), future.bind(py));
-        if !matches!(deliver(event_loop, future), Ok(true)) {
+        if deliver(event_loop, future, self.thread).is_err() {
             self.uncount();
             if let Some(request) = self.take() {
                 pass_on(request);
             }
         }
+    }
+}
+
+/// All slots of a semaphore, for the garbage collector: who waits for a semaphore is alive as long as that is, even if nobody else refers to
+/// its task; and all of them go together.
+#[derive(Default)]
+pub(crate) struct Slots {
+    slots: Vec<Option<Arc<Slot>>>,
+    free: Vec<usize>,
+}
+
+impl Slots {
+    fn add(&mut self, slot: Arc<Slot>) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.slots[place] = Some(slot);
+                place
+            }
+            None => {
+                self.slots.push(Some(slot));
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Arc<Slot>> {
+        let slot = self.slots[place].take()?;
+        self.free.push(place);
+        Some(slot)
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.slots.iter().flatten().try_for_each(|slot| slot.visit(visit))
+    }
+
+    /// Those that are there, to be left with the lock free.
+    pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
+        self.slots.iter().flatten().cloned().collect()
     }
 }
 
@@ -136,40 +199,50 @@ fn function(py: Python<'_>, module: &str, name: &str) -> PyResult<Py<PyAny>> {
     Ok(py.import(module)?.getattr(name)?.unbind())
 }
 
-/// Resolves the future, or has its loop do so. `false` if it was cancelled.
-fn deliver(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Tells the future's task to go on, or has its loop tell it; what it finds, its request knows. An error if the future was cancelled, or the
+/// loop is closed.
+fn deliver(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>, waits_in: ThreadId) -> PyResult<()> {
     let py = event_loop.py();
-    if future.call_method0(pyo3::intern!(py, "cancelled"))?.is_truthy()? {
-        return Ok(false);
-    }
-    let same = running_loop(py)?.is_some_and(|running| running.is(event_loop));
-    if !same {
-        let resolve = RESOLVE.get_or_try_init(py, || function(py, "permits._types", "resolve"))?;
-        event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (resolve.bind(py), future))?;
-        return Ok(true);
-    }
-    resolve(future)?;
-    // Outside of all tasks it may be a signal handler that runs while the loop sleeps: asyncio would not look at what is ready now.
+    // The loop is in the middle of a task, in this thread: it will look at what is ready after that. (Or in another thread, if it went
+    // there since: it will as well.)
     let task = CURRENT_TASK.get_or_try_init(py, || function(py, "asyncio", "current_task"))?;
-    if task.bind(py).call1((event_loop,))?.is_none() {
-        let resolve = RESOLVE.get_or_try_init(py, || function(py, "permits._types", "resolve"))?;
-        event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (resolve.bind(py), future))?;
+    if waits_in == this_thread() && !task.bind(py).call1((event_loop,))?.is_none() {
+        return resolve(future);
     }
-    Ok(true)
+    if running_loop(py)?.is_some_and(|running| running.is(event_loop)) {
+        resolve(future)?;
+        // Outside of all tasks it may be a signal handler that runs while the loop sleeps: asyncio would not look at what is ready now.
+        return poke(event_loop, future);
+    }
+    if future.call_method0(pyo3::intern!(py, "cancelled"))?.is_truthy()? {
+        return Err(PyRuntimeError::new_err("cancelled"));
+    }
+    poke(event_loop, future)
 }
 
-/// Tells the future's task to go on; what it finds, its request knows.
+fn poke(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = event_loop.py();
+    let resolve = RESOLVE.get_or_try_init(py, || function(py, "permits._types", "resolve"))?;
+    event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (resolve.bind(py), future))?;
+    Ok(())
+}
+
+/// An error if it is done already, which for a future of ours is to say cancelled.
 pub(crate) fn resolve(future: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = future.py();
-    if !future.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
-        future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))?;
-    }
+    future.call_method1(pyo3::intern!(py, "set_result"), (py.None(),))?;
     Ok(())
 }
 
 thread_local! {
+    static THIS_THREAD: ThreadId = thread::current().id();
     /// Requests that this thread is about to drop; `None` unless it is dropping them already.
     static LEAVING: RefCell<Option<Vec<BoxedWaiting>>> = const { RefCell::new(None) };
+}
+
+fn this_thread() -> ThreadId {
+    // A thread whose locals are gone waits nowhere.
+    THIS_THREAD.try_with(|id| *id).unwrap_or_else(|_| thread::current().id())
 }
 
 /// Drops a request, which may wake the next task, which may be found to be cancelled as well, and so on: one after the other, and
