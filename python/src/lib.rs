@@ -6,7 +6,9 @@
 //! # What must stay true
 //!
 //! - **P1 attached.** Every operation on a semaphore's core happens attached to the interpreter; a thread is detached only while it
-//!   sleeps ([`park`]). So where there is a global interpreter lock nobody is inside a core when the process forks, and a child finds no lock taken ([`here`]).
+//!   sleeps ([`park`]). So nobody is inside a core when Python forks, and a child finds no lock taken ([`here`]): whoever forks has the global
+//!   interpreter lock, or, in a build without one, has all other threads stopped outside of code like this
+//!   ([CPython 116522](https://github.com/python/cpython/issues/116522)).
 //! - **P2 no lock across Python.** No lock of ours is held while Python code may run: waking a loop, checking for signals, dropping an
 //!   object. Such code may come back to the same semaphore, by a finalizer or a signal handler.
 //! - **P3 two steps.** A grant to a waiter is completed by its own next step. If that never comes, since it was cancelled or interrupted, or its

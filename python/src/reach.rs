@@ -202,7 +202,7 @@ impl Reach {
         Ok(())
     }
 
-    /// Who takes part in it, for people.
+    /// The semaphore, if it is this process's own.
     pub(crate) fn here(&self) -> Option<&Here> {
         match self {
             Reach::Here(here) => Some(here),
