@@ -38,12 +38,6 @@ pub(crate) struct Target {
     pub(crate) future: Py<PyAny>,
 }
 
-impl Target {
-    fn clone_ref(&self, py: Python<'_>) -> Target {
-        Target { event_loop: self.event_loop.clone_ref(py), future: self.future.clone_ref(py) }
-    }
-}
-
 impl Slot {
     pub(crate) fn new(home: &Arc<Shared>, ask: Ask, target: Target) -> Arc<Slot> {
         let slot = Arc::new(Slot {
@@ -87,14 +81,17 @@ impl Slot {
     /// Its task has resumed, and takes its request along; `None` if that was passed on.
     pub(crate) fn end(&self) -> Option<BoxedWaiting> {
         self.uncount();
-        // Apart, so that the lock is free when they are dropped.
-        let target = lock(&self.target).take();
-        if target.is_some() {
-            let registered = lock(&self.home.slots).remove(self.place.load(Ordering::Relaxed));
-            drop(registered);
-        }
-        drop(target);
+        drop(self.take_target());
         self.take()
+    }
+
+    /// From here on the semaphore refers to its loop and its task no more.
+    fn take_target(&self) -> Option<Target> {
+        let target = lock(&self.target).take()?;
+        // Apart, so that the lock is free when it is dropped.
+        let registered = lock(&self.home.slots).remove(self.place.load(Ordering::Relaxed));
+        drop(registered);
+        Some(target)
     }
 
     /// Its task is not waiting any more.
@@ -116,9 +113,9 @@ impl Slot {
     }
 
     fn wake_up(&self, py: Python<'_>) {
-        let Some(Target { event_loop, future }) = lock(&self.target).as_ref().map(|target| target.clone_ref(py)) else {
-            return;
-        };
+        // Once it is told, its loop refers to the task. Should the loop be closed instead of running it, the task goes, its request
+        // with it, and the grant to the next.
+        let Some(Target { event_loop, future }) = self.take_target() else { return };
         self.count();
         let (event_loop, future) = (event_loop.bind(py), future.bind(py));
         if deliver(event_loop, future, self.thread).is_err() {
@@ -185,7 +182,6 @@ impl Wake for Slot {
 }
 
 static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RESOLVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The loop that runs in this thread; `None` if there is none.
@@ -205,8 +201,7 @@ fn deliver(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>, waits_in: T
     let py = event_loop.py();
     // The loop is in the middle of a task, in this thread: it will look at what is ready after that. (Or in another thread, if it went
     // there since: it will as well.)
-    let task = CURRENT_TASK.get_or_try_init(py, || function(py, "asyncio", "current_task"))?;
-    if waits_in == this_thread() && !task.bind(py).call1((event_loop,))?.is_none() {
+    if waits_in == this_thread() && is_in_a_task(event_loop)? {
         return resolve(future);
     }
     if running_loop(py)?.is_some_and(|running| running.is(event_loop)) {
@@ -218,6 +213,19 @@ fn deliver(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>, waits_in: T
         return Err(PyRuntimeError::new_err("cancelled"));
     }
     poke(event_loop, future)
+}
+
+/// `asyncio.current_task(event_loop) is not None`. Before 3.12 that function is not compiled; there it is the dictionary that it looks into.
+fn is_in_a_task(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static CURRENT: PyOnceLock<(bool, Py<PyAny>)> = PyOnceLock::new();
+    let py = event_loop.py();
+    let (compiled, current) = CURRENT.get_or_try_init(py, || {
+        let compiled = py.version_info() >= (3, 12);
+        let (module, name) = if compiled { ("asyncio", "current_task") } else { ("asyncio.tasks", "_current_tasks") };
+        Ok::<_, PyErr>((compiled, function(py, module, name)?))
+    })?;
+    let current = current.bind(py);
+    if *compiled { Ok(!current.call1((event_loop,))?.is_none()) } else { current.contains(event_loop) }
 }
 
 fn poke(event_loop: &Bound<'_, PyAny>, future: &Bound<'_, PyAny>) -> PyResult<()> {
