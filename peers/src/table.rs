@@ -33,9 +33,9 @@ fn is_floor(row: &Row) -> bool {
     row.peer.starts_with("floor")
 }
 
-/// Between processes: no two peers promise the same there, so each has its row.
-fn is_host(row: &Row) -> bool {
-    row.workload.starts_with('h')
+/// Between processes and in Python: hardly two peers promise the same there, so each has its row.
+fn names_all(row: &Row) -> bool {
+    row.workload.starts_with(['h', 'p'])
 }
 
 fn one(rows: &[&Row]) -> String {
@@ -47,7 +47,7 @@ fn one(rows: &[&Row]) -> String {
         first.unit,
         if first.higher_is_better { "higher" } else { "lower" }
     );
-    if first.workload == "w2b" || is_host(first) {
+    if first.workload == "w2b" || names_all(first) {
         return text + &every_peer(rows);
     }
     let ours = distinct(rows.iter().filter(|r| is_ours(r)).map(|r| r.peer.as_str()));
@@ -124,27 +124,27 @@ fn against(ours: Option<&Row>, peer: Option<&Row>) -> String {
 /// A row a peer: for a workload in which they are all ours, or all different.
 fn every_peer(rows: &[&Row]) -> String {
     let cells = distinct(rows.iter().map(|r| r.parameters.as_str()));
-    let host = is_host(rows[0]);
+    let with_order = names_all(rows[0]);
     let mut head = vec!["peer".to_string()];
-    head.extend(host.then(|| "order".into()));
+    head.extend(with_order.then(|| "order".into()));
     head.extend(cells.iter().map(|cell| cell.to_string()));
     let mut text = table_head(&head);
     for peer in distinct(rows.iter().map(|r| r.peer.as_str())) {
         let mut columns = vec![format!("`{peer}`")];
         let of_peer = rows.iter().find(|r| r.peer == peer);
-        columns.extend(of_peer.filter(|_| host).map(|r| r.order.clone()));
+        columns.extend(of_peer.filter(|_| with_order).map(|r| r.order.clone()));
         for cell in &cells {
             let row = rows.iter().copied().find(|r| r.peer == peer && r.parameters == *cell);
-            columns.push(row.map_or(NOTHING.into(), |r| with_notes(r, host)));
+            columns.push(row.map_or(NOTHING.into(), |r| with_notes(r, with_order)));
         }
         text += &format!("| {} |\n", columns.join(" | "));
     }
     text
 }
 
-/// The figure, and in brackets what else was seen; between processes, how many times ours it is comes first.
-fn with_notes(row: &Row, host: bool) -> String {
-    let ratio = row.ratio.filter(|r| host && r.is_finite()).map(|r| format!("×{}", figure(r)));
+/// The figure, and in brackets what else was seen; first of all how many times ours it is, if asked for.
+fn with_notes(row: &Row, with_ratio: bool) -> String {
+    let ratio = row.ratio.filter(|r| with_ratio && r.is_finite()).map(|r| format!("×{}", figure(r)));
     let notes: Vec<String> = ratio.into_iter().chain([evenness(Some(row))]).filter(|n| !n.is_empty()).collect();
     if notes.is_empty() { figure(row.median) } else { format!("{} ({})", figure(row.median), notes.join(", ")) }
 }

@@ -66,5 +66,31 @@ State.__module__ = "permits"
 
 
 def resolve(future) -> None:
+    """Tell a future's task to go on, in its own loop."""
     if not future.done():
         future.set_result(None)
+
+
+def drain(mailbox) -> None:
+    """Tell the tasks whose futures are in the mailbox of their loop to go on. Called by the loop; if a signal interrupts it, again."""
+    while True:
+        letter = mailbox.first()
+        if letter is None:
+            return
+        future, callbacks = letter
+        if not future.done():
+            future.set_result(None)
+        elif callbacks:
+            tell_again(future.get_loop(), future, callbacks)
+        mailbox.done()
+
+
+def tell_again(loop, future, callbacks) -> None:
+    """Tell a future's callbacks, which it was interrupted in telling by an exception: then it has forgotten them, told or not."""
+    ready = getattr(loop, "_ready", None)
+    if ready is None:
+        # Not asyncio's own; uvloop is compiled, and nothing interrupts it.
+        return
+    if not any(future is argument for handle in list(ready) for argument in handle._args or ()):
+        for callback, context in callbacks:
+            loop.call_soon(callback, future, context=context)

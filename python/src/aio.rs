@@ -4,6 +4,7 @@ use crate::arguments::Argument;
 use crate::reach::Ask;
 use crate::request::{Done, Gives, PermitRequest, Request};
 use crate::threading::Valued;
+use crate::wake::{in_a_task, raised};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -69,15 +70,22 @@ impl AsyncSemaphore {
         Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
-        self.valued.release(Argument::NONE, "BoundedSemaphore")?;
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _t: &Bound<'_, PyAny>,
+        _v: &Bound<'_, PyAny>,
+        _tb: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Done>> {
+        in_a_task(|| self.valued.release(Argument::NONE, "BoundedSemaphore"))?;
         Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
     fn close(&self) -> PyResult<()> {
-        Ok(self.valued.shared()?.reach.close()?)
+        self.valued.shared()?.reach.close()?;
+        raised()
     }
 
     /// Whether it was closed.

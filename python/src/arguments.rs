@@ -4,7 +4,8 @@ use crate::errors::Failure;
 use permits::Semaphore;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyFloat, PyInt};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -52,18 +53,7 @@ fn given_patience(blocking: Given<'_, '_>, timeout: Given<'_, '_>) -> PyResult<P
     if !blocking {
         return Err(PyValueError::new_err("can't specify timeout for non-blocking acquire"));
     }
-    let seconds = match timeout.extract::<f64>() {
-        Ok(seconds) => seconds,
-        // An int beyond all floats: for ever, or a try.
-        Err(error) if error.is_instance_of::<PyOverflowError>(timeout.py()) => {
-            if timeout.lt(0)? {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            }
-        }
-        Err(error) => return Err(error),
-    };
+    let seconds = seconds(&timeout)?;
     if seconds.is_nan() {
         return Err(PyValueError::new_err("timeout must be a number of seconds, not nan"));
     }
@@ -73,6 +63,31 @@ fn given_patience(blocking: Given<'_, '_>, timeout: Given<'_, '_>) -> PyResult<P
     // What no clock can count to is no limit.
     let end = Duration::try_from_secs_f64(seconds).ok().and_then(|time| Instant::now().checked_add(time));
     Ok(end.map_or(Patience::Endless, Patience::Until))
+}
+
+/// As a float; a whole number beyond all floats is an infinite one.
+fn seconds(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let is_whole = timeout.is_instance_of::<PyInt>()
+        || (!timeout.is_instance_of::<PyFloat>() && !timeout.hasattr("__float__")? && timeout.hasattr("__index__")?);
+    if !is_whole {
+        return timeout.extract();
+    }
+    let whole = index(timeout)?;
+    match whole.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(timeout.py()) => {
+            Ok(if whole.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY })
+        }
+        outcome => outcome,
+    }
+}
+
+/// The int that stands for it; asked for once.
+fn index<'py>(n: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static INDEX: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if n.is_instance_of::<PyInt>() {
+        return Ok(n.clone());
+    }
+    INDEX.import(n.py(), "operator", "index")?.call1((n,))
 }
 
 /// A whole number, as far as it can be one of permits.
@@ -90,6 +105,7 @@ impl Count {
     }
 
     pub(crate) fn given(n: &Bound<'_, PyAny>) -> PyResult<Count> {
+        let n = index(n)?;
         match n.extract::<i64>() {
             Ok(n) if n < 0 => Ok(Count::Negative(n.to_string())),
             Ok(n) => Ok(u32::try_from(n).map_or_else(|_| Count::Huge(n.to_string()), Count::Some)),

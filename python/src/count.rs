@@ -7,6 +7,7 @@ use crate::permit::Permit;
 use crate::reach::{Ask, Change, Reach};
 use crate::request::{Done, Gives, Inner, PermitRequest, Request};
 use crate::shared::{Cell, Held, Shared};
+use crate::wake::{in_a_task, raised};
 use permits::{Semaphore, State};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -61,7 +62,8 @@ pub(crate) fn resize(reach: &Reach, change: Change, n: &Bound<'_, PyAny>) -> PyR
         (count @ Count::Negative(_), _) => count.ask_for(|| Ok(0))?,
         (Count::Huge(n), _) => return Err(crate::arguments::out_of_range("a change of max_permits", &n)),
     };
-    Ok(reach.resize(change, n)?)
+    reach.resize(change, n)?;
+    raised()
 }
 
 pub(crate) fn state_to_python<'py>(py: Python<'py>, state: &State) -> PyResult<Bound<'py, PyAny>> {
@@ -221,8 +223,8 @@ impl Counting {
         Ok(true)
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
         self.shared()?.exit()
     }
 
@@ -230,15 +232,22 @@ impl Counting {
         Ok(Request::new(slf.get().request(slf, Ask::Held, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
-        self.shared()?.exit()?;
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _t: &Bound<'_, PyAny>,
+        _v: &Bound<'_, PyAny>,
+        _tb: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Done>> {
+        in_a_task(|| self.shared()?.exit())?;
         Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
     fn close(&self) -> PyResult<()> {
-        Ok(self.shared()?.reach.close()?)
+        self.shared()?.reach.close()?;
+        raised()
     }
 
     /// Whether it was closed.

@@ -6,20 +6,46 @@
 
 use permits::{OwnedPermit, Semaphore};
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::process;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// How many forks lie between this process and the one that loaded the module.
+/// How many forks lie between this process and the one that loaded the module, and which process that is said of.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+/// How many threads are about to fork. Python's hooks for the child run in the order in which they were registered, and one that was there
+/// before ours may use a semaphore; so while there are any, each use looks which process it is in.
+static FORKING: AtomicU32 = AtomicU32::new(0);
 
-pub(crate) fn after_fork() {
-    // Relaxed: a child has one thread at that moment, and starts all others later.
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+/// Relaxed, here and below: a child has one thread at first, and who forks has the interpreter's lock.
+pub(crate) fn before_fork() {
+    FORKING.fetch_add(1, Ordering::Relaxed);
 }
 
+pub(crate) fn after_fork_in_parent() {
+    FORKING.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Also at the beginning.
+pub(crate) fn after_fork_in_child() {
+    look_for_fork();
+}
+
+#[inline]
 pub(crate) fn generation() -> u64 {
-    // Relaxed: see `after_fork`.
+    if FORKING.load(Ordering::Relaxed) != 0 {
+        look_for_fork();
+    }
     GENERATION.load(Ordering::Relaxed)
+}
+
+#[cold]
+fn look_for_fork() {
+    let me = process::id();
+    if PROCESS.swap(me, Ordering::Relaxed) != me {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+        FORKING.store(0, Ordering::Relaxed);
+    }
 }
 
 pub(crate) struct Here {
@@ -80,6 +106,12 @@ impl Here {
         let all = inherited.as_mut().expect("a later generation has what was inherited");
         let permit = all.split(n).expect("what guards hold was counted");
         Guard { permit, generation: latest.generation }
+    }
+
+    /// What a request of an earlier generation had been granted.
+    pub(crate) fn claim(&self, n: u32) -> Option<OwnedPermit> {
+        let mut inherited = self.latest().inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        inherited.as_mut()?.split(n).ok()
     }
 
     pub(crate) fn guard(&self, permit: OwnedPermit) -> Guard {

@@ -19,6 +19,8 @@ mod arguments;
 mod count;
 mod errors;
 mod here;
+#[cfg(target_os = "linux")]
+mod mailbox;
 mod park;
 mod permit;
 mod reach;
@@ -27,7 +29,22 @@ mod shared;
 mod threading;
 mod wake;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// Python 3.12 and up see to it themselves.
+fn refuse_subinterpreters(py: Python<'_>) -> PyResult<()> {
+    if py.version_info() >= (3, 12) {
+        return Ok(());
+    }
+    let Ok(interpreters) = py.import("_xxsubinterpreters") else { return Ok(()) };
+    if interpreters.call_method0("get_current")?.eq(interpreters.call_method0("get_main")?)? {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "permits works in the main interpreter only: its objects are shared by all threads of a process",
+    ))
+}
 
 #[pymodule]
 mod _permits {
@@ -37,28 +54,54 @@ mod _permits {
     use crate::count::Counting;
     #[pymodule_export]
     use crate::permit::Permit;
+    use crate::refuse_subinterpreters;
     #[pymodule_export]
     use crate::request::{Done, PermitRequest, Request};
     #[pymodule_export]
     use crate::threading::{BoundedSemaphore, Semaphore};
     use pyo3::prelude::*;
 
-    /// In a child after fork: see `here`.
+    /// See `here`.
     #[pyfunction]
-    fn _after_fork() {
-        crate::here::after_fork();
+    fn _before_fork() {
+        crate::here::before_fork();
+    }
+
+    /// See `here`.
+    #[pyfunction]
+    fn _after_fork_in_parent() {
+        crate::here::after_fork_in_parent();
+    }
+
+    /// See `here` and `wake`.
+    #[pyfunction]
+    fn _after_fork_in_child() {
+        crate::here::after_fork_in_child();
+        crate::wake::after_fork();
+    }
+
+    /// See `wake`.
+    #[pyfunction]
+    fn _at_exit(py: Python<'_>) {
+        crate::wake::end(py);
     }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        refuse_subinterpreters(module.py())?;
         module.add("MAX_PERMITS", permits::Semaphore::MAX_PERMITS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        let hooks = pyo3::types::PyDict::new(module.py());
-        hooks.set_item("after_in_child", module.getattr("_after_fork")?)?;
-        let os = module.py().import("os")?;
+        let py = module.py();
+        let hooks = pyo3::types::PyDict::new(py);
+        crate::here::after_fork_in_child();
+        hooks.set_item("before", module.getattr("_before_fork")?)?;
+        hooks.set_item("after_in_parent", module.getattr("_after_fork_in_parent")?)?;
+        hooks.set_item("after_in_child", module.getattr("_after_fork_in_child")?)?;
+        let os = py.import("os")?;
         if os.hasattr("register_at_fork")? {
             os.call_method("register_at_fork", (), Some(&hooks))?;
         }
+        py.import("atexit")?.call_method1("register", (module.getattr("_at_exit")?,))?;
         Ok(())
     }
 }

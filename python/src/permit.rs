@@ -3,11 +3,11 @@
 use crate::arguments::{Argument, Count};
 use crate::request::Done;
 use crate::shared::{Held, lock};
+use crate::wake::{raised, report_raised};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use std::mem;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Permits that are held, until this object returns them.
 ///
@@ -24,10 +24,11 @@ impl Permit {
     }
 
     /// Once; later it does nothing.
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn give_back(&self) -> PyResult<()> {
         // Apart, so that the lock is free when the permits are returned.
         let held = self.take();
         drop(held);
+        raised()
     }
 
     fn take(&self) -> Option<Held> {
@@ -49,15 +50,16 @@ impl Permit {
     }
 
     /// Return what it holds. Does not wait, and does nothing the second time.
-    fn release(&self) {
-        self.give_back();
+    fn release(&self) -> PyResult<()> {
+        self.give_back()
     }
 
     /// Let go of its permits and leave them given out, as loose ones, which anybody may release().
-    fn forget(&self) {
+    fn forget(&self) -> PyResult<()> {
         if let Some(held) = self.take() {
             held.forget();
         }
+        raised()
     }
 
     /// Split n permits off, into a Permit of their own. ValueError if it holds fewer; it keeps them then.
@@ -102,18 +104,24 @@ impl Permit {
         slf
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
-        self.give_back();
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.give_back()
     }
 
     fn __aenter__(slf: Py<Self>) -> Done {
         Done::with(slf.into_any())
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
-        self.give_back();
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _t: &Bound<'_, PyAny>,
+        _v: &Bound<'_, PyAny>,
+        _tb: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Done>> {
+        self.give_back()?;
         Done::nothing(py)
     }
 
@@ -129,6 +137,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        drop(mem::take(self.held.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)));
+        drop(mem::take(self.held.get_mut().unwrap_or_else(PoisonError::into_inner)));
+        report_raised();
     }
 }

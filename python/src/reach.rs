@@ -202,6 +202,11 @@ impl Reach {
         Ok(())
     }
 
+    /// Are its waiters woken by threads that are not Python's?
+    pub(crate) fn wakes_from_outside(&self) -> bool {
+        self.here().is_none()
+    }
+
     /// The semaphore, if it is this process's own.
     pub(crate) fn here(&self) -> Option<&Here> {
         match self {

@@ -7,7 +7,7 @@ use crate::here::generation;
 use crate::permit::Permit;
 use crate::reach::{Ask, BoxedWaiting, Granted, Manner};
 use crate::shared::{Held, Shared, lock};
-use crate::wake::{Slot, Target, resolve, running_loop};
+use crate::wake::{Slot, Target, raised, report_raised, resolve, running_loop};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -47,10 +47,7 @@ enum Progress {
     New,
     /// A step is being made.
     Busy,
-    Waiting {
-        slot: Arc<Slot>,
-        generation: u64,
-    },
+    Waiting(Arc<Slot>),
     /// It has its permits, and lets those resume first who were granted theirs before.
     Yielding {
         slot: Arc<Slot>,
@@ -94,10 +91,10 @@ impl Inner {
     fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let step = match self.set(Progress::Busy) {
             Progress::New => self.begin(py),
-            Progress::Waiting { slot, generation } => self.resume(py, &slot, generation),
+            Progress::Waiting(slot) => self.resume(py, &slot),
             Progress::Yielding { slot, held } => {
                 slot.leave();
-                self.after_yielding(held)
+                self.turned_into(held)
             }
             Progress::Busy => return Err(PyRuntimeError::new_err("coroutine already executing")),
             Progress::Over => {
@@ -109,10 +106,15 @@ impl Inner {
             Ok(Step::Yield(future)) => Ok(Some(future)),
             Ok(Step::Done(granted)) => {
                 self.set(Progress::Over);
+                if let Err(error) = raised() {
+                    self.home.undo(self.ask, self.n, granted);
+                    return Err(error);
+                }
                 self.finish(py, granted)
             }
             Err(error) => {
-                self.set(Progress::Over);
+                // Wherever it was by then.
+                self.leave();
                 Err(error)
             }
         }
@@ -133,30 +135,33 @@ impl Inner {
             return Ok(Step::Done(granted));
         }
         let Some(held) = Held::new(&self.home, granted) else { return Ok(Step::Done(Granted::Nothing)) };
-        let Some(target) = target(py)? else { return self.after_yielding(held) };
-        let future = target.future.clone_ref(py);
+        let Some((target, future)) = target(py)? else { return self.turned_into(held) };
         resolve(future.bind(py))?;
-        let slot = Slot::new(&self.home, self.ask, target);
+        let slot = Slot::new(&self.home, self.ask, target, py)?;
         slot.count();
         self.set(Progress::Yielding { slot, held });
         block_on(py, future)
     }
 
-    fn after_yielding(&self, held: Held) -> PyResult<Step> {
-        match self.ask {
-            Ask::Held => Ok(Step::Done(held.into_granted())),
-            Ask::Loose | Ask::Back => {
+    /// Makes of held permits what was asked for.
+    fn turned_into(&self, held: Held) -> PyResult<Step> {
+        Ok(Step::Done(match self.ask {
+            Ask::Held => held.into_granted(),
+            Ask::Loose => {
                 held.forget();
-                Ok(Step::Done(Granted::Nothing))
+                Granted::Nothing
             }
-        }
+            Ask::Back => {
+                drop(held);
+                Granted::Nothing
+            }
+        }))
     }
 
     /// Queues, and gives its loop a future.
     fn wait(&self, py: Python<'_>, mut request: BoxedWaiting) -> PyResult<Step> {
-        let target = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
-        let future = target.future.clone_ref(py);
-        let slot = Slot::new(&self.home, self.ask, target);
+        let (target, future) = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
+        let slot = Slot::new(&self.home, self.ask, target, py)?;
         let waker = Waker::from(Arc::clone(&slot));
         match request.as_mut().poll(Manner::Task, &mut Context::from_waker(&waker)) {
             Poll::Ready(outcome) => {
@@ -165,18 +170,19 @@ impl Inner {
             }
             Poll::Pending => {
                 slot.put(request);
-                self.set(Progress::Waiting { slot, generation: generation() });
+                self.set(Progress::Waiting(slot));
                 block_on(py, future)
             }
         }
     }
 
-    fn resume(&self, py: Python<'_>, slot: &Arc<Slot>, since: u64) -> PyResult<Step> {
+    fn resume(&self, py: Python<'_>, slot: &Arc<Slot>) -> PyResult<Step> {
         let request = slot.end();
-        if since != generation() {
-            // The parent's, which is not touched any more.
-            mem::forget(request);
-            return self.wait(py, self.home.reach.request(self.ask, self.n));
+        if slot.generation != generation() {
+            return match request.and_then(|request| self.inherit(request)) {
+                Some(permit) => self.turned_into(permit),
+                None => self.wait(py, self.home.reach.request(self.ask, self.n)),
+            };
         }
         // It is `None` if it was passed on, and its task goes on nevertheless.
         let Some(mut request) = request else { return self.wait(py, self.home.reach.request(self.ask, self.n)) };
@@ -184,6 +190,26 @@ impl Inner {
             Poll::Ready(outcome) => Ok(Step::Done(outcome?)),
             // Somebody else has resolved the future; whoever grants it from here on is seen by the next poll.
             Poll::Pending => self.wait(py, request),
+        }
+    }
+
+    /// What a request of the parent's had been granted, in a child after fork. Apart from this the request is not touched any more.
+    fn inherit(&self, mut request: BoxedWaiting) -> Option<Held> {
+        let Some(here) = self.home.reach.here() else {
+            // The grant is the parent's.
+            mem::forget(request);
+            return None;
+        };
+        // The child's counts are taken from the parent's before these are changed by what follows.
+        here.sem();
+        let polled = request.as_mut().poll(Manner::Task, &mut Context::from_waker(Waker::noop()));
+        mem::forget(request);
+        match polled {
+            Poll::Ready(Ok(granted)) => {
+                mem::forget(granted);
+                Held::new(&self.home, Granted::Here(here.claim(self.n)?))
+            }
+            _ => None,
         }
     }
 
@@ -209,12 +235,15 @@ impl Inner {
     /// Gives up, wherever it is.
     fn leave(&self) {
         match self.set(Progress::Over) {
-            Progress::Waiting { slot, generation: since } => {
-                if since != generation() {
-                    mem::forget(slot.take());
+            Progress::Waiting(slot) if slot.generation != generation() => {
+                let inherited = slot.end().and_then(|request| self.inherit(request));
+                // A release that is given up leaves its permits loose.
+                match inherited {
+                    Some(held) if self.ask == Ask::Back => held.forget(),
+                    inherited => drop(inherited),
                 }
-                slot.leave();
             }
+            Progress::Waiting(slot) => slot.leave(),
             Progress::Yielding { slot, held } => {
                 slot.leave();
                 drop(held);
@@ -226,6 +255,7 @@ impl Inner {
     fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyErr {
         let was_over = matches!(*lock(&self.progress), Progress::Over);
         self.leave();
+        report_raised();
         if was_over {
             return used_up();
         }
@@ -259,7 +289,10 @@ impl Drop for Inner {
         match self.progress.get_mut().unwrap_or_else(PoisonError::into_inner) {
             Progress::Over => {}
             Progress::New => self.warn(),
-            _ => self.leave(),
+            _ => {
+                self.leave();
+                report_raised();
+            }
         }
     }
 }
@@ -289,10 +322,11 @@ fn used_up() -> PyErr {
 }
 
 /// The running loop, and a future of it; `None` if no loop is running.
-fn target(py: Python<'_>) -> PyResult<Option<Target>> {
+fn target(py: Python<'_>) -> PyResult<Option<(Target, Py<PyAny>)>> {
     let Some(event_loop) = running_loop(py)? else { return Ok(None) };
     let future = event_loop.call_method0(pyo3::intern!(py, "create_future"))?.unbind();
-    Ok(Some(Target { event_loop: event_loop.unbind(), future }))
+    let target = Target::new(event_loop.unbind(), future.clone_ref(py));
+    Ok(Some((target, future)))
 }
 
 /// What a future's own iterator does: a task that is handed a future with this mark sleeps until it is done.
@@ -380,8 +414,9 @@ macro_rules! coroutine {
             }
 
             /// Give up. A grant that it has not seen goes to the next in line.
-            fn close(&self) {
+            fn close(&self) -> PyResult<()> {
                 self.inner.leave();
+                raised()
             }
 
             fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -406,11 +441,11 @@ coroutine!(PermitRequest {
         slf
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
         let permit = lock(&self.inner.made).take();
         if let Some(permit) = permit {
-            permit.get().give_back();
+            permit.get().give_back()?;
         }
         Done::nothing(py)
     }

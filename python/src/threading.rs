@@ -5,11 +5,13 @@
 
 use crate::arguments::{Argument, Count, Patience, patience};
 use crate::count::{one, opening, resize, state_to_python};
+use crate::errors::Failure;
 use crate::here::Here;
 use crate::permit::Permit;
 use crate::reach::{Ask, Change, Reach};
 use crate::request::{Done, Gives, Inner, PermitRequest, Request};
 use crate::shared::{Cell, Held, Shared};
+use crate::wake::{in_a_task, raised};
 use permits::{Semaphore as Core, State};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
@@ -24,6 +26,8 @@ pub(crate) struct Valued {
     pub(crate) cell: Cell,
     /// The value at the start, if it must not be exceeded.
     bound: OnceLock<Option<u32>>,
+    /// What `init` was called with.
+    initial: OnceLock<(u32, bool)>,
 }
 
 impl Valued {
@@ -41,16 +45,21 @@ impl Valued {
             Count::Some(value) if value <= Core::MAX_PERMITS => value,
             other => return Err(beyond("the initial value", &other.text())),
         };
+        // Of two bases that both call it, the second finds it done.
+        if self.cell.is_set() && self.initial.get() == Some(&(value, fair)) {
+            return Ok(());
+        }
         let max = if bounded { value.max(1) } else { Core::MAX_PERMITS };
         let sem = if fair { Core::fair(max) } else { Core::new(max) };
         if bounded && value == 0 {
             // None that anybody could have: the one that there has to be is held for ever.
             mem::forget(sem.try_acquire());
         } else {
-            sem.acquire_many(max - value).loose().try_now().map_err(crate::errors::Failure::from)?;
+            sem.acquire_many(max - value).loose().try_now().map_err(Failure::from)?;
         }
         self.cell.set(class, Shared::new(Reach::Here(Here::new(sem))))?;
         let _ = self.bound.set(bounded.then_some(value));
+        let _ = self.initial.set((value, fair));
         Ok(())
     }
 
@@ -90,8 +99,22 @@ impl Valued {
     ) -> PyResult<bool> {
         let shared = self.shared()?;
         let patience = patience(blocking, timeout)?;
-        let n = self.at_least_one(n)?.ask_for(|| shared.max())?;
+        let n = self.possible(n)?;
         Ok(shared.wait(py, Ask::Loose, n, patience)?.is_some())
+    }
+
+    /// How many are asked for.
+    fn possible(&self, n: Argument<'_, '_>) -> PyResult<u32> {
+        let shared = self.shared()?;
+        let n = self.at_least_one(n)?.ask_for(|| shared.max())?;
+        // The spare one is nobody's; but one permit may be waited for even where there is none, as in `threading`.
+        if self.spare() == 1 && n > 1 {
+            let max = self.state()?.max_permits;
+            if n > max {
+                return Err(Failure::TooMany { requested: n.to_string(), max }.into());
+            }
+        }
+        Ok(n)
     }
 
     fn at_least_one(&self, n: Argument<'_, '_>) -> PyResult<Count> {
@@ -108,7 +131,7 @@ impl Valued {
         if let Count::Some(n) = n
             && self.shared()?.reach.try_now(Ask::Back, n).is_ok()
         {
-            return Ok(());
+            return raised();
         }
         self.refuse(n, name)
     }
@@ -133,7 +156,7 @@ impl Valued {
     ) -> PyResult<Permit> {
         let shared = self.shared()?;
         let patience = patience(blocking, timeout)?;
-        let n = self.at_least_one(n)?.ask_for(|| shared.max())?;
+        let n = self.possible(n)?;
         let granted = shared.wait_or_tell(py, Ask::Held, n, patience)?;
         Ok(Permit::new(Held::new(shared, granted)))
     }
@@ -147,7 +170,7 @@ impl Valued {
         name: &'static str,
     ) -> PyResult<Inner> {
         let shared = self.shared()?;
-        let n = self.at_least_one(n)?.ask_for(|| shared.max())?;
+        let n = self.possible(n)?;
         Ok(Inner::new(owner, shared, (ask, n), (gives, name)))
     }
 
@@ -157,7 +180,8 @@ impl Valued {
             Argument(Some(n)) if self.spare() == 1 && matches!(change, Change::Set) => {
                 // The spare one comes on top.
                 let n = Count::given(&n)?.have("max_permits")?;
-                Ok(reach.resize(change, (n + 1).min(Core::MAX_PERMITS))?)
+                reach.resize(change, (n + 1).min(Core::MAX_PERMITS))?;
+                raised()
             }
             n => resize(reach, change, &n.0.map_or_else(|| one(py), |n| n.to_owned())),
         }
@@ -248,8 +272,8 @@ impl Semaphore {
         Ok(self.valued.shared()?.wait(py, Ask::Loose, 1, Patience::Endless)?.is_some())
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
         self.valued.release(Argument::NONE, "Semaphore")
     }
 
@@ -257,15 +281,22 @@ impl Semaphore {
         Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
-    #[pyo3(signature = (*_exception), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Py<Done>> {
-        self.valued.release(Argument::NONE, "Semaphore")?;
+    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _t: &Bound<'_, PyAny>,
+        _v: &Bound<'_, PyAny>,
+        _tb: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Done>> {
+        in_a_task(|| self.valued.release(Argument::NONE, "Semaphore"))?;
         Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
     fn close(&self) -> PyResult<()> {
-        Ok(self.valued.shared()?.reach.close()?)
+        self.valued.shared()?.reach.close()?;
+        raised()
     }
 
     /// Whether it was closed.

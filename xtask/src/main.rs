@@ -1,22 +1,38 @@
 //! Chores of the project, run with `cargo xtask CHORE`.
 
 mod mutants;
+mod python;
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 const HELP: &str = "\
 usage: cargo xtask mutants [NAME]
+       cargo xtask python [--python PATH]... [-- PYTEST-ARGUMENTS]
 
   mutants   breaks a copy of `permits` in one place after another and checks that a loom model fails each time;
-            with NAME, only those whose description contains it";
+            with NAME, only those whose description contains it
+  python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
+            on the newest also its types";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match chore() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?;
     let args: Vec<_> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["mutants"] => mutants::run(root, None),
         ["mutants", name] => mutants::run(root, Some(name)),
+        ["python", ..] => python::run(root, &python::Options::parse(&args[1..])?),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");
             Ok(())

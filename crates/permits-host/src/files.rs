@@ -12,6 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -316,9 +317,13 @@ impl Place {
     pub(crate) fn command_lives(&self, seat: usize, generation: Option<u32>) -> Result<bool, Error> {
         /// Locks that this process itself has: closing any descriptor of such a file would drop them, so it is not opened again.
         static OURS: Mutex<Vec<(PathBuf, u32)>> = Mutex::new(Vec::new());
+        /// Nearly always there are none. Then the list is not locked: a thread of ours that looks here while another one forks would leave
+        /// the child with a lock that nobody opens.
+        static ANY: AtomicBool = AtomicBool::new(false);
         let path = self.commands_file(seat);
         let key = (path.clone(), std::process::id());
-        if crate::attach::locked(&OURS).contains(&key) {
+        // Acquire: pairs with the Release below; the list has what it promises.
+        if ANY.load(Ordering::Acquire) && crate::attach::locked(&OURS).contains(&key) {
             return Ok(true);
         }
         let file = match File::open(&path) {
@@ -338,6 +343,8 @@ impl Place {
             // This process is a command that keeps permits. It has the descriptor for good now, and is asked no more.
             std::mem::forget(file);
             crate::attach::locked(&OURS).push(key);
+            // Release: as above.
+            ANY.store(true, Ordering::Release);
         }
         Ok(lives)
     }

@@ -54,6 +54,11 @@ pub fn colour(peer: &str) -> RGBColor {
         ("eventfd", RGBColor(170, 170, 30)),
         ("GNU sem", RGBColor(120, 130, 200)),
         ("async-channel", RGBColor(110, 215, 150)),
+        ("threading", RGBColor(31, 119, 180)),
+        ("asyncio", RGBColor(20, 170, 190)),
+        ("aiologic", RGBColor(44, 160, 44)),
+        ("anyio", RGBColor(168, 100, 209)),
+        ("queue", RGBColor(140, 86, 75)),
         ("8 threads, 1 permit", RGBColor(214, 20, 40)),
         ("8 threads, 2 permits", RGBColor(31, 119, 180)),
         ("32 threads, 1 permit", RGBColor(44, 160, 44)),
@@ -136,7 +141,6 @@ pub struct Dot {
 
 /// A row a peer, best at the top: the median as a dot with its figure, the rounds' extremes as a line.
 pub fn dots(area: &Area<'_>, title: &str, axis: &str, dots: &[Dot]) -> Drawn {
-    const LABELS: u32 = 190;
     const ROW: f64 = 0.5;
     let shown: Vec<&Dot> = dots.iter().filter(|d| d.median > 0.0).collect();
     let (low, high) = bounds(shown.iter().flat_map(|d| [d.min, d.median, d.max]));
@@ -144,10 +148,12 @@ pub fn dots(area: &Area<'_>, title: &str, axis: &str, dots: &[Dot]) -> Drawn {
     let high = high * (high / low).powf(0.16);
     let axis_of = LogAxis { range: low..high, ticks: ticks(low, high) };
     let rows = shown.len() as f64;
+    let longest = shown.iter().map(|d| d.label.len() as i32).max().unwrap_or(0);
+    let labels = (7 * longest + 8).max(190);
     let mut chart = ChartBuilder::on(area)
         .caption(title, text(17, Pos::new(HPos::Left, VPos::Top)))
         .margin(8)
-        .margin_left(LABELS as i32)
+        .margin_left(labels)
         .margin_right(16)
         .x_label_area_size(42)
         .build_cartesian_2d(axis_of, -ROW..rows - ROW)
@@ -182,7 +188,7 @@ pub fn dots(area: &Area<'_>, title: &str, axis: &str, dots: &[Dot]) -> Drawn {
         if is_ours(&dot.label) {
             label = (FONT, 13, FontStyle::Bold).into_font().color(&colour).pos(Pos::new(HPos::Right, VPos::Center));
         }
-        area.draw(&Text::new(dot.label.clone(), (LABELS as i32 - 8, beside.1), label)).map_err(told)?;
+        area.draw(&Text::new(dot.label.clone(), (labels - 8, beside.1), label)).map_err(told)?;
     }
     Ok(())
 }

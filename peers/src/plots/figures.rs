@@ -23,6 +23,9 @@ pub fn all(rows: &[Row]) -> Vec<Figure> {
         host_crowd(rows),
         host_death(rows),
         host_queue(rows),
+        python_alone(rows),
+        python_crowd(rows),
+        python_hand_over(rows),
     ]
 }
 
@@ -377,4 +380,62 @@ fn host_queue(rows: &[Row]) -> Figure {
             panel("context switches of the waiters", "context switches a grant"),
         ],
     }
+}
+
+/// The versions of Python that were recorded: each has a column.
+const PYTHONS: [&str; 2] = ["3.11", "3.13"];
+
+/// Rows of panels with a column a version: workload, parameters, metric, title, axis.
+fn python(rows: &[Row], name: &'static str, of: &[[&'static str; 5]]) -> Figure {
+    let mut panels = Vec::new();
+    for [workload, parameters, metric, title, axis] in of {
+        for version in PYTHONS {
+            let wanted = format!("python={version} {parameters}");
+            panels.push(dots(rows, &format!("{title}, Python {version}"), axis, Value::Median, |r| {
+                r.workload == *workload && r.parameters == wanted && r.metric == *metric
+            }));
+        }
+    }
+    Figure { name, columns: PYTHONS.len(), width: WIDTH, panels }
+}
+
+fn python_alone(rows: &[Row]) -> Figure {
+    let axis = "ns a pair (log)";
+    python(
+        rows,
+        "py-alone",
+        &[
+            ["p1", "door=acquire and release", "pair", "acquire and release", axis],
+            ["p1", "door=with", "pair", "with", axis],
+            ["p3", "door=async with", "pair", "async with", axis],
+        ],
+    )
+}
+
+fn python_crowd(rows: &[Row]) -> Figure {
+    let axis = "turns a second (log)";
+    let metric = "throughput";
+    python(
+        rows,
+        "py-crowd",
+        &[
+            ["p5", "threads=8 permits=2 inside=nothing", metric, "8 threads, 2 permits, nothing inside", axis],
+            ["p5", "threads=8 permits=2 inside=a hash", metric, "8 threads, 2 permits, a hash inside", axis],
+            ["p6", "tasks=1000 permits=10 inside=a yield", metric, "1,000 tasks, 10 permits, a yield inside", axis],
+        ],
+    )
+}
+
+fn python_hand_over(rows: &[Row]) -> Figure {
+    let (trip, late) = ("us a round trip (log)", "us from the signal to the exception (log)");
+    python(
+        rows,
+        "py-hand-over",
+        &[
+            ["p4", "on=one core", "round trip", "two threads, one core", trip],
+            ["p4", "on=two cores", "round trip", "two threads, two cores", trip],
+            ["p7", "hand-over on=one core", "round trip", "two loops in two threads, one core", trip],
+            ["p11", "main thread in acquire", "until KeyboardInterrupt", "Ctrl-C in acquire", late],
+        ],
+    )
 }

@@ -1,0 +1,414 @@
+"""`os.fork` while threads wait, hold and churn: the child has a working semaphore with the counts as they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import run_script
+
+# `in_child(function)` forks, runs it in the child, and fails with the child's traceback. A child that hangs is ended by its alarm.
+FORK = """
+    import traceback
+
+    import permits
+
+    def start_child(function):
+        pid = os.fork()
+        if pid:
+            return pid
+        signal.alarm(15)
+        code = 1
+        try:
+            function()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def in_child(function):
+        _, status = os.waitpid(start_child(function), 0)
+        assert status == 0, "the child ended with " + repr(status)
+"""
+
+
+def run(source, *arguments):
+    from inspect import cleandoc
+
+    return run_script(cleandoc(FORK) + "\n" + cleandoc(source), *arguments)
+
+
+CLASSES = ["permits.CountSemaphore(3)", "permits.CountSemaphore(3, fair=True)", "permits.Semaphore(3)", "permits.BoundedSemaphore(3)"]
+every_class = pytest.mark.parametrize("new", CLASSES)
+
+
+@every_class
+def test_child_acquires_what_is_free_while_threads_of_the_parent_wait(new):
+    out = run(
+        """
+        sem = eval(sys.argv[1])
+        sem.acquire(n=2)
+        waiters = [in_thread(lambda: sem.acquire(n=2)) for _ in range(3)]
+        wait_until(lambda: sem.waiting == 3)
+
+        def child():
+            assert (sem.available, sem.waiting) == (1, 0), (sem.available, sem.waiting)
+            assert sem.acquire(timeout=5) is True
+            assert sem.acquire(blocking=False) is False
+            sem.release(3)
+            assert sem.available == 3
+            with sem, sem.permit():
+                assert sem.available == 1
+            assert sem.available == 3
+
+        in_child(child)
+        # The parent's is as it was.
+        assert (sem.available, sem.waiting) == (1, 3)
+        for _ in range(3):
+            sem.release(2)
+            wait_until(lambda: sem.available <= 1)
+        assert all(waiter.result() for waiter in waiters)
+        print("done", sem.waiting)
+        """,
+        new,
+    )
+
+    assert out == "done 0\n"
+
+
+def test_child_has_empty_queues_on_both_sides():
+    out = run(
+        """
+        sem = permits.CountSemaphore(4, fair=True)
+        sem.acquire(2)
+        threads = [in_thread(sem.acquire, 3), in_thread(sem.release, 3)]
+        wait_until(lambda: sem.waiting_acquirers == sem.waiting_releasers == 1)
+
+        def child():
+            assert sem.state() == (4, 2, 2, 2, 0, 0, 0, 0, False), sem.state()
+            # Nobody is ahead of it, though the policy is strict.
+            assert sem.acquire(2, blocking=False) is True
+            assert sem.release(4, blocking=False) is True
+
+        in_child(child)
+        assert sem.state()[4:8] == (1, 3, 1, 3)
+        sem.grow()
+        print([thread.result() for thread in threads])
+        """
+    )
+
+    assert out == "[True, True]\n"
+
+
+@every_class
+def test_child_waits_and_is_served_by_threads_of_its_own(new):
+    out = run(
+        """
+        sem = eval(sys.argv[1])
+        sem.acquire(n=3)
+        waiter = in_thread(sem.acquire)
+        wait_until(lambda: sem.waiting == 1)
+
+        def child():
+            mine = [in_thread(sem.acquire) for _ in range(3)]
+            wait_until(lambda: sem.waiting == 3)
+            assert sem.acquire(timeout=0.01) is False
+            giver = in_thread(lambda: [(time.sleep(0), sem.release()) for _ in range(4)])
+            assert sem.acquire(timeout=10) is True
+            giver.result()
+            assert [thread.result() for thread in mine] == [True] * 3
+            assert (sem.available, sem.waiting) == (0, 0)
+
+        # The child releases three of ours and the one it takes in between.
+        in_child(child)
+        assert (sem.available, sem.waiting) == (0, 1)
+        sem.release()
+        print(waiter.result())
+        """,
+        new,
+    )
+
+    assert out == "True\n"
+
+
+def test_child_returns_what_the_forking_thread_held():
+    out = run(
+        """
+        sem = permits.CountSemaphore(6)
+        held = sem.permit(2)
+        dropped = [sem.permit()]
+        sem.acquire()
+
+        def child():
+            assert sem.given_out == 5, sem.state()
+            held.release()
+            assert held.count == 0
+            assert sem.given_out == 3
+            dropped.clear()
+            assert sem.given_out == 2
+            sem.release()
+            assert (sem.given_out, sem.loose) == (1, 0)
+
+        with sem:
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(15)
+                code = 1
+                try:
+                    child()
+                    inside = sem.given_out
+                except BaseException:
+                    traceback.print_exc()
+                    os._exit(1)
+        if pid == 0:
+            # It has left the block that the parent entered.
+            os._exit(0 if (inside, sem.given_out, sem.available) == (1, 0, 6) else 2)
+        _, status = os.waitpid(pid, 0)
+        assert status == 0, status
+        assert (sem.given_out, sem.loose, held.count) == (4, 1, 2)
+        held.release()
+        dropped.clear()
+        sem.release()
+        print(sem.available)
+        """
+    )
+
+    assert out == "6\n"
+
+
+def test_child_splits_merges_and_forgets_what_the_forking_thread_held():
+    out = run(
+        """
+        sem = permits.CountSemaphore(5)
+        held = sem.permit(3)
+
+        def child():
+            one = held.split(1)
+            other = sem.permit(1)
+            one.merge(other)
+            assert (held.count, one.count, other.count) == (2, 2, 0)
+            held.forget()
+            assert (sem.given_out, sem.loose) == (4, 2)
+            assert sem.release(2) is True
+            one.release()
+            assert sem.available == 5
+
+        in_child(child)
+        print(held.count, sem.given_out, sem.loose)
+        """
+    )
+
+    assert out == "3 3 0\n"
+
+
+def test_permits_held_by_other_threads_stay_out_in_the_child():
+    out = run(
+        """
+        sem = permits.CountSemaphore(4)
+        inside, leave = threading.Barrier(3), threading.Event()
+
+        def hold():
+            with sem:
+                inside.wait(20)
+                leave.wait(20)
+
+        threads = [in_thread(hold) for _ in range(2)]
+        inside.wait(20)
+
+        def child():
+            assert (sem.available, sem.given_out, sem.loose) == (2, 2, 0)
+            assert sem.acquire(2, 5) is True
+            assert sem.acquire(blocking=False) is False
+            assert sem.release(3, blocking=False) is False
+            assert sem.release(2) is True
+
+        in_child(child)
+        leave.set()
+        for thread in threads:
+            thread.result()
+        print(sem.available)
+        """
+    )
+
+    assert out == "4\n"
+
+
+@every_class
+def test_many_forks_while_threads_churn(new):
+    out = run(
+        """
+        sem = eval(sys.argv[1])
+        done = []
+
+        def churn():
+            while not done:
+                with sem:
+                    pass
+                if sem.acquire(timeout=0.0001):
+                    sem.release()
+                with sem.permit():
+                    pass
+
+        threads = [in_thread(churn) for _ in range(4)]
+
+        def child():
+            # What other threads held stays out; nobody else takes or returns here.
+            free = sem.available
+            assert 0 <= free <= 3 and sem.waiting == 0, (free, sem.waiting)
+            assert [sem.acquire(blocking=False) for _ in range(free + 1)] == [True] * free + [False]
+            if free:
+                assert sem.release(free) in (True, None)
+                with sem:
+                    assert sem.available == free - 1
+            assert sem.available == free
+            # A finalizer of a child that ends well is as good as any.
+            sem.close()
+
+        for _ in range(25):
+            in_child(child)
+        done.append(True)
+        for thread in threads:
+            thread.result()
+        print(sem.available, sem.waiting)
+        """,
+        new,
+    )
+
+    assert out == "3 0\n"
+
+
+def test_forks_of_several_threads_at_once():
+    out = run(
+        """
+        sem = permits.CountSemaphore(8, fair=True)
+
+        def child():
+            assert sem.acquire(timeout=5) is True
+            assert sem.release(timeout=5) is True
+
+        def fork():
+            for _ in range(8):
+                with sem:
+                    in_child(child)
+
+        run_in_threads(fork, fork, fork)
+        print(sem.available)
+        """
+    )
+
+    assert out == "8\n"
+
+
+def test_child_of_a_child_works():
+    out = run(
+        """
+        sem = permits.CountSemaphore(2)
+        held = sem.permit()
+        waiter = in_thread(sem.acquire, 2)
+        wait_until(lambda: sem.waiting == 1)
+
+        def grandchild():
+            assert (sem.given_out, sem.waiting) == (2, 0), sem.state()
+            held.release()
+            assert sem.acquire(blocking=False) is True
+
+        def child():
+            own = in_thread(sem.acquire, 2)
+            wait_until(lambda: sem.waiting == 1)
+            assert sem.acquire(blocking=False) is True
+            in_child(grandchild)
+            assert (sem.given_out, sem.waiting) == (2, 1), sem.state()
+            sem.release()
+            held.release()
+            assert own.result() is True
+
+        in_child(child)
+        held.release()
+        print(waiter.result(), sem.loose)
+        """
+    )
+
+    assert out == "True 2\n"
+
+
+def test_fork_in_a_thread_that_is_in_the_middle_of_a_call():
+    out = run(
+        """
+        sem = permits.CountSemaphore(2)
+
+        class Forks:
+            def __index__(self):
+                global pid
+                pid = os.fork()
+                return 1
+
+        assert sem.acquire(Forks()) is True
+        if pid == 0:
+            signal.alarm(15)
+            os._exit(0 if sem.loose == 1 and sem.release() and sem.available == 2 else 1)
+        _, status = os.waitpid(pid, 0)
+        print(status, sem.loose)
+        """
+    )
+
+    assert out == "0 1\n"
+
+
+def test_fork_in_a_signal_handler_while_the_main_thread_waits():
+    out = run(
+        """
+        sem = permits.CountSemaphore(1)
+        sem.acquire()
+        statuses = []
+
+        def child():
+            # The wait that the handler interrupted is of this thread, but of another process.
+            assert sem.loose == 1
+            assert sem.release() is True
+            if sem.acquire(blocking=False):
+                assert sem.release() is True
+
+        def handler(*_):
+            in_child(child)
+            statuses.append(0)
+
+        signal.signal(signal.SIGUSR1, handler)
+
+        def disturb():
+            wait_until(lambda: sem.waiting == 1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            wait_until(lambda: statuses)
+            sem.release()
+
+        disturber = in_thread(disturb)
+        print(sem.acquire(), statuses)
+        disturber.result()
+        """
+    )
+
+    assert out == "True [0]\n"
+
+
+def test_multiprocessing_by_fork_uses_it_in_the_child():
+    out = run(
+        """
+        import multiprocessing
+        sem = permits.BoundedSemaphore(2)
+
+        def work(queue):
+            with sem:
+                queue.put(sem.available)
+
+        context = multiprocessing.get_context("fork")
+        queue = context.SimpleQueue()
+        with sem:
+            worker = context.Process(target=work, args=(queue,))
+            worker.start()
+            print(queue.get())
+            worker.join(15)
+        print(worker.exitcode, sem.available)
+        """
+    )
+
+    assert out == "0\n0 2\n"
