@@ -114,7 +114,20 @@ def test_child_waits_and_is_served_by_threads_of_its_own(new):
             mine = [in_thread(sem.acquire) for _ in range(3)]
             wait_until(lambda: sem.waiting == 3)
             assert sem.acquire(timeout=0.01) is False
-            giver = in_thread(lambda: [(time.sleep(0), sem.release()) for _ in range(4)])
+
+            def give():
+                for _ in range(4):
+                    # A bounded one refuses until a woken thread has taken what it was woken for.
+                    wait_until(released)
+
+            def released():
+                try:
+                    sem.release()
+                except ValueError:
+                    return False
+                return True
+
+            giver = in_thread(give)
             assert sem.acquire(timeout=10) is True
             giver.result()
             assert [thread.result() for thread in mine] == [True] * 3
