@@ -79,7 +79,12 @@ def drain(mailbox) -> None:
             return
         future, callbacks = letter
         if not future.done():
-            future.set_result(None)
+            callbacks = getattr(future, "_callbacks", None)
+            try:
+                future.set_result(None)
+            except BaseException:
+                mailbox.interrupted(callbacks)
+                raise
         elif callbacks:
             tell_again(future.get_loop(), future, callbacks)
         mailbox.done()

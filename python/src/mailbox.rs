@@ -4,8 +4,8 @@
 //! the loop's own tasks drops a slot into it and rings; the loop resolves the slot's future when it gets there. `call_soon_threadsafe`, which
 //! does the like, is Python code that lets go of the interpreter in between. Here there is none on the side that tells, which may be
 //!
-//! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would make it a state under a lock that a fork
-//!   may catch (CPython before 3.12 hangs in the child then), and let it wait for the interpreter while others wait for it;
+//! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would make it a state under a lock
+//!   that a fork may catch (CPython before 3.12 hangs in the child then), and let it wait for the interpreter while others wait for it;
 //! - a thread that the end of the interpreter catches there: before CPython 3.14 it is unwound, which aborts the process if there are
 //!   frames of Rust's on its stack;
 //! - a signal's handler, while the loop sleeps;
@@ -158,6 +158,14 @@ impl Reader {
                 Some(letter) => return Some(letter),
                 None => self.done(),
             }
+        }
+    }
+
+    /// A signal's exception came up while the first one was told.
+    fn interrupted(&self, callbacks: Option<Py<PyAny>>) {
+        let first = lock(&self.mailbox.letters).front().cloned();
+        if let Some(slot) = first {
+            slot.keep(callbacks);
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Slot {
     home: Arc<Shared>,
     ask: Ask,
     state: Mutex<State>,
-    /// Its place in `Shared::slots`.
+    /// Its place among the waiters of its semaphore.
     place: AtomicUsize,
     /// The generation of forks that it belongs to.
     pub(crate) generation: u64,
@@ -155,6 +155,13 @@ impl Slot {
         Some((future.as_ref()?.clone_ref(py), callbacks.as_ref().map(|callbacks| callbacks.clone_ref(py))))
     }
 
+    /// Its future was interrupted in telling these.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn keep(&self, callbacks: Option<Py<PyAny>>) {
+        let before = lock(&self.state).target.as_mut().map(|target| mem::replace(&mut target.callbacks, callbacks));
+        drop(before);
+    }
+
     /// Its future is resolved.
     pub(crate) fn told(&self) {
         let future = lock(&self.state).target.as_mut().map(|target| (target.future.take(), target.callbacks.take()));
@@ -253,7 +260,8 @@ impl Wake for Slot {
 }
 
 /// Threads other than the main one that are resolving a future. One that is caught there by the end of the interpreter is unwound, which
-/// aborts the process, as it has frames of Rust's on its stack (before CPython 3.14). So the end waits for them, and from then on they use the mailbox.
+/// aborts the process, as it has frames of Rust's on its stack (before CPython 3.14). So the end waits for them, and from then on they use
+/// the mailbox.
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -314,8 +322,8 @@ fn function(py: Python<'_>, module: &str, name: &str) -> PyResult<Py<PyAny>> {
     Ok(py.import(module)?.getattr(name)?.unbind())
 }
 
-/// Is it the loop that runs in this thread? Before 3.12 `_get_running_loop` is a system call; there asyncio's own loops are asked first, which know their
-/// thread while they run.
+/// Is it the loop that runs in this thread? Before 3.12 `_get_running_loop` is a system call; there asyncio's own loops are asked first, which
+/// know their thread while they run.
 fn runs_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     static ASKS_THE_LOOP: PyOnceLock<bool> = PyOnceLock::new();
     let py = event_loop.py();

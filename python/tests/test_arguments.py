@@ -52,18 +52,30 @@ class Mine(Exception):
 HUGE = [10**400, 2**70, 2**64, 2**64 + 1, 2**63, 2**32, 2**32 + 1, 2**31]
 
 # No whole numbers, whatever their value.
-NO_COUNTS = [1.0, 0.0, -1.0, 1.5, math.nan, math.inf, -math.inf, "1", "", b"1", None, 1j, [], [1], (), {}, object(), Float(1.0), Fraction(1), Decimal(1), Index("1"), Index(1.0), Index(None)]  # fmt: skip
+NO_COUNTS = [
+    1.0, 0.0, -1.0, 1.5, math.nan, math.inf, -math.inf, "1", "", b"1", None, 1j, [], [1], (), {}, object(),
+    Float(1.0), Fraction(1), Decimal(1), Index("1"), Index(1.0), Index(None),
+]
 
 # No times, whatever they look like.
-NO_TIMES = ["1", "1.5", "", "nan", b"1", 1j, [], [1], (), {}, object(), datetime.timedelta(seconds=1), Float("1"), Float(None), Index("1")]  # fmt: skip
+NO_TIMES = [
+    "1", "1.5", "", "nan", b"1", 1j, [], [1], (), {}, object(), datetime.timedelta(seconds=1), Float("1"),
+    Float(None), Index("1"),
+]
 
 NOT_A_NUMBER = [math.nan, -math.nan, Float(math.nan), Decimal("NaN")]
 
 # Over at once.
-OVER = [0, 0.0, -0.0, -1, -0.5, -5e-324, -math.inf, -(10**400), -(2**70), False, Float(-1.0), Float(0.0), Index(-1), Index(0), Index(-(10**400)), Fraction(-1, 3), Decimal("-1"), Decimal("-Infinity"), Decimal("-1e400")]  # fmt: skip
+OVER = [
+    0, 0.0, -0.0, -1, -0.5, -5e-324, -math.inf, -(10**400), -(2**70), False, Float(-1.0), Float(0.0), Index(-1),
+    Index(0), Index(-(10**400)), Fraction(-1, 3), Decimal("-1"), Decimal("-Infinity"), Decimal("-1e400"),
+]
 
 # Long, and for ever.
-LONG = [60, 60.0, 1e10, 1e18, 1e300, math.inf, 10**400, 2**70, 2**64, 9223372036, 9223372037, True, Float(60.0), Float(math.inf), Index(60), Index(10**400), Fraction(60), Decimal(60), Decimal("Infinity"), Decimal("1e400")]  # fmt: skip
+LONG = [
+    60, 60.0, 1e10, 1e18, 1e300, math.inf, 10**400, 2**70, 2**64, 9223372036, 9223372037, True, Float(60.0),
+    Float(math.inf), Index(60), Index(10**400), Fraction(60), Decimal(60), Decimal("Infinity"), Decimal("1e400"),
+]
 
 # One that is free, and loose ones for a release, whichever is called.
 CALLS = [
