@@ -1,7 +1,7 @@
 """A counting semaphore for threads, asyncio and processes, whose `release` waits too.
 
-Permits are *free*, *held* or *loose*, and the three always sum up to `max_permits`. Held ones belong to a `with` block
-or to a `Permit`, which return them. Loose ones belong to nobody: a bare `acquire()` makes them, and anybody may
+Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held ones belong to a `with`
+block or to a `Permit`, which return them. Loose ones belong to nobody: a bare `acquire()` makes them, and anybody may
 `release()` them.
 
 | class | for | a release too many |
