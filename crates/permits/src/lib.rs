@@ -95,29 +95,25 @@ pub mod contract {}
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
-mod core;
+mod engine;
 mod error;
+mod handle;
 pub mod limit;
 mod permit;
-mod readings;
 mod request;
 mod semaphore;
 mod state;
-mod sync;
-mod task;
-mod thread;
-#[allow(unsafe_code, reason = "intrusive queues: the one module that needs it, see its essay")]
-mod waiters;
+mod verbs;
 
 pub use error::{
     AcquireError, AcquireTimeoutError, Error, ErrorKind, MaxPermitsError, MergeError, ReleaseError,
     ReleaseTimeoutError, SplitError, Stuck, TryAcquireError, TryReleaseError,
 };
+pub use handle::Handle;
 pub use permit::{Guard, OwnedPermit, Permit};
-pub use readings::State;
 pub use request::{
-    Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Guarded, Handle, Kind, Loose, Release, ReleaseOwned,
+    Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Guarded, Kind, Loose, Release, ReleaseOwned, Request,
     Returned,
 };
 pub use semaphore::Semaphore;
-pub use waiters::Request;
+pub use state::{Side, State};

@@ -22,10 +22,9 @@
 
 use crate::error::Error;
 use crate::permit::OwnedPermit;
-use crate::readings::State;
-use crate::request::Kind;
+use crate::request::{Kind, Request};
 use crate::semaphore::Semaphore;
-use crate::waiters::Request;
+use crate::state::State;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,9 +1,10 @@
 //! Guards: permits that are held.
 
-use crate::error::{MergeError, SplitError};
-use crate::request::Handle;
+use crate::engine::word;
+use crate::error::exact::{MergeError, SplitError};
+use crate::handle::Handle;
 use crate::semaphore::Semaphore;
-use crate::state::{self, Side};
+use crate::state::Side;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl<H: Handle> Guard<H> {
     pub fn forget(mut self) {
         let n = std::mem::take(&mut self.n);
         if n > 0 {
-            self.handle.core.give(state::loose(n), Side::Release);
+            self.handle.core.give(word::loose(n), Side::Release);
         }
     }
 
@@ -79,7 +80,7 @@ impl<H: Handle> Guard<H> {
     /// If it holds fewer than `n`; it keeps them then.
     pub fn split(&mut self, n: u32) -> Result<Guard<H>, SplitError> {
         let Some(rest) = self.n.checked_sub(n) else {
-            return Err(SplitError { requested: n, count: self.n });
+            return Err(SplitError::new(n, self.n));
         };
         let part = Guard::new(self.handle.clone(), n);
         self.n = rest;
@@ -93,7 +94,7 @@ impl<H: Handle> Guard<H> {
     /// If `other` belongs to another semaphore; the error has it, and both hold what they held (C6).
     pub fn merge(&mut self, mut other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
         if !ptr::eq(self.semaphore(), other.semaphore()) {
-            return Err(MergeError(other));
+            return Err(MergeError::new(other));
         }
         self.n += std::mem::take(&mut other.n);
         Ok(())
@@ -104,7 +105,7 @@ impl<H: Handle> Drop for Guard<H> {
     #[inline]
     fn drop(&mut self) {
         if self.n > 0 {
-            self.handle.core.give(state::free(self.n), Side::Acquire);
+            self.handle.core.give(word::free(self.n), Side::Acquire);
         }
     }
 }

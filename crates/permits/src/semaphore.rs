@@ -1,15 +1,11 @@
-//! [`Semaphore`]: the public type.
+//! [`Semaphore`]: the public type, how it is made, resized, closed and read. What it hands out is in `verbs.rs`.
 
-use crate::core::Core;
-use crate::error::{MaxPermitsError, TryAcquireError, TryReleaseError};
-use crate::permit::{Guard, OwnedPermit, Permit};
-use crate::readings::State;
-use crate::request::{Acquire, AcquireOwned, Release, ReleaseOwned};
-use crate::state::{self, Act};
-use crate::sync::const_unless_modelled;
-use crate::waiters::Request;
+use crate::engine::core::Core;
+use crate::engine::sync::const_unless_modelled;
+use crate::error::exact::MaxPermitsError;
+use crate::error::texts::refuse_max;
+use crate::state::{self, State};
 use std::fmt;
-use std::sync::Arc;
 
 /// A counting semaphore for threads and tasks, whose [`release`](Self::release) waits too.
 ///
@@ -101,7 +97,7 @@ impl Semaphore {
         #[track_caller]
         pub fn with_overtaking(max_permits: u32, overtakes: u32) -> Semaphore {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
-                refuse(max_permits);
+                refuse_max(max_permits);
             }
             Semaphore { core: Core::new(max_permits, overtakes) }
         }
@@ -131,163 +127,10 @@ impl Semaphore {
         /// As [`try_new`](Self::try_new).
         pub fn try_with_overtaking(max_permits: u32, overtakes: u32) -> Result<Semaphore, MaxPermitsError> {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
-                return Err(MaxPermitsError { requested: max_permits as i64, limit: Semaphore::MAX_PERMITS });
+                return Err(MaxPermitsError::new(max_permits as i64));
             }
             Ok(Semaphore { core: Core::new(max_permits, overtakes) })
         }
-    }
-
-    /// Asks for one permit. Nothing happens until the request is waited for: see [`Request`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use permits::Semaphore;
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    /// # runtime.block_on(async {
-    /// let sem = Semaphore::new(1);
-    /// let permit = sem.acquire().await?;         // a task waits so
-    /// drop(permit);
-    /// let permit = sem.acquire().wait()?;        // and a thread so
-    /// # drop(permit); Ok::<(), permits::AcquireError>(()) }).unwrap();
-    /// ```
-    #[inline]
-    pub fn acquire(&self) -> Acquire<'_> {
-        self.acquire_many(1)
-    }
-
-    /// Asks for `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at once (C7), 0 succeeds at once.
-    #[inline]
-    pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
-        Request::new(self, n)
-    }
-
-    /// Takes one permit if that can be done now.
-    ///
-    /// # Errors
-    ///
-    /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while anybody waits, even if permits are free (C8).
-    #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
-        self.try_acquire_many(1)
-    }
-
-    /// Takes `n` permits if that can be done now, or none.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_acquire`](Self::try_acquire).
-    #[inline]
-    pub fn try_acquire_many(&self, n: u32) -> Result<Permit<'_>, TryAcquireError> {
-        self.core.try_now(Act::Take, n)?;
-        Ok(Guard::new(self, n))
-    }
-
-    /// Asks to return one loose permit: one that [`forget`](crate::Guard::forget) or [`loose`](Request::loose) left out.
-    ///
-    /// It waits while none is loose, so that the count never leaves its bounds; a permit that a guard holds comes back by its guard
-    /// alone (C4, C5).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use permits::Semaphore;
-    /// let sem = Semaphore::new(1);
-    /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| sem.release().wait());            // waits for the line below
-    ///     sem.acquire().wait()?.forget();
-    ///     Ok::<(), permits::AcquireError>(())
-    /// })?;
-    /// assert_eq!(sem.available_permits(), 1);
-    /// # Ok::<(), permits::AcquireError>(())
-    /// ```
-    #[inline]
-    pub fn release(&self) -> Release<'_> {
-        self.release_many(1)
-    }
-
-    /// Asks to return `n` loose permits, all of them or none (C4). More than [`max_permits`](Self::max_permits) fails at once (C7),
-    /// unless a shrink left so many out; 0 succeeds at once.
-    ///
-    /// Batches on both sides can wait for each other: with `n` here and `m` to acquire, keep `n + m <= max_permits + 1` (C22).
-    #[inline]
-    pub fn release_many(&self, n: u32) -> Release<'_> {
-        Request::new(self, n)
-    }
-
-    /// Returns one loose permit if there is one now.
-    ///
-    /// # Errors
-    ///
-    /// See [`TryReleaseError`].
-    #[inline]
-    pub fn try_release(&self) -> Result<(), TryReleaseError> {
-        self.try_release_many(1)
-    }
-
-    /// Returns `n` loose permits if so many are out now, or none.
-    ///
-    /// # Errors
-    ///
-    /// See [`TryReleaseError`].
-    #[inline]
-    pub fn try_release_many(&self, n: u32) -> Result<(), TryReleaseError> {
-        Ok(self.core.try_now(Act::Return, n)?)
-    }
-
-    /// [`acquire`](Self::acquire) with a share of the semaphore instead of a borrow.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use {permits::Semaphore, std::sync::Arc};
-    /// let sem = Arc::new(Semaphore::new(1));
-    /// let permit = sem.acquire_owned().wait()?;
-    /// std::thread::spawn(move || drop(permit)).join().unwrap();
-    /// assert_eq!(sem.available_permits(), 1);
-    /// # Ok::<(), permits::AcquireError>(())
-    /// ```
-    #[inline]
-    pub fn acquire_owned(self: &Arc<Self>) -> AcquireOwned {
-        self.acquire_many_owned(1)
-    }
-
-    /// [`acquire_many`](Self::acquire_many) with a share of the semaphore instead of a borrow.
-    #[inline]
-    pub fn acquire_many_owned(self: &Arc<Self>, n: u32) -> AcquireOwned {
-        Request::new(Arc::clone(self), n)
-    }
-
-    /// [`try_acquire`](Self::try_acquire) with a share of the semaphore instead of a borrow.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_acquire`](Self::try_acquire).
-    #[inline]
-    pub fn try_acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
-        self.acquire_owned().try_now()
-    }
-
-    /// [`try_acquire_many`](Self::try_acquire_many) with a share of the semaphore instead of a borrow.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_acquire`](Self::try_acquire).
-    #[inline]
-    pub fn try_acquire_many_owned(self: &Arc<Self>, n: u32) -> Result<OwnedPermit, TryAcquireError> {
-        self.acquire_many_owned(n).try_now()
-    }
-
-    /// [`release`](Self::release) with a share of the semaphore instead of a borrow.
-    #[inline]
-    pub fn release_owned(self: &Arc<Self>) -> ReleaseOwned {
-        self.release_many_owned(1)
-    }
-
-    /// [`release_many`](Self::release_many) with a share of the semaphore instead of a borrow.
-    #[inline]
-    pub fn release_many_owned(self: &Arc<Self>, n: u32) -> ReleaseOwned {
-        Request::new(Arc::clone(self), n)
     }
 
     /// Closes it for good (C12): whoever waits, on both sides, is woken with `Closed`, and later requests fail with `Closed`.
@@ -408,45 +251,6 @@ impl fmt::Debug for Semaphore {
 fn in_range(max: i64) -> Result<u32, MaxPermitsError> {
     match u32::try_from(max) {
         Ok(max @ 1..=Semaphore::MAX_PERMITS) => Ok(max),
-        _ => Err(MaxPermitsError { requested: max, limit: Semaphore::MAX_PERMITS }),
-    }
-}
-
-/// Panics with both numbers in the text, which a const fn may not format by the usual means.
-#[track_caller]
-const fn refuse(max_permits: u32) -> ! {
-    const BEFORE: &[u8] = b"max_permits cannot be `";
-    const AFTER: &[u8] = b"`: it ranges from `1` to `4194303`";
-    const _: () = assert!(Semaphore::MAX_PERMITS == 4_194_303);
-    const DIGITS: usize = 10;
-
-    let mut text = [0; BEFORE.len() + DIGITS + AFTER.len()];
-    let mut digits = 1;
-    while digits < DIGITS && max_permits >= 10u32.pow(digits as u32) {
-        digits += 1;
-    }
-    let mut at = 0;
-    while at < BEFORE.len() {
-        text[at] = BEFORE[at];
-        at += 1;
-    }
-    let mut digit = digits;
-    let mut rest = max_permits;
-    while digit > 0 {
-        digit -= 1;
-        text[at + digit] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    at += digits;
-    let mut after = 0;
-    while after < AFTER.len() {
-        text[at] = AFTER[after];
-        after += 1;
-        at += 1;
-    }
-    let (text, _) = text.split_at(at);
-    match std::str::from_utf8(text) {
-        Ok(text) => panic!("{}", text),
-        Err(_) => panic!("max_permits is out of range"),
+        _ => Err(MaxPermitsError::new(max)),
     }
 }

@@ -1,49 +1,10 @@
-//! What can go wrong: a small exact enum for every way of asking, and one [`Error`] for code that does not care which reach it has.
+//! What can go wrong in one process: a small exact enum for every way of asking.
 
-use crate::readings::State;
-use crate::state::Side;
+use super::refusal::Refusal;
+use super::texts::{BY_ITS_GUARD, closed, no_permits, not_loose, too_many, too_many_back};
+use crate::state::{MAX_PERMITS, Side, State};
 use std::error::Error as StdError;
 use std::fmt;
-
-/// Why a request failed, inside; the public enums are its subsets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    Closed,
-    TooMany { requested: u32, max: u32 },
-    NotNow { requested: u32, at_hand: u32 },
-    TimedOut,
-}
-
-fn closed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("the semaphore is closed")
-}
-
-fn too_many(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
-    write!(f, "asked for `{requested}` permits at once, the semaphore has `{max}`: ask for fewer, or grow it")
-}
-
-fn no_permits(f: &mut fmt::Formatter<'_>, requested: u32, available: u32) -> fmt::Result {
-    if available >= requested {
-        return write!(f, "asked for `{requested}` permits: `{available}` are free, but others wait for them");
-    }
-    write!(f, "asked for `{requested}` permits, `{available}` are free: wait for them, or ask for fewer")
-}
-
-const BY_ITS_GUARD: &str = "what a guard holds returns by its guard, or is let go by `forget`";
-
-fn too_many_back(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
-    write!(f, "asked to return `{requested}` permits at once, the semaphore has `{max}`: return fewer at a time")
-}
-
-fn not_loose(f: &mut fmt::Formatter<'_>, requested: u32, loose: u32) -> fmt::Result {
-    if loose >= requested {
-        return write!(f, "asked to return `{requested}` permits: `{loose}` are loose, but others wait to return them");
-    }
-    write!(
-        f,
-        "asked to return `{requested}` permits, `{loose}` are loose: wait for them, or return fewer; {BY_ITS_GUARD}"
-    )
-}
 
 fn timed_out(f: &mut fmt::Formatter<'_>, act: &str, stuck: &Stuck) -> fmt::Result {
     write!(f, "timed out {act} `{}` permits: {}", stuck.requested, stuck.state)?;
@@ -64,12 +25,24 @@ fn timed_out(f: &mut fmt::Formatter<'_>, act: &str, stuck: &Stuck) -> fmt::Resul
 pub struct Stuck {
     /// How many permits the request was for.
     pub requested: u32,
-    pub(crate) side: Side,
+    side: Side,
     /// The semaphore at that instant, this request no longer among the waiters.
     pub state: State,
 }
 
 impl Stuck {
+    /// For a reach: `requested` permits were asked for on `side`, and `state` was read after the request had left its queue.
+    #[must_use]
+    pub const fn new(side: Side, requested: u32, state: State) -> Stuck {
+        Stuck { requested, side, state }
+    }
+
+    /// On which side the request was.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
     /// Is somebody on the other side waiting with a batch so large that it and this request can block each other for ever?
     ///
     /// It is so if the two sum up to more than `max_permits + 1`: then the counts can stand where neither fits.
@@ -205,11 +178,32 @@ pub struct SplitError {
     pub count: u32,
 }
 
+impl MaxPermitsError {
+    /// For a reach: a bound of `requested` permits was refused.
+    #[must_use]
+    pub const fn new(requested: i64) -> MaxPermitsError {
+        MaxPermitsError { requested, limit: MAX_PERMITS }
+    }
+}
+
+impl SplitError {
+    /// For a reach: `requested` permits were to be split off a permit of `count`.
+    #[must_use]
+    pub const fn new(requested: u32, count: u32) -> SplitError {
+        SplitError { requested, count }
+    }
+}
+
 /// Two permits of different semaphores do not merge; both live on (C6).
 #[derive(Debug)]
-pub struct MergeError<P>(pub(crate) P);
+pub struct MergeError<P>(P);
 
 impl<P> MergeError<P> {
+    /// For a reach: `permit` was not merged.
+    pub const fn new(permit: P) -> MergeError<P> {
+        MergeError(permit)
+    }
+
     /// The permit that was to be merged into the other.
     pub fn into_permit(self) -> P {
         self.0
@@ -387,134 +381,5 @@ impl From<Refusal> for ReleaseTimeoutError {
             Refusal::TooMany { requested, max } => ReleaseTimeoutError::TooMany { requested, max },
             Refusal::TimedOut | Refusal::NotNow { .. } => other(refusal),
         }
-    }
-}
-
-/// What kind of thing went wrong, at any reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The semaphore is closed (C12). Trying again does not help.
-    Closed,
-    /// More permits than the semaphore, or the guard, has (C7). Trying again does not help, short of a resize.
-    TooMany,
-    /// A try found too few permits, or others waiting. Trying again may help.
-    NotNow,
-    /// The time was over first (C11). Trying again may help.
-    TimedOut,
-    /// A number of permits that no semaphore can have (C2). Trying again does not help.
-    BadMax,
-    /// The permits were lost before they came back (C20).
-    Lost,
-    /// What lies on the way to other processes or machines does not answer, or answers nonsense (C21).
-    Elsewhere,
-}
-
-/// Any error of any reach: what [`Limit`](crate::limit::Limit) and all that is built on it return.
-#[derive(Debug)]
-pub struct Error {
-    kind: ErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
-}
-
-impl Error {
-    /// Makes one; `source` says what happened.
-    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error { kind, source: source.into() }
-    }
-
-    /// What kind of error it is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The text is the source's own, so what comes next is what lies behind the source.
-        self.source.source()
-    }
-}
-
-impl From<AcquireError> for Error {
-    fn from(error: AcquireError) -> Error {
-        let kind = match error {
-            AcquireError::Closed => ErrorKind::Closed,
-            AcquireError::TooMany { .. } => ErrorKind::TooMany,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<TryAcquireError> for Error {
-    fn from(error: TryAcquireError) -> Error {
-        let kind = match error {
-            TryAcquireError::Closed => ErrorKind::Closed,
-            TryAcquireError::TooMany { .. } => ErrorKind::TooMany,
-            TryAcquireError::NoPermits { .. } => ErrorKind::NotNow,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<AcquireTimeoutError> for Error {
-    fn from(error: AcquireTimeoutError) -> Error {
-        let kind = match error {
-            AcquireTimeoutError::Closed => ErrorKind::Closed,
-            AcquireTimeoutError::TooMany { .. } => ErrorKind::TooMany,
-            AcquireTimeoutError::TimedOut(_) => ErrorKind::TimedOut,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<ReleaseError> for Error {
-    fn from(error: ReleaseError) -> Error {
-        let kind = match error {
-            ReleaseError::Closed => ErrorKind::Closed,
-            ReleaseError::TooMany { .. } => ErrorKind::TooMany,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<TryReleaseError> for Error {
-    fn from(error: TryReleaseError) -> Error {
-        let kind = match error {
-            TryReleaseError::Closed => ErrorKind::Closed,
-            TryReleaseError::TooMany { .. } => ErrorKind::TooMany,
-            TryReleaseError::NotLoose { .. } => ErrorKind::NotNow,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<ReleaseTimeoutError> for Error {
-    fn from(error: ReleaseTimeoutError) -> Error {
-        let kind = match error {
-            ReleaseTimeoutError::Closed => ErrorKind::Closed,
-            ReleaseTimeoutError::TooMany { .. } => ErrorKind::TooMany,
-            ReleaseTimeoutError::TimedOut(_) => ErrorKind::TimedOut,
-        };
-        Error::new(kind, error)
-    }
-}
-
-impl From<MaxPermitsError> for Error {
-    fn from(error: MaxPermitsError) -> Error {
-        Error::new(ErrorKind::BadMax, error)
-    }
-}
-
-impl From<SplitError> for Error {
-    fn from(error: SplitError) -> Error {
-        Error::new(ErrorKind::TooMany, error)
     }
 }

@@ -1,6 +1,6 @@
 //! The engine behind [`Semaphore`](crate::Semaphore): the word, the lock of the two queues, and what happens between them.
 //!
-//! Fast paths are loops of one compare-exchange on the word (`state.rs` says what is in it). Everything else happens under the
+//! Fast paths are loops of one compare-exchange on the word (`word.rs` says what is in it). Everything else happens under the
 //! lock; I1 to I6 are the invariants of `waiters/mod.rs`.
 //!
 //! # Orderings of the word
@@ -10,14 +10,14 @@
 //! release sequence unbroken. The flags and budgets travel with the counts in the same word, and the queues are the lock's, so
 //! that no two locations ever need one order, and nothing here is SeqCst.
 
-use crate::error::Refusal;
-use crate::readings::State;
-use crate::state::{self, Act, Entry, Manner, Side, Word};
-use crate::sync::{AtomicU32, AtomicU64, MODELLED, Mutex, MutexGuard, Ordering, const_unless_modelled, now, spin_loop};
-use crate::waiters::{Head, Node, Queue, Refused, Stage, Wake};
-use std::iter;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::engine::awake::Spin;
+use crate::engine::sync::{
+    AtomicU32, AtomicU64, MODELLED, Mutex, MutexGuard, Ordering, const_unless_modelled, now, spin_loop,
+};
+use crate::engine::waiters::{Head, Node, Queue, Refused, Stage, Wake, Wakes};
+use crate::engine::word::{self, Act, Entry, Manner, Word};
+use crate::error::refusal::Refusal;
+use crate::state::{Side, State};
 use std::pin::{Pin, pin};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use std::time::Duration;
 /// The bound counts passings, and so says nothing about time when permits are held for long; this does. A millisecond is some
 /// 20 hand-overs between sleeping threads, so that handing over costs a few per cent at most, and is what parking_lot and
 /// Go's mutex settled on too.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
+pub(crate) const PASSED_FOR_AT_MOST: Duration = Duration::from_millis(1);
 
 /// How many pauses a thread makes after its exchange failed for the first time, and at most; doubled in between. Some 1 to 3 µs on
 /// the processors of today.
@@ -40,8 +40,7 @@ pub(crate) struct Core {
     max: AtomicU32,
     /// How often a waiter may be passed (C8); 0 is `fair`.
     bound: u32,
-    /// How long spinning has paid lately; see `thread.rs`.
-    pub(crate) spin: AtomicU32,
+    pub(crate) spin: Spin,
     queues: Mutex<Queues>,
 }
 
@@ -69,7 +68,7 @@ impl Core {
                 word: AtomicU64::new(Word::new(max).0),
                 max: AtomicU32::new(max),
                 bound,
-                spin: AtomicU32::new(crate::thread::FIRST_SPIN),
+                spin: Spin::new(),
                 queues: Mutex::new([Queue::new(), Queue::new()]),
             }
         }
@@ -121,7 +120,38 @@ impl Core {
         Ok(())
     }
 
-    /// Leaves the word's cache line to whoever has it for a while. He does many operations in the time that two who fight for the
+    /// A request for nothing succeeds at once (C7), except that a closed semaphore lets nobody acquire (C12).
+    pub(crate) fn nothing(&self, side: Side) -> Result<(), Refusal> {
+        if side == Side::Acquire && self.word().closed() { Err(Refusal::Closed) } else { Ok(()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn try_now(&self, act: Act, n: u32) -> Result<(), Refusal> {
+        if n == 0 {
+            return self.nothing(act.side());
+        }
+        loop {
+            match self.enter(act, n, Manner::Passing) {
+                Ok(()) => return Ok(()),
+                Err(Entry::Closed) => return Err(Refusal::Closed),
+                // Ends: who is granted budget and finds it used up by others has seen them go ahead.
+                Err(Entry::Ask) if self.bound() > 0 && self.ask(act.side()) => {}
+                Err(_) => break,
+            }
+        }
+        let max = self.max();
+        if n > max {
+            return Err(Refusal::TooMany { requested: n, max });
+        }
+        Err(Refusal::NotNow { requested: n, at_hand: self.word().at_hand(act.side()).max(0).unsigned_abs() })
+    }
+
+    #[cold]
+    fn ask(&self, side: Side) -> bool {
+        self.deal(&mut self.lock(), side)
+    }
+
+    /// Leaves the word's cache line to whoever has it for a while. That thread does many operations in the time that two who fight for the
     /// line need for one, and is out of the way sooner.
     #[cold]
     fn back_off(&self, pauses: &mut u32) -> Word {
@@ -146,7 +176,7 @@ impl Core {
     /// A guard's permits come back (C5), or become loose (C6). Waits for nothing, cannot fail.
     #[inline]
     pub(crate) fn give(&self, change: u64, feeds: Side) {
-        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `state.rs` for why nothing
+        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `word.rs` for why nothing
         // overflows.
         let before = Word(self.word.fetch_add(change, Ordering::Release));
         if before.needs_serving(feeds) {
@@ -227,7 +257,7 @@ impl Core {
         }
         let queue = &mut queues[side as usize];
         let Some(head) = queue.head() else { return false };
-        let more = self.allowance(queue, &head).min(state::MAX_BUDGET);
+        let more = self.allowance(queue, &head).min(word::MAX_BUDGET);
         if more == 0 || head.starved || self.patience_is_over(queue, &head) {
             return false;
         }
@@ -242,7 +272,7 @@ impl Core {
         self.bound.saturating_sub(queue.dealt.wrapping_sub(head.stamp))
     }
 
-    /// Has the head been passed for longer than [`PATIENCE`]? The first to ask starts the clock.
+    /// Has the head been passed for longer than [`PASSED_FOR_AT_MOST`]? The first to ask starts the clock.
     fn patience_is_over(&self, queue: &mut Queue, head: &Head) -> bool {
         let now = now();
         match head.passed_since {
@@ -250,7 +280,7 @@ impl Core {
                 queue.passed_since(now);
                 false
             }
-            Some(since) if now.saturating_duration_since(since) < PATIENCE => false,
+            Some(since) if now.saturating_duration_since(since) < PASSED_FOR_AT_MOST => false,
             Some(_) => {
                 queue.starve();
                 true
@@ -462,67 +492,5 @@ impl Core {
             next_releaser: releasers.head().map_or(0, |head| head.n),
             closed: word.closed(),
         }
-    }
-}
-
-fn call(wake: Wake) {
-    contained(|| wake.wake());
-}
-
-/// Runs somebody else's code, whose panic is not for our caller: the panic hook has told about it.
-pub(crate) fn contained(foreign: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
-        // Its drop is foreign code as well, and may panic too.
-        mem::forget(payload);
-    }
-}
-
-/// Wakers on their way out of the lock. As many as are worth a stretch under the lock; then it is set free in between.
-struct Wakes {
-    first: Option<Wake>,
-    /// Nothing is set up for these until there is a second one: mostly there is not.
-    more: Option<[Option<Wake>; Wakes::MANY - 1]>,
-    len: usize,
-}
-
-impl Wakes {
-    /// Few in the models, so that they see a lock that is set free in between.
-    const MANY: usize = if MODELLED { 2 } else { 16 };
-
-    fn new() -> Wakes {
-        Wakes { first: None, more: None, len: 0 }
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == Wakes::MANY
-    }
-
-    fn push(&mut self, wake: Wake) {
-        match self.len.checked_sub(1) {
-            None => self.first = Some(wake),
-            Some(at) => self.more.get_or_insert([const { None }; Wakes::MANY - 1])[at] = Some(wake),
-        }
-        self.len += 1;
-    }
-
-    /// Wakes them all, even if one panics.
-    ///
-    /// Threads first: to wake one is our own code, which waits for nothing, while a task's waker may do anything, even wait for a
-    /// lock that one of these threads has.
-    ///
-    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would end in whoever gave the permits
-    /// or took some before, who has nothing to do with it: a permit that was won would be lost in the unwinding, and a
-    /// guard's drop would fail (C5).
-    fn wake_all(&mut self) {
-        let Some(more) = &mut self.more else {
-            return self.first.take().into_iter().for_each(call);
-        };
-        let is_thread = |one: &Option<Wake>| matches!(one, Some(Wake::Thread(_)));
-        iter::once(&mut self.first)
-            .chain(&mut *more)
-            .filter(|one| is_thread(one))
-            .filter_map(Option::take)
-            .for_each(call);
-        iter::once(&mut self.first).chain(&mut *more).filter_map(Option::take).for_each(call);
     }
 }

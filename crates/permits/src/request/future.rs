@@ -1,8 +1,9 @@
-//! A request as a future: the node lies inside it.
+//! A request as a future: the node of `engine/waiters` lies inside it.
 
-use super::node::{Node, Stage};
-use crate::request::{Handle, Kind};
-use crate::state::Manner;
+use super::kind::Kind;
+use crate::engine::waiters::{Node, Stage};
+use crate::engine::word::Manner;
+use crate::handle::Handle;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -117,7 +118,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         let handle = handle.take().expect("it was there a line above");
         Poll::Ready(match outcome {
             Ok(()) => Ok(K::finish(handle, node.count())),
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(K::refused(refusal)),
         })
     }
 }

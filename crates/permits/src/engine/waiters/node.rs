@@ -1,8 +1,8 @@
 //! One waiter.
 
-use crate::error::Refusal;
-use crate::state::{Act, Manner};
-use crate::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
+use crate::engine::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
+use crate::engine::word::{Act, Manner};
+use crate::error::refusal::Refusal;
 use std::marker::PhantomPinned;
 use std::ptr;
 use std::task::Waker;

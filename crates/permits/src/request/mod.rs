@@ -1,15 +1,18 @@
-//! Requests: what they are for, and the ways of waiting for them.
+//! Requests: their short names, and the ways of waiting for them that block a thread. The way that does not is `future.rs`.
 
-use crate::error::{
-    AcquireError, AcquireTimeoutError, Refusal, ReleaseError, ReleaseTimeoutError, Stuck, TryAcquireError,
-    TryReleaseError,
-};
-use crate::permit::Guard;
+#[allow(unsafe_code, reason = "it pins the node that lies in the request")]
+mod future;
+mod kind;
+
+pub use future::Request;
+pub use kind::{Guarded, Kind, Loose, Returned};
+
+use crate::engine::thread::Patience;
+use crate::error::exact::Stuck;
+use crate::error::refusal::Refusal;
+use crate::handle::Handle;
 use crate::semaphore::Semaphore;
-use crate::state::{Act, Side};
-use crate::thread::Patience;
-use crate::waiters::Request;
-use std::ops::Deref;
+use crate::state::Side;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,88 +28,6 @@ pub type AcquireLooseOwned = Request<Arc<Semaphore>, Loose>;
 pub type Release<'a> = Request<&'a Semaphore, Returned>;
 /// The same without a borrow, made by [`Semaphore::release_owned`] and [`Semaphore::release_many_owned`].
 pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
-
-/// How a request or a permit reaches its semaphore: by a reference, or by a share of it. Implemented for `&Semaphore` and
-/// `Arc<Semaphore>`, and for nothing else.
-pub trait Handle: Deref<Target = Semaphore> + Clone + sealed::Sealed {}
-
-impl Handle for &Semaphore {}
-impl Handle for Arc<Semaphore> {}
-
-/// What a request is for: [`Guarded`], [`Loose`] or [`Returned`].
-pub trait Kind: sealed::Sealed {
-    #[doc(hidden)]
-    const ACT: Act;
-    #[doc(hidden)]
-    const NAME: &'static str;
-    /// What a request yields.
-    type Output<H: Handle>;
-    /// Why `.await` and [`wait`](Request::wait) fail.
-    type Error: From<Refusal>;
-    /// Why [`try_now`](Request::try_now) fails.
-    type TryError: From<Refusal>;
-    /// Why [`wait_timeout`](Request::wait_timeout) and [`wait_deadline`](Request::wait_deadline) fail.
-    type TimeoutError: From<Refusal> + From<Stuck>;
-    #[doc(hidden)]
-    fn finish<H: Handle>(handle: H, n: u32) -> Self::Output<H>;
-}
-
-/// Permits that a guard holds.
-#[derive(Debug)]
-pub enum Guarded {}
-/// Permits that nobody holds: given out until somebody releases them.
-#[derive(Debug)]
-pub enum Loose {}
-/// Loose permits on their way back.
-#[derive(Debug)]
-pub enum Returned {}
-
-impl Kind for Guarded {
-    const ACT: Act = Act::Take;
-    const NAME: &'static str = "Acquire";
-    type Output<H: Handle> = Guard<H>;
-    type Error = AcquireError;
-    type TryError = TryAcquireError;
-    type TimeoutError = AcquireTimeoutError;
-
-    #[inline]
-    fn finish<H: Handle>(handle: H, n: u32) -> Guard<H> {
-        Guard::new(handle, n)
-    }
-}
-
-impl Kind for Loose {
-    const ACT: Act = Act::TakeLoose;
-    const NAME: &'static str = "AcquireLoose";
-    type Output<H: Handle> = ();
-    type Error = AcquireError;
-    type TryError = TryAcquireError;
-    type TimeoutError = AcquireTimeoutError;
-
-    #[inline]
-    fn finish<H: Handle>(_: H, _: u32) {}
-}
-
-impl Kind for Returned {
-    const ACT: Act = Act::Return;
-    const NAME: &'static str = "Release";
-    type Output<H: Handle> = ();
-    type Error = ReleaseError;
-    type TryError = TryReleaseError;
-    type TimeoutError = ReleaseTimeoutError;
-
-    #[inline]
-    fn finish<H: Handle>(_: H, _: u32) {}
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for &super::Semaphore {}
-    impl Sealed for std::sync::Arc<super::Semaphore> {}
-    impl Sealed for super::Guarded {}
-    impl Sealed for super::Loose {}
-    impl Sealed for super::Returned {}
-}
 
 /// The ways of waiting that block the thread, and the one that does not wait.
 ///
@@ -137,7 +58,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// ```
     #[inline]
     pub fn wait(self) -> Result<K::Output<H>, K::Error> {
-        self.block(Patience::Endless, |_, refusal| refusal.into())
+        self.block(Patience::Endless, |_, refusal| K::refused(refusal))
     }
 
     /// Waits for at most `time`; zero is a try, and a time beyond what the clock can tell is for ever.
@@ -157,13 +78,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// ```
     #[inline]
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::For(time), stuck)
+        self.block(Patience::For(time), stuck::<K>)
     }
 
     /// Waits until `deadline` at most; one that has passed makes it a try.
     #[inline]
     pub fn wait_deadline(self, deadline: Instant) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::Until(deadline), stuck)
+        self.block(Patience::Until(deadline), stuck::<K>)
     }
 
     /// Does not wait.
@@ -173,7 +94,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         let handle = self.into_handle();
         match handle.core.try_now(K::ACT, n) {
             Ok(()) => Ok(K::finish(handle, n)),
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(K::try_refused(refusal)),
         }
     }
 
@@ -190,10 +111,10 @@ impl<H: Handle, K: Kind> Request<H, K> {
 
 /// The error of a wait with a limit: if the time was over, with how things stand.
 #[cold]
-fn stuck<E: From<Refusal> + From<Stuck>>((semaphore, side, requested): (&Semaphore, Side, u32), refusal: Refusal) -> E {
+fn stuck<K: Kind>((semaphore, side, requested): (&Semaphore, Side, u32), refusal: Refusal) -> K::TimeoutError {
     match refusal {
-        Refusal::TimedOut => Stuck { requested, side, state: semaphore.state() }.into(),
-        refusal => refusal.into(),
+        Refusal::TimedOut => K::timed_out(Stuck::new(side, requested, semaphore.state())),
+        refusal => K::timeout_refused(refusal),
     }
 }
 

@@ -1,10 +1,10 @@
 //! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17). And how a thread waits
 //! that polls, since it sleeps in a way of its own.
 
-use crate::core::{Arrival, Contest, Core, contained};
-use crate::error::Refusal;
-use crate::state::{Act, Entry, Manner, Side};
-use crate::waiters::{Node, Stage, Wake};
+use crate::engine::core::{Arrival, Contest, Core};
+use crate::engine::waiters::{Node, Stage, Wake, contained};
+use crate::engine::word::{Act, Entry, Manner};
+use crate::error::refusal::Refusal;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -28,11 +28,6 @@ impl Core {
             Err(Entry::Closed) => Poll::Ready(Err(Refusal::Closed)),
             Err(_) => self.queue_up(node, manner, context),
         }
-    }
-
-    /// A request for nothing succeeds at once (C7), except that a closed semaphore lets nobody acquire (C12).
-    pub(crate) fn nothing(&self, side: Side) -> Result<(), Refusal> {
-        if side == Side::Acquire && self.word().closed() { Err(Refusal::Closed) } else { Ok(()) }
     }
 
     #[cold]

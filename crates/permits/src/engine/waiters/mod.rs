@@ -1,6 +1,6 @@
 //! Those who wait: two queues of nodes that live where their owners wait.
 //!
-//! This is the only module of the crate with unsafe code.
+//! Unsafe code is here and in `request/future.rs`, which pins the nodes of futures, and nowhere else in the crate.
 //!
 //! # The problem
 //!
@@ -46,9 +46,9 @@
 //! - **I3 last touch.** After a store of `Granted`, `Closed` or `TooMany` the storing side does not touch the node.
 //! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is not empty.
 //! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's stage is `Notified`.
-//! - **I6 served.** Whenever the lock is free and no one is on his way to it, no head that is `Waiting` fits. Every event that can make a
+//! - **I6 served.** Whenever the lock is free and no thread is on its way to it, no head that is `Waiting` fits. Every event that can make a
 //!   head fit, or another node the head, ends in `Core::serve`, which runs to a fixed point over both queues. (A server with more
-//!   wakers than one batch holds is on his way while he wakes the first: threads first, then tasks, whose wakers are foreign code.)
+//!   wakers than one batch holds is on its way while it wakes the first: threads first, then tasks, whose wakers are foreign code.)
 //!
 //! # Orderings
 //!
@@ -72,10 +72,10 @@
 //! the discussion of barging and fairness in *Locking in WebKit* (2016). `PhantomPinned` as the way to tell the compiler that a
 //! `&mut` to the future is not unique: rust-lang/rust issue 125735.
 
-mod future;
 mod node;
 mod queue;
+mod wakes;
 
-pub use future::Request;
 pub(crate) use node::{Node, Stage, Wake};
 pub(crate) use queue::{Head, Queue, Refused};
+pub(crate) use wakes::{Wakes, contained};

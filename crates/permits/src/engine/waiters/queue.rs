@@ -1,8 +1,8 @@
 //! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`] lives inside it.
 
 use super::node::{Linked, Node, Stage, Wake};
-use crate::state::{Act, Manner};
-use crate::sync::Ordering;
+use crate::engine::sync::Ordering;
+use crate::engine::word::{Act, Manner};
 use std::pin::Pin;
 use std::ptr;
 use std::task::Waker;
