@@ -26,15 +26,22 @@
 //! | C15, C22 | `clauses/truth.rs` |
 //! | C16 | not here: only a process can count its own allocations; see `permits/tests/alloc.rs` |
 //! | C17 | `clauses/mixed.rs` |
-//! | C18, C19, C20 | with the reaches that have deaths, tokens and losses |
+//! | C18 | `clauses/death.rs`, for a reach that is [`Mortal`] |
+//! | C19 | `clauses/fencing.rs` |
+//! | C20 | `clauses/loss.rs`, for a reach that can be [`Severed`] |
+//!
+//! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one whose permits can be lost
+//! `permits_conformance::suite!(MyRig, severed);`.
 
 pub mod clauses;
 mod dice;
+mod mortal;
 mod rig;
 mod trial;
 pub mod wait;
 
 pub use dice::Dice;
+pub use mortal::{Mortal, Participant, Severed};
 pub use rig::{Policy, Rig};
 
 /// Makes one `#[test]` a clause and policy for a [`Rig`].
@@ -44,10 +51,16 @@ macro_rules! suite {
         $crate::suite! { @policy default_policy, Default, $rig }
         $crate::suite! { @policy fair, Fair, $rig }
     };
+    ($rig:expr, mortal) => {
+        $crate::suite! { @tests deaths, Default, $rig, c18_death }
+    };
+    ($rig:expr, severed) => {
+        $crate::suite! { @tests losses, Default, $rig, c20_loss }
+    };
     (@policy $module:ident, $policy:ident, $rig:expr) => {
         $crate::suite! { @tests $module, $policy, $rig,
             c01_bounds c02_start c03_acquire c04_release c05_guards c06_forget c07_impossible c08_order c09_no_starvation
-            c10_cancel c11_time c12_close c13_resize c14_memory c15_truth c17_mixed_waits c21_bad_input c22_batches
+            c10_cancel c11_time c12_close c13_resize c14_memory c15_truth c17_mixed_waits c19_fencing c21_bad_input c22_batches
         }
     };
     (@tests $module:ident, $policy:ident, $rig:expr, $($clause:ident)*) => {

@@ -1,7 +1,7 @@
 //! What a reach tells the suite about itself.
 
 use permits::Error;
-use permits::limit::Limit;
+use permits::limit::{Limit, WaitBlocking};
 use std::time::Duration;
 
 /// The order that a semaphore is to keep (C8).
@@ -18,7 +18,7 @@ pub enum Policy {
 /// How to make semaphores of one reach, and how patient to be with them.
 pub trait Rig {
     /// A handle on a semaphore of this reach.
-    type Limit: Limit;
+    type Limit: Limit<Acquire: WaitBlocking, Release: WaitBlocking>;
 
     /// The most permits that a semaphore of this reach can have (C2).
     const MAX_PERMITS: u32;

@@ -2,10 +2,13 @@
 
 use crate::rig::{Policy, Rig};
 use crate::wait::{Polled, Running, always, block_on, eventually};
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, Wait, WaitBlocking};
 use permits::{Error, ErrorKind, State};
 use std::task::Poll;
 use std::time::Duration;
+
+/// Forgetting waits for no other, but may have to travel.
+const FORGETTING: Duration = Duration::from_secs(60);
 
 /// Who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +113,8 @@ impl<'r, R: Rig> Trial<'r, R> {
     /// Takes permits that are there, and leaves them loose.
     #[track_caller]
     pub(crate) fn take_loose(&self, n: u32) {
-        self.take(n).forget();
+        let permit = self.take(n);
+        forget(permit);
     }
 
     /// Returns loose permits that are there.
@@ -241,6 +245,12 @@ impl<'r, R: Rig> Trial<'r, R> {
             self.state()
         );
     }
+}
+
+/// Leaves the permits of a guard loose.
+#[track_caller]
+pub(crate) fn forget(permit: impl Held) {
+    block_on(permit.forget(), FORGETTING).expect("a permit that is held can be forgotten");
 }
 
 /// The error of a request that failed as it should.

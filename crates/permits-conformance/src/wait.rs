@@ -1,6 +1,7 @@
 //! Waiting in tests, without a runtime and without sleeping: futures that are polled by hand, threads that report, and
 //! conditions that are looked at until a deadline.
 
+use permits::blocking::block_on_until;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -109,8 +110,9 @@ impl<'a, T> Polled<'a, T> {
 /// # Panics
 ///
 /// If it is not there after `deadline`.
-pub fn block_on<T>(future: impl Future<Output = T> + Send, deadline: Duration) -> T {
-    Polled::new(future).outcome(deadline).unwrap_or_else(|| panic!("a future is not ready after {deadline:?}"))
+pub fn block_on<T>(future: impl Future<Output = T>, deadline: Duration) -> T {
+    block_on_until(future, Instant::now().checked_add(deadline))
+        .unwrap_or_else(|| panic!("a future is not ready after {deadline:?}"))
 }
 
 /// A thread that does one thing and reports what it came to. Dropping it leaves the thread alone.

@@ -170,7 +170,19 @@ impl From<Error> for permits::Error {
             ErrorKind::NotNow => permits::ErrorKind::NotNow,
             ErrorKind::TimedOut => permits::ErrorKind::TimedOut,
             ErrorKind::BadMax => permits::ErrorKind::BadMax,
-            _ => permits::ErrorKind::Elsewhere,
+            ErrorKind::MaxDiffers => permits::ErrorKind::MaxDiffers,
+            ErrorKind::BadName => permits::ErrorKind::BadName,
+            ErrorKind::NotFound => permits::ErrorKind::NotFound,
+            ErrorKind::NoSuchHolder => permits::ErrorKind::NoSuchHolder,
+            ErrorKind::Insecure => permits::ErrorKind::Insecure,
+            ErrorKind::Denied => permits::ErrorKind::Denied,
+            ErrorKind::Damaged => permits::ErrorKind::Damaged,
+            ErrorKind::ForeignFormat => permits::ErrorKind::ForeignFormat,
+            ErrorKind::BadFileSystem => permits::ErrorKind::BadFileSystem,
+            ErrorKind::Gone => permits::ErrorKind::Gone,
+            ErrorKind::Exhausted => permits::ErrorKind::Exhausted,
+            ErrorKind::NotOurs => permits::ErrorKind::NotOurs,
+            ErrorKind::System => permits::ErrorKind::System,
         };
         permits::Error::new(kind, error)
     }

@@ -120,6 +120,7 @@ pub use self::{
     command::CommandLock,
     error::{Error, ErrorKind},
     files::default_directory,
+    limit::Asked,
     options::Options,
     permit::{Guard, OwnedPermit, Permit},
     repair::{Finding, Level, Repair},

@@ -95,6 +95,7 @@ pub mod contract {}
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+pub mod blocking;
 mod engine;
 mod error;
 mod handle;
@@ -103,11 +104,13 @@ mod permit;
 mod request;
 mod semaphore;
 mod state;
+mod status;
+mod token;
 mod verbs;
 
 pub use error::{
-    AcquireError, AcquireTimeoutError, Error, ErrorKind, MaxPermitsError, MergeError, ReleaseError,
-    ReleaseTimeoutError, SplitError, Stuck, TryAcquireError, TryReleaseError,
+    AcquireError, AcquireTimeoutError, Error, ErrorKind, MaxPermitsError, MergeError, Operation, ReleaseError,
+    ReleaseTimeoutError, Retry, SplitError, Stuck, TryAcquireError, TryReleaseError,
 };
 pub use handle::Handle;
 pub use permit::{Guard, OwnedPermit, Permit};
@@ -117,3 +120,5 @@ pub use request::{
 };
 pub use semaphore::Semaphore;
 pub use state::{Side, State};
+pub use status::{Holder, HolderId, Participant, SemaphoreFile, Status, Waiter};
+pub use token::Token;

@@ -1,44 +1,67 @@
 //! The contract as a trait: for code that is handed a limit and does not care whether it spans threads, processes or machines.
 //!
 //! Write against the concrete types where you can: they are exact about what can fail. This is for libraries that take a limit as a
-//! parameter, for tests that put a local one in the place of a remote one, and for the conformance suite, which is what
-//! implementing it means. It may change before 1.0.
-//!
-//! With [`Limit`] in scope, `close`, `state`, `set_max_permits`, `acquire_many` and `release_many` on an `Arc<Semaphore>` are the
-//! trait's, and the first three do nothing until they are awaited: write `Semaphore::close(&sem)` for the others.
+//! parameter, for tests that put a local limit in the place of a remote one, and for the conformance suite, which is what
+//! implementing the trait means. It may change before 1.0.
 //!
 //! ```
-//! use permits::{Error, Semaphore, limit::{Limit, Wait}};
-//! use std::sync::Arc;
+//! use permits::{Error, Semaphore, blocking::block_on, limit::{Held, Limit, Local}};
 //!
-//! fn polite_download(limit: &impl Limit) -> Result<(), Error> {
-//!     let _permit = limit.acquire_many(1).wait()?;
-//!     Ok(())
+//! async fn polite_download(limit: &impl Limit) -> Result<(), Error> {
+//!     let permit = limit.acquire().await?;
+//!     // … at most as many at a time as there are permits, and if `permit.is_lost()`, stop …
+//!     permit.release().await                     // or drop it, where the answer does not matter
 //! }
 //!
-//! polite_download(&Arc::new(Semaphore::new(2)))?;
+//! block_on(polite_download(&Local::new(2)))?;
 //! # Ok::<(), Error>(())
 //! ```
+//!
+//! A thread writes `limit.acquire().wait()`, for a limit whose requests can block: `L: Limit<Acquire: WaitBlocking>`.
 
-use crate::error::Error;
+use crate::blocking::block_on_until;
+use crate::engine::word::Act;
+use crate::error::exact::{MergeError, Stuck};
+use crate::error::refusal::Refusal;
+use crate::error::{Error, ErrorKind};
+use crate::handle::Handle;
 use crate::permit::OwnedPermit;
-use crate::request::{Kind, Request};
+use crate::request::{Guarded, Kind, Request, Returned};
 use crate::semaphore::Semaphore;
 use crate::state::State;
-use std::future::{Future, pending};
+use crate::token::Token;
+use std::future::{Future, IntoFuture, pending};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A semaphore at any reach. A clone is another handle on the same one.
 pub trait Limit: Clone + Send + Sync + 'static {
-    /// What holds permits.
+    /// The guard of permits.
     type Permit: Held;
+    /// A request for permits. Named, so that a bound such as `Acquire: WaitBlocking` can be written.
+    type Acquire: Wait<Granted = Self::Permit>;
+    /// A request to return permits.
+    type Release: Wait<Granted = ()>;
+
+    /// What kind of limit this is, as far as a caller may want to choose by it.
+    fn traits(&self) -> Traits;
 
     /// Asks for `n` permits (C3).
-    fn acquire_many(&self, n: u32) -> impl Wait<Self::Permit>;
+    fn acquire_many(&self, n: u32) -> Self::Acquire;
 
     /// Asks to return `n` loose permits (C4).
-    fn release_many(&self, n: u32) -> impl Wait<()>;
+    fn release_many(&self, n: u32) -> Self::Release;
+
+    /// Asks for one permit.
+    fn acquire(&self) -> Self::Acquire {
+        self.acquire_many(1)
+    }
+
+    /// Asks to return one loose permit.
+    fn release(&self) -> Self::Release {
+        self.release_many(1)
+    }
 
     /// All readings at one instant of the call (C15).
     fn state(&self) -> impl Future<Output = Result<State, Error>> + Send;
@@ -46,59 +69,78 @@ pub trait Limit: Clone + Send + Sync + 'static {
     /// Sets the number of permits (C13).
     fn set_max_permits(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Closes it for everybody (C12).
+    /// Adds `n` permits, in one step: two callers that grow at the same time both count (C13).
+    fn grow(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Takes `n` permits away, in one step (C13).
+    fn shrink(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Closes it for all users (C12).
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// A request of a [`Limit`], and the five ways of waiting for it (C11). A task waits so: `request.into_future().await`.
-#[must_use = "a request does nothing until it is waited for: `.into_future().await` it, or call `.wait()`"]
-pub trait Wait<T>: Sized + Send + 'static {
-    /// As a future; dropping it takes the request back (C10).
-    fn into_future(self) -> impl Future<Output = Result<T, Error>> + Send + 'static;
+/// A request of a [`Limit`]: `.await` it. Dropping the future takes the request back (C10).
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Send + 'static> + Send + 'static {
+    /// What a grant yields.
+    type Granted: Send + 'static;
 
+    /// Does not wait for permits. A future, since a try may have to travel.
+    ///
+    /// # Errors
+    ///
+    /// As `.await`, and [`ErrorKind::NotNow`].
+    fn try_now(self) -> impl Future<Output = Result<Self::Granted, Error>> + Send;
+}
+
+/// The ways of waiting that block a thread (C11).
+///
+/// A reach whose requests are futures alone implements this without a line of its own: the thread sleeps on the future, which the
+/// reach's own session drives.
+pub trait WaitBlocking: Wait + Sized {
     /// Blocks the thread until it is granted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed), [`ErrorKind::TooMany`](crate::ErrorKind::TooMany), and what can go wrong on the
-    /// way to other processes or machines.
-    fn wait(self) -> Result<T, Error>;
+    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], and what can go wrong on the way to other processes or machines.
+    fn wait(self) -> Result<Self::Granted, Error> {
+        crate::blocking::block_on(self.into_future())
+    }
 
-    /// Blocks the thread for at most `time`.
+    /// Blocks the thread for at most `time`; zero is a try, and a time beyond what the clock can tell is no limit.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut).
-    fn wait_timeout(self, time: Duration) -> Result<T, Error>;
+    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`].
+    fn wait_timeout(self, time: Duration) -> Result<Self::Granted, Error> {
+        wait_until(self, Instant::now().checked_add(time))
+    }
 
     /// Blocks the thread until `deadline` at most.
     ///
     /// # Errors
     ///
     /// As [`wait_timeout`](Self::wait_timeout).
-    fn wait_deadline(self, deadline: Instant) -> Result<T, Error>;
-
-    /// Does not wait for permits. A future, since a try may have to travel.
-    ///
-    /// # Errors
-    ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::NotNow`](crate::ErrorKind::NotNow).
-    fn try_now(self) -> impl Future<Output = Result<T, Error>> + Send;
+    fn wait_deadline(self, deadline: Instant) -> Result<Self::Granted, Error> {
+        wait_until(self, Some(deadline))
+    }
 }
 
-/// Permits that are held; dropping it returns them (C5).
+fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Granted, Error> {
+    block_on_until(request.into_future(), deadline)
+        .unwrap_or_else(|| Err(Error::new(ErrorKind::TimedOut, "timed out before the request was granted")))
+}
+
+/// Permits that are held; dropping it returns them (C5), without an answer.
 pub trait Held: Sized + Send + Sync + 'static {
     /// How many.
     fn count(&self) -> u32;
-
-    /// Leaves them given out, as loose ones (C6).
-    fn forget(self);
 
     /// Splits `n` off.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooMany`](crate::ErrorKind::TooMany) if there are fewer; it keeps them then.
+    /// [`ErrorKind::TooMany`] if there are fewer; it keeps them then.
     fn split(&mut self, n: u32) -> Result<Self, Error>;
 
     /// Takes in those of `other`.
@@ -108,58 +150,224 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// `other`, if it belongs to another semaphore; both live on.
     fn merge(&mut self, other: Self) -> Result<(), Self>;
 
-    /// Ready once the permits are lost (C20); in one process, never.
-    fn lost(&self) -> impl Future<Output = ()> + Send;
-}
+    /// Returns the permits, and says whether they were still held.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Lost`] if they were lost before (C20): then nothing is returned.
+    fn release(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-impl Limit for Arc<Semaphore> {
-    type Permit = OwnedPermit;
+    /// Leaves the permits given out, as loose ones (C6). They are held until this is done.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Lost`] if they were lost before; [`ErrorKind::Unreachable`].
+    fn forget(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    fn acquire_many(&self, n: u32) -> impl Wait<OwnedPermit> {
-        self.acquire_many_owned(n)
+    /// Ready once the permits are lost (C20); never, where permits cannot be lost. It borrows nothing, so that it can be spawned
+    /// beside the work that the permit is for.
+    fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
+        pending()
     }
 
-    fn release_many(&self, n: u32) -> impl Wait<()> {
-        self.release_many_owned(n)
+    /// Whether the permits are lost (C20): for threads, and for a look before each use.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
+    /// How much longer the permits are held for certain, unless the lease is renewed. `None`: as long as the holder lives.
+    fn remaining(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The fencing token (C19); `None` where grants carry none.
+    fn token(&self) -> Option<Token> {
+        None
+    }
+}
+
+/// What kind of limit a [`Limit`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Traits {
+    /// Permits are held by a lease that has to be renewed, so they can be lost (C20).
+    pub leased: bool,
+    /// Grants carry a fencing token (C19).
+    pub fenced: bool,
+    /// Running threads may pass waiters within a bound; otherwise the order is strict (C8).
+    pub overtaking: bool,
+    /// What an acknowledged grant survives.
+    pub safety: Safety,
+}
+
+impl Traits {
+    /// For a reach: neither leased nor fenced, in strict order.
+    #[must_use]
+    pub const fn new(safety: Safety) -> Traits {
+        Traits { leased: false, fenced: false, overtaking: false, safety }
+    }
+}
+
+/// How far the count of a limit can be trusted when machines fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Safety {
+    /// It lives and dies with one process.
+    Process,
+    /// It is as safe as the memory of one host.
+    Host,
+    /// A majority of servers agrees on every grant: none is lost while a majority lives.
+    Linearizable,
+    /// One server writes every grant to its disk before it says so.
+    DurablePrimary,
+    /// One server grants; a grant that it has said can vanish when another one takes over.
+    PrimaryOnly,
+}
+
+/// A [`Semaphore`] of this process as a [`Limit`].
+///
+/// A type of its own, so that the trait's methods do not hide those of an `Arc<Semaphore>`: `semaphore.close()` closes it there, and
+/// would be a future that nobody awaits here.
+#[derive(Clone, Debug)]
+pub struct Local(Arc<Semaphore>);
+
+impl Local {
+    /// A new semaphore of `max_permits` permits, as [`Semaphore::new`] makes it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Semaphore::new`].
+    #[must_use]
+    #[track_caller]
+    pub fn new(max_permits: u32) -> Local {
+        Local(Arc::new(Semaphore::new(max_permits)))
+    }
+
+    /// The semaphore.
+    #[must_use]
+    pub fn semaphore(&self) -> &Arc<Semaphore> {
+        &self.0
+    }
+}
+
+impl From<Arc<Semaphore>> for Local {
+    fn from(semaphore: Arc<Semaphore>) -> Local {
+        Local(semaphore)
+    }
+}
+
+impl From<Semaphore> for Local {
+    fn from(semaphore: Semaphore) -> Local {
+        Local(Arc::new(semaphore))
+    }
+}
+
+/// The [`Kind`] of a [`Local`]'s requests: as `K`, but every error is an [`Error`].
+#[derive(Debug)]
+pub struct Uniform<K>(PhantomData<K>);
+
+impl<K> crate::request::Sealed for Uniform<K> {}
+
+impl<K> Kind for Uniform<K>
+where
+    K: Kind<Error: Into<Error>, TryError: Into<Error>, TimeoutError: Into<Error>>,
+{
+    const ACT: Act = K::ACT;
+    const NAME: &'static str = K::NAME;
+    type Output<H: Handle> = K::Output<H>;
+    type Error = Error;
+    type TryError = Error;
+    type TimeoutError = Error;
+
+    fn refused(refusal: Refusal) -> Error {
+        K::refused(refusal).into()
+    }
+
+    fn try_refused(refusal: Refusal) -> Error {
+        K::try_refused(refusal).into()
+    }
+
+    fn timeout_refused(refusal: Refusal) -> Error {
+        K::timeout_refused(refusal).into()
+    }
+
+    fn timed_out(stuck: Stuck) -> Error {
+        K::timed_out(stuck).into()
+    }
+
+    fn finish<H: Handle>(handle: H, n: u32) -> K::Output<H> {
+        K::finish(handle, n)
+    }
+}
+
+impl<K, T> Wait for Request<Arc<Semaphore>, Uniform<K>>
+where
+    Uniform<K>: Kind<Output<Arc<Semaphore>> = T, Error = Error, TryError = Error> + Send + 'static,
+    T: Send + 'static,
+{
+    type Granted = T;
+
+    async fn try_now(self) -> Result<T, Error> {
+        Request::try_now(self)
+    }
+}
+
+/// By the semaphore's own ways of waiting: without allocation, in order, and with both sides' needs in the error (C22).
+impl<K, T> WaitBlocking for Request<Arc<Semaphore>, Uniform<K>>
+where
+    Uniform<K>:
+        Kind<Output<Arc<Semaphore>> = T, Error = Error, TryError = Error, TimeoutError = Error> + Send + 'static,
+    T: Send + 'static,
+{
+    fn wait(self) -> Result<T, Error> {
+        Request::wait(self)
+    }
+
+    fn wait_timeout(self, time: Duration) -> Result<T, Error> {
+        Request::wait_timeout(self, time)
+    }
+
+    fn wait_deadline(self, deadline: Instant) -> Result<T, Error> {
+        Request::wait_deadline(self, deadline)
+    }
+}
+
+impl Limit for Local {
+    type Permit = OwnedPermit;
+    type Acquire = Request<Arc<Semaphore>, Uniform<Guarded>>;
+    type Release = Request<Arc<Semaphore>, Uniform<Returned>>;
+
+    fn traits(&self) -> Traits {
+        Traits { overtaking: self.0.overtakes() > 0, ..Traits::new(Safety::Process) }
+    }
+
+    fn acquire_many(&self, n: u32) -> Self::Acquire {
+        Request::new(Arc::clone(&self.0), n)
+    }
+
+    fn release_many(&self, n: u32) -> Self::Release {
+        Request::new(Arc::clone(&self.0), n)
     }
 
     async fn state(&self) -> Result<State, Error> {
-        Ok(Semaphore::state(self))
+        Ok(self.0.state())
     }
 
     async fn set_max_permits(&self, n: u32) -> Result<(), Error> {
-        Semaphore::set_max_permits(self, n).map_err(Error::from)
+        Ok(self.0.set_max_permits(n)?)
+    }
+
+    async fn grow(&self, n: u32) -> Result<(), Error> {
+        Ok(self.0.grow(n)?)
+    }
+
+    async fn shrink(&self, n: u32) -> Result<(), Error> {
+        Ok(self.0.shrink(n)?)
     }
 
     async fn close(&self) -> Result<(), Error> {
-        Semaphore::close(self);
+        self.0.close();
         Ok(())
-    }
-}
-
-impl<K> Wait<K::Output<Arc<Semaphore>>> for Request<Arc<Semaphore>, K>
-where
-    K: Kind<Error: Into<Error>, TryError: Into<Error>, TimeoutError: Into<Error>> + Send + 'static,
-    K::Output<Arc<Semaphore>>: Send + 'static,
-{
-    async fn into_future(self) -> Result<K::Output<Arc<Semaphore>>, Error> {
-        self.await.map_err(Into::into)
-    }
-
-    fn wait(self) -> Result<K::Output<Arc<Semaphore>>, Error> {
-        Request::wait(self).map_err(Into::into)
-    }
-
-    fn wait_timeout(self, time: Duration) -> Result<K::Output<Arc<Semaphore>>, Error> {
-        Request::wait_timeout(self, time).map_err(Into::into)
-    }
-
-    fn wait_deadline(self, deadline: Instant) -> Result<K::Output<Arc<Semaphore>>, Error> {
-        Request::wait_deadline(self, deadline).map_err(Into::into)
-    }
-
-    async fn try_now(self) -> Result<K::Output<Arc<Semaphore>>, Error> {
-        Request::try_now(self).map_err(Into::into)
     }
 }
 
@@ -168,19 +376,21 @@ impl Held for OwnedPermit {
         OwnedPermit::count(self)
     }
 
-    fn forget(self) {
-        OwnedPermit::forget(self);
-    }
-
     fn split(&mut self, n: u32) -> Result<Self, Error> {
-        OwnedPermit::split(self, n).map_err(Error::from)
+        Ok(OwnedPermit::split(self, n)?)
     }
 
     fn merge(&mut self, other: Self) -> Result<(), Self> {
-        OwnedPermit::merge(self, other).map_err(crate::MergeError::into_permit)
+        OwnedPermit::merge(self, other).map_err(MergeError::into_permit)
     }
 
-    fn lost(&self) -> impl Future<Output = ()> + Send {
-        pending()
+    async fn release(self) -> Result<(), Error> {
+        drop(self);
+        Ok(())
+    }
+
+    async fn forget(self) -> Result<(), Error> {
+        OwnedPermit::forget(self);
+        Ok(())
     }
 }

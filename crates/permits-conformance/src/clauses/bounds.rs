@@ -2,9 +2,9 @@
 
 use crate::dice::Dice;
 use crate::rig::{Policy, Rig};
-use crate::trial::{Permit, Trial, fails, names};
+use crate::trial::{Permit, Trial, fails, forget, names};
 use crate::wait::{Running, block_on};
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, Wait, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -57,7 +57,14 @@ fn the_counts_stay_in_bounds_whatever_many_threads_do<R: Rig>(rig: &R, policy: P
 }
 
 /// Anything, in any order; all waits have a limit, as nobody else is there to end them.
-fn misbehave<L: Limit>(limit: &L, held: &AtomicU32, mut dice: Dice, max: u32, rounds: u32, deadline: Duration) {
+fn misbehave<L: Limit<Acquire: WaitBlocking, Release: WaitBlocking>>(
+    limit: &L,
+    held: &AtomicU32,
+    mut dice: Dice,
+    max: u32,
+    rounds: u32,
+    deadline: Duration,
+) {
     let mut guards: Vec<L::Permit> = Vec::new();
     let keep = |permit: L::Permit, guards: &mut Vec<L::Permit>| {
         let all = held.fetch_add(permit.count(), Ordering::SeqCst) + permit.count();
@@ -83,7 +90,7 @@ fn misbehave<L: Limit>(limit: &L, held: &AtomicU32, mut dice: Dice, max: u32, ro
             (7, 1..) => {
                 let guard = guards.swap_remove(pick % guards.len());
                 held.fetch_sub(guard.count(), Ordering::SeqCst);
-                guard.forget();
+                forget(guard);
             }
             (8, 1..) => {
                 let mut guard = guards.swap_remove(pick % guards.len());

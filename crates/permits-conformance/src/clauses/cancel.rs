@@ -2,10 +2,10 @@
 
 use crate::dice::Dice;
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Waiting, Who, fails};
+use crate::trial::{Trial, Waiting, Who, fails, forget};
 use crate::wait::{Running, always};
 use permits::ErrorKind;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Limit, WaitBlocking};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
@@ -239,7 +239,7 @@ fn a_crowd_leaves_in_any_order<R: Rig>(rig: &R, policy: Policy) {
     drop(crowd);
 
     trial.queues(1, 1);
-    released.forget();
+    forget(released);
     last.1.outcome(rig.deadline()).expect("one is loose").expect("one is loose");
     drop(kept);
     last.0.outcome(rig.deadline()).expect("both are free").expect("both are free");

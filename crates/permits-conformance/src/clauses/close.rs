@@ -1,9 +1,9 @@
 //! C12: the end of a semaphore.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails};
+use crate::trial::{Trial, Who, fails, forget};
 use crate::wait::block_on;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub fn c12_close<R: Rig>(rig: &R, policy: Policy) {
 }
 
 /// The five ways of waiting (C11), for a request that is over at once.
-fn in_all_forms<T, W: Wait<T>>(rig: &impl Rig, request: impl Fn() -> W) -> [Result<T, Error>; 6] {
+fn in_all_forms<T, W: WaitBlocking<Granted = T>>(rig: &impl Rig, request: impl Fn() -> W) -> [Result<T, Error>; 6] {
     let deadline = rig.deadline();
     [
         request().wait(),
@@ -105,7 +105,7 @@ fn loose_permits_come_back_without_waiting<R: Rig>(rig: &R, policy: Policy) {
         fails(outcome, ErrorKind::Closed);
     }
     trial.settles(7, 1, 1);
-    held.forget();
+    forget(held);
     trial.settles(7, 0, 2);
     trial.limit.release_many(2).wait().expect("two are loose");
     fails(trial.limit.release_many(1).wait(), ErrorKind::Closed);
@@ -126,7 +126,7 @@ fn nothing_reopens_it<R: Rig>(rig: &R, policy: Policy) {
     nobody_gets_in(&trial);
     trial.resize(1).expect("a closed one can shrink");
     nobody_gets_in(&trial);
-    held.split(1).expect("it has two").forget();
+    forget(held.split(1).expect("it has two"));
     nobody_gets_in(&trial);
     drop(held);
     nobody_gets_in(&trial);

@@ -1,10 +1,10 @@
 //! C5 and C6: permits that somebody holds, and permits that nobody does.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails, names};
+use crate::trial::{Trial, Who, fails, forget, names};
 use crate::wait::Running;
 use permits::ErrorKind;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, WaitBlocking};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// C5 guards return their permits by being dropped, and in no other way.
@@ -55,7 +55,7 @@ fn dropping_waits_for_nothing<R: Rig>(rig: &R, policy: Policy) {
 
     let both = trial.granted(&mut acquirer);
     trial.waits(&mut releaser);
-    both.forget();
+    forget(both);
     trial.granted(&mut releaser);
     drop(unpolled);
     trial.settles(2, 0, 0);
@@ -92,7 +92,7 @@ pub fn c06_forget<R: Rig>(rig: &R, policy: Policy) {
 fn forgotten_permits_are_out_and_loose<R: Rig>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 3);
 
-    trial.take(2).forget();
+    forget(trial.take(2));
 
     trial.stays(1, 0, 2);
     fails(trial.try_take(2), ErrorKind::NotNow);
@@ -119,7 +119,7 @@ fn forgetting_lets_a_releaser_through<R: Rig>(rig: &R, policy: Policy, who: Who)
     let mut releaser = trial.releaser(who, 2);
     trial.waits(&mut releaser);
 
-    held.forget();
+    forget(held);
 
     trial.granted(&mut releaser);
     trial.settles(2, 0, 0);
@@ -137,7 +137,7 @@ fn guards_split_and_merge<R: Rig>(rig: &R, policy: Policy) {
     trial.stays(0, 5, 0);
     drop(part.split(1).expect("it has two"));
     trial.settles(1, 4, 0);
-    part.split(1).expect("it has one").forget();
+    forget(part.split(1).expect("it has one"));
     trial.settles(1, 3, 1);
     let more = trial.take(1);
     assert!(whole.merge(more).is_ok(), "they are of one semaphore");

@@ -1,9 +1,9 @@
 //! C7: requests that cannot be granted, ever, and requests for nothing.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails, names};
+use crate::trial::{Trial, Who, fails, forget, names};
 use crate::wait::block_on;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub fn c07_impossible<R: Rig>(rig: &R, policy: Policy) {
 }
 
 /// The five ways of waiting (C11), for a request that is over at once.
-fn in_all_forms<T, W: Wait<T>>(rig: &impl Rig, request: impl Fn() -> W) -> [Result<T, Error>; 5] {
+fn in_all_forms<T, W: WaitBlocking<Granted = T>>(rig: &impl Rig, request: impl Fn() -> W) -> [Result<T, Error>; 5] {
     let deadline = rig.deadline();
     [
         request().wait(),
@@ -60,7 +60,7 @@ fn they_block_nobody<R: Rig>(rig: &R, policy: Policy) {
     }
 
     trial.queues(1, 1);
-    held.forget();
+    forget(held);
     trial.granted(&mut releaser);
     trial.granted(&mut acquirer);
 }

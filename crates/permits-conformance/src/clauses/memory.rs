@@ -2,10 +2,10 @@
 //! race of each, which Miri and the thread sanitizer report wherever it is possible, and a busy machine shows now and then.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::Trial;
+use crate::trial::{Trial, forget};
 use crate::wait::{Polled, Running, block_on};
 use cell::Plain;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Limit, Wait, WaitBlocking};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn c14_memory<R: Rig>(rig: &R, policy: Policy) {
 }
 
 /// A way of waiting that always gets there, by the number of the round.
-fn wait<T>(round: usize, request: impl Wait<T>, deadline: Duration) -> T {
+fn wait<T>(round: usize, request: impl WaitBlocking<Granted = T>, deadline: Duration) -> T {
     let outcome = match round % 3 {
         0 => request.wait(),
         1 => request.wait_timeout(deadline),
@@ -71,7 +71,7 @@ fn what_came_before_a_release_is_seen_after_the_acquire<R: Rig>(rig: &R, policy:
     for (round, cell) in cells.iter().enumerate() {
         let permit = wait(round + 1, trial.limit.acquire_many(1), deadline);
         assert_eq!(cell.get(), round as u64 + 1);
-        permit.forget();
+        forget(permit);
     }
 
     giver.outcome(rig.deadline()).expect("every acquire let one through");
@@ -86,7 +86,7 @@ fn what_came_before_an_acquire_is_seen_after_the_release<R: Rig>(rig: &R, policy
     let mut taker = Running::start(move || {
         for (round, cell) in written.iter().enumerate() {
             cell.set(round as u64 + 1);
-            wait(round, limit.acquire_many(1), deadline).forget();
+            forget(wait(round, limit.acquire_many(1), deadline));
         }
     });
     for (round, cell) in cells.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! C17: threads and tasks at one semaphore.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Waiting, Who};
+use crate::trial::{Trial, Waiting, Who, forget};
 use crate::wait::{Running, eventually};
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Limit, WaitBlocking};
 
 /// C17 mixed waits: threads and tasks wait on the same object, and no task blocks who runs it.
 pub fn c17_mixed_waits<R: Rig>(rig: &R, policy: Policy) {
@@ -58,7 +58,7 @@ fn all_releasers_are_served<R: Rig>(rig: &R, policy: Policy, tasks: usize, threa
     let limit = rig.another(&trial.limit);
     let mut taker = Running::start(move || {
         for _ in 0..tasks + threads {
-            limit.acquire_many(1).wait().expect("nobody closes it").forget();
+            forget(limit.acquire_many(1).wait().expect("nobody closes it"));
         }
     });
 
@@ -76,10 +76,10 @@ fn either_kind_lets_the_other_through<R: Rig>(rig: &R, policy: Policy) {
             let held = trial.take(1);
             let mut acquirer = trial.acquirer(second, 1);
 
-            held.forget();
+            forget(held);
 
             trial.granted(&mut releaser);
-            trial.granted(&mut acquirer).forget();
+            forget(trial.granted(&mut acquirer));
             trial.settles(0, 0, 1);
         }
     }
@@ -100,7 +100,7 @@ fn a_poll_that_has_to_wait_returns<R: Rig>(rig: &R, policy: Policy) {
     .outcome(rig.deadline())
     .expect("a poll does not wait");
 
-    held.forget();
+    forget(held);
     let mut tasks = 2;
     let done = eventually(rig.deadline(), || {
         tasks -= u32::from(releasing.poll_if_woken().is_ready());

@@ -2,10 +2,10 @@
 
 use super::overtaking;
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Waiting, Who, fails};
+use crate::trial::{Trial, Waiting, Who, fails, forget};
 use crate::wait::Running;
 use permits::ErrorKind;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, WaitBlocking};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -259,7 +259,7 @@ fn small_releasers_do_not_starve_a_large_one<R: Rig>(rig: &R, policy: Policy, wh
     let grace = rig.grace();
     let takers = Stream::of(1, move || {
         if let Ok(permit) = takers.acquire_many(1).wait_timeout(grace) {
-            permit.forget();
+            forget(permit);
         }
     });
     let givers = Stream::of(2, move || _ = givers.release_many(1).wait_timeout(grace));

@@ -3,7 +3,7 @@
 use crate::rig::{Policy, Rig};
 use crate::trial::{Trial, Who, fails};
 use permits::ErrorKind;
-use permits::limit::{Limit, Wait};
+use permits::limit::{Limit, WaitBlocking};
 use std::time::Duration;
 
 /// All facts, for some bounds. A reach that lets nobody pass keeps every bound.

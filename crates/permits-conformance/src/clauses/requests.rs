@@ -1,7 +1,7 @@
 //! C3 and C4: all of the permits, or none, on both sides.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails};
+use crate::trial::{Trial, Who, fails, forget};
 use permits::ErrorKind;
 use permits::limit::Held;
 
@@ -111,7 +111,7 @@ fn held_permits_do_not_count<R: Rig>(rig: &R, policy: Policy, who: Who) {
     let mut releaser = trial.releaser(who, 2);
     trial.waits(&mut releaser);
 
-    held.forget();
+    forget(held);
 
     trial.granted(&mut releaser);
     trial.settles(2, 0, 1);

@@ -1,7 +1,7 @@
 //! C13: more permits, or fewer, while they are out.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails};
+use crate::trial::{Trial, Who, fails, forget};
 use permits::ErrorKind;
 use permits::limit::Held;
 
@@ -57,7 +57,7 @@ fn growing_serves_releasers_by_way_of_acquirers<R: Rig>(rig: &R, policy: Policy,
 
     trial.resize(3).expect("3 is a good number");
 
-    trial.granted(&mut acquirer).forget();
+    forget(trial.granted(&mut acquirer));
     trial.granted(&mut releaser);
     trial.settles(1, 2, 0);
     drop(held);
@@ -97,7 +97,7 @@ fn loose_permits_pay_a_debt_too<R: Rig>(rig: &R, policy: Policy, who: Who) {
     trial.settles(0, 0, 2);
     trial.waits(&mut acquirer);
     trial.give(1);
-    trial.granted(&mut acquirer).forget();
+    forget(trial.granted(&mut acquirer));
     trial.give(2);
     trial.settles(2, 0, 0);
 }
@@ -113,7 +113,7 @@ fn a_shrink_takes_no_permit_from_its_holder<R: Rig>(rig: &R, policy: Policy) {
     trial.stays(0, 5, 0);
     drop(held);
     trial.settles(0, 4, 0);
-    part.forget();
+    forget(part);
     trial.settles(0, 0, 4);
 }
 

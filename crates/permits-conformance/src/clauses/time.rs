@@ -1,9 +1,9 @@
 //! C11: five ways of waiting, on both sides.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Permit, Trial, Who, fails};
+use crate::trial::{Permit, Trial, Who, fails, forget};
 use crate::wait::{Running, block_on};
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Held, Limit, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -41,7 +41,7 @@ impl Form {
         [Form::Timeout(limit), Form::Deadline(limit)]
     }
 
-    fn wait<T>(self, request: impl Wait<T>, deadline: Duration) -> Result<T, Error> {
+    fn wait<T>(self, request: impl WaitBlocking<Granted = T>, deadline: Duration) -> Result<T, Error> {
         match self {
             Form::Endless => request.wait(),
             Form::Timeout(time) => request.wait_timeout(time),
@@ -65,7 +65,7 @@ fn what_is_there_is_had_in_all_forms<R: Rig>(rig: &R, policy: Policy) {
     for form in Form::all(rig.deadline()) {
         let permit = form.acquire(&trial, 2).expect("both are free");
         assert_eq!(permit.count(), 2);
-        permit.forget();
+        forget(permit);
         form.release(&trial, 2).expect("both are loose");
         trial.settles(2, 0, 0);
     }
@@ -102,10 +102,10 @@ fn a_wait_without_a_limit_outlasts_any_limit<R: Rig>(rig: &R, policy: Policy) {
 
     drop(held);
     let [first, second] = &mut acquirers;
-    trial.granted(first).forget();
+    forget(trial.granted(first));
     let [third, fourth] = &mut releasers;
     trial.granted(third);
-    trial.granted(second).forget();
+    forget(trial.granted(second));
     trial.granted(fourth);
 }
 
@@ -132,12 +132,12 @@ fn a_limit_that_is_over_is_a_try<R: Rig>(rig: &R, policy: Policy) {
     let past = Instant::now();
     // The limit decides nothing where there is nothing to wait for.
     for zero in Form::timed(Duration::ZERO) {
-        zero.acquire(&trial, 1).expect("one is free").forget();
+        forget(zero.acquire(&trial, 1).expect("one is free"));
         fails(zero.acquire(&trial, 1), ErrorKind::TimedOut);
         zero.release(&trial, 1).expect("one is loose");
         fails(zero.release(&trial, 1), ErrorKind::TimedOut);
     }
-    trial.limit.acquire_many(1).wait_deadline(past).expect("one is free").forget();
+    forget(trial.limit.acquire_many(1).wait_deadline(past).expect("one is free"));
     fails(trial.limit.acquire_many(1).wait_deadline(past), ErrorKind::TimedOut);
     trial.limit.release_many(1).wait_deadline(past).expect("one is loose");
     fails(trial.limit.release_many(1).wait_deadline(past), ErrorKind::TimedOut);
@@ -154,10 +154,10 @@ fn a_limit_beyond_the_clock_is_no_limit<R: Rig>(rig: &R, policy: Policy) {
     let mut acquirer = Running::start(move || second.acquire_many(1).wait_deadline(century));
     trial.queues(1, 1);
 
-    held.forget();
+    forget(held);
 
     releaser.outcome(rig.deadline()).expect("one is loose").expect("one is loose");
-    acquirer.outcome(rig.deadline()).expect("one is free").expect("one is free").forget();
+    forget(acquirer.outcome(rig.deadline()).expect("one is free").expect("one is free"));
     trial.give(1);
 }
 
@@ -172,10 +172,10 @@ fn a_wait_ends_as_soon_as_it_is_granted<R: Rig>(rig: &R, policy: Policy) {
         let mut acquirer = Running::start(move || form.wait(theirs.acquire_many(1), deadline));
         trial.queues(1, 1);
 
-        held.forget();
+        forget(held);
 
         releaser.outcome(rig.deadline()).expect("not at the limit").expect("one is loose");
-        acquirer.outcome(rig.deadline()).expect("not at the limit").expect("one is free").forget();
+        forget(acquirer.outcome(rig.deadline()).expect("not at the limit").expect("one is free"));
         trial.give(1);
     }
 }

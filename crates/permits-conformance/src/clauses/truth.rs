@@ -1,9 +1,9 @@
 //! C15 and C22: what the readings say, and what is said to those who got stuck.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails, names};
+use crate::trial::{Trial, Who, fails, forget, names};
 use crate::wait::Running;
-use permits::limit::{Held, Limit, Wait};
+use permits::limit::{Limit, WaitBlocking};
 use permits::{ErrorKind, State};
 
 /// C15 truth: the readings are of one instant.
@@ -47,7 +47,7 @@ fn the_readings_follow_every_step<R: Rig>(rig: &R, policy: Policy) {
     reads(&trial, [4, 1, 3, 1, 1, 1]);
     drop(acquire);
     reads(&trial, [4, 1, 3, 1, 0, 1]);
-    held.forget();
+    forget(held);
     // Granted, and not collected yet: no longer loose, and not back either.
     reads(&trial, [4, 1, 3, 0, 0, 0]);
     drop(release);
@@ -76,7 +76,7 @@ fn the_queues_lengths_follow_those_who_come_and_go<R: Rig>(rig: &R, policy: Poli
     trial.queues(0, 2);
     drop(second);
     trial.queues(0, 1);
-    held.forget();
+    forget(held);
     trial.granted(&mut first);
     trial.queues(0, 0);
 }
@@ -157,7 +157,7 @@ fn batches_that_are_small_enough_do_not<R: Rig>(rig: &R, policy: Policy, who: Wh
         let limit = rig.another(&trial.limit);
         let mut taker = Running::start(move || {
             for _ in 0..cycles * given {
-                limit.acquire_many(taken).wait().expect("nobody closes it").forget();
+                forget(limit.acquire_many(taken).wait().expect("nobody closes it"));
             }
         });
 

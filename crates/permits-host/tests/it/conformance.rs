@@ -1,11 +1,12 @@
 //! The clauses of the contract, across handles that know of each other by the file alone.
 
+use crate::actor::{Actor, NAME};
 use crate::place::Directory;
 use permits::Error;
-use permits_conformance::{Policy, Rig};
+use permits_conformance::{Mortal, Participant, Policy, Rig};
 use permits_host::HostSemaphore;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
@@ -44,3 +45,82 @@ impl Rig for Processes {
 }
 
 permits_conformance::suite!(Processes);
+
+/// Semaphores in directories of their own, which actors can find.
+#[derive(Default)]
+struct Deaths(Mutex<Vec<Directory>>);
+
+impl Deaths {
+    fn directories(&self) -> MutexGuard<'_, Vec<Directory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rig for Deaths {
+    type Limit = HostSemaphore;
+
+    const MAX_PERMITS: u32 = HostSemaphore::MAX_PERMITS;
+
+    fn fresh(&self, _: Policy, max: u32) -> Result<HostSemaphore, Error> {
+        let directory = Directory::new();
+        let semaphore = directory.options().open(NAME, max)?;
+        self.directories().push(directory);
+        Ok(semaphore)
+    }
+
+    fn grace(&self) -> Duration {
+        Processes.grace()
+    }
+
+    fn deadline(&self) -> Duration {
+        Processes.deadline()
+    }
+
+    fn rounds(&self) -> u32 {
+        Processes.rounds()
+    }
+}
+
+impl Mortal for Deaths {
+    type Participant = Actor;
+
+    fn participant(&self, semaphore: &HostSemaphore) -> Actor {
+        let directories = self.directories();
+        let directory = directories.iter().find(|directory| semaphore.path().starts_with(directory.path()));
+        Actor::start(directory.expect("it was made here"))
+    }
+
+    /// Longer than any period by which processes look at each other.
+    fn old_age(&self) -> Duration {
+        Duration::from_millis(600)
+    }
+}
+
+impl Participant for Actor {
+    fn hold(&mut self, n: u32) {
+        self.holds(n);
+    }
+
+    fn hold_loose(&mut self, n: u32) {
+        self.holds(n);
+        assert_eq!(self.asked("forget"), "forgotten");
+    }
+
+    fn ask(&mut self, n: u32) {
+        self.told(&format!("wait {n}"));
+    }
+
+    fn stop(&mut self) {
+        Actor::stop(self);
+    }
+
+    fn resume(&mut self) {
+        Actor::resume(self);
+    }
+
+    fn kill(&mut self) {
+        self.kill_and_reap();
+    }
+}
+
+permits_conformance::suite!(Deaths::default(), mortal);

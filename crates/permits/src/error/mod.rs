@@ -1,5 +1,5 @@
 //! What can go wrong. In one process every way of asking has a small exact enum, in `exact.rs`; [`Error`] is for code that does not
-//! care which reach it has.
+//! care which reach it has, and for every reach beyond the process.
 
 pub(crate) mod exact;
 pub(crate) mod refusal;
@@ -14,55 +14,267 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// What kind of thing went wrong, at any reach.
+///
+/// Displayed, it is a word such as `not-found`, the same at every door of the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The semaphore is closed (C12). Trying again does not help.
+    /// The semaphore is closed (C12).
     Closed,
-    /// More permits than the semaphore, or the guard, has (C7). Trying again does not help, short of a resize.
+    /// More permits than the semaphore, or the guard, has (C7).
     TooMany,
-    /// A try found too few permits, or others waiting. Trying again may help.
+    /// A try found too few permits, or others waiting.
     NotNow,
-    /// The time was over first (C11). Trying again may help.
+    /// The time was over first (C11).
     TimedOut,
-    /// A number of permits that no semaphore can have (C2). Trying again does not help.
+    /// A number of permits that no semaphore can have (C2).
     BadMax,
+    /// The semaphore exists with another number of permits.
+    MaxDiffers,
+    /// Not a name for a semaphore.
+    BadName,
+    /// There is no semaphore of that name.
+    NotFound,
+    /// No participant has that id.
+    NoSuchHolder,
+    /// Other users could tamper with what the semaphore is kept in.
+    Insecure,
+    /// The permissions of what the semaphore is kept in do not allow it.
+    Denied,
+    /// What the semaphore is kept in is not a semaphore, or was overwritten.
+    Damaged,
+    /// Made by a version whose format is another one.
+    ForeignFormat,
+    /// A file system on which the processes of one host cannot share memory.
+    BadFileSystem,
+    /// What the semaphore is kept in was removed or replaced while it was in use.
+    Gone,
+    /// No room on the disk, or for more participants or waiters, or no descriptors left.
+    Exhausted,
+    /// The permit or the request belongs to another process, which this one was forked from.
+    NotOurs,
+    /// The servers do not answer, or answer in a way that makes no sense (C21). The request may have taken effect.
+    Unreachable,
     /// The permits were lost before they came back (C20).
     Lost,
-    /// What lies on the way to other processes or machines does not answer, or answers nonsense (C21).
-    Elsewhere,
+    /// Any other error of the operating system; see the source.
+    System,
 }
 
-/// Any error of any reach: what [`Limit`](crate::limit::Limit) and all that is built on it return.
+/// Whether the same call can succeed if it is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retry {
+    /// It fails again until something else changes: the arguments, the permissions, the file.
+    Never,
+    /// Nothing has changed, and a later call may succeed.
+    May,
+    /// It is not known whether the call took effect: look at the state before calling again.
+    Unknown,
+}
+
+/// What was being done when it went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A semaphore was opened or created.
+    Open,
+    /// Permits were asked for.
+    Acquire,
+    /// Permits were returned, loose ones or those of a guard.
+    Release,
+    /// A guard was ended, and its permits left loose.
+    Forget,
+    /// A guard was split.
+    Split,
+    /// Two guards were merged.
+    Merge,
+    /// The number of permits was changed.
+    Resize,
+    /// The semaphore was closed.
+    Close,
+    /// The state was read.
+    Read,
+    /// A holder was asked to give up.
+    Revoke,
+    /// A lease was renewed.
+    Renew,
+    /// A damaged semaphore was repaired.
+    Repair,
+}
+
+impl ErrorKind {
+    const fn word(self) -> &'static str {
+        match self {
+            ErrorKind::Closed => "closed",
+            ErrorKind::TooMany => "too-many",
+            ErrorKind::NotNow => "not-now",
+            ErrorKind::TimedOut => "timed-out",
+            ErrorKind::BadMax => "bad-max",
+            ErrorKind::MaxDiffers => "max-differs",
+            ErrorKind::BadName => "bad-name",
+            ErrorKind::NotFound => "not-found",
+            ErrorKind::NoSuchHolder => "no-such-holder",
+            ErrorKind::Insecure => "insecure",
+            ErrorKind::Denied => "denied",
+            ErrorKind::Damaged => "damaged",
+            ErrorKind::ForeignFormat => "foreign-format",
+            ErrorKind::BadFileSystem => "bad-file-system",
+            ErrorKind::Gone => "gone",
+            ErrorKind::Exhausted => "exhausted",
+            ErrorKind::NotOurs => "not-ours",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::Lost => "lost",
+            ErrorKind::System => "system",
+        }
+    }
+
+    /// What holds for most errors of the kind; [`Error::with_retry`] is for the others.
+    #[must_use]
+    pub const fn retry(self) -> Retry {
+        match self {
+            ErrorKind::NotNow | ErrorKind::TimedOut | ErrorKind::Exhausted => Retry::May,
+            ErrorKind::Unreachable => Retry::Unknown,
+            _ => Retry::Never,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Operation::Open => "open",
+            Operation::Acquire => "acquire",
+            Operation::Release => "release",
+            Operation::Forget => "forget",
+            Operation::Split => "split",
+            Operation::Merge => "merge",
+            Operation::Resize => "resize",
+            Operation::Close => "close",
+            Operation::Read => "read",
+            Operation::Revoke => "revoke",
+            Operation::Renew => "renew",
+            Operation::Repair => "repair",
+        })
+    }
+}
+
+/// Any error of any reach: what the reaches beyond the process return, and [`Limit`](crate::limit::Limit) and all that is built on it.
+///
+/// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is one. Its texts state facts;
+/// what to do about them depends on the caller, who can tell by the [`kind`](Self::kind).
+///
+/// # Examples
+///
+/// ```
+/// use permits::{Error, ErrorKind, Operation, Retry, Semaphore};
+///
+/// let sem = Semaphore::new(1);
+/// let error = Error::from(sem.acquire_many(2).try_now().unwrap_err()).with_semaphore("build");
+/// assert_eq!((error.kind(), error.retry()), (ErrorKind::TooMany, Retry::Never));
+/// assert_eq!((error.operation(), error.semaphore()), (Some(Operation::Acquire), Some("build")));
+/// assert!(error.to_string().starts_with("semaphore `build`: asked for `2` permits at once"));
+/// ```
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: ErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
+    retry: Retry,
+    operation: Option<Operation>,
+    semaphore: Option<Box<str>>,
+    what: Box<dyn StdError + Send + Sync>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// Makes one; `source` says what happened.
-    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error { kind, source: source.into() }
+    /// Makes one of a text, or of an error that says what happened.
+    #[cold]
+    pub fn new(kind: ErrorKind, what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        let retry = kind.retry();
+        Error(Box::new(Inner { kind, retry, operation: None, semaphore: None, what: what.into(), source: None }))
+    }
+
+    /// Says which semaphore it was. A name that is there already stays: the innermost caller knows best.
+    #[must_use]
+    pub fn with_semaphore(mut self, name: &str) -> Error {
+        self.0.semaphore.get_or_insert_with(|| name.into());
+        self
+    }
+
+    /// Says what was being done. What is there already stays: the innermost caller knows best.
+    #[must_use]
+    pub fn with_operation(mut self, operation: Operation) -> Error {
+        self.0.operation.get_or_insert(operation);
+        self
+    }
+
+    /// Says whether another try can help, where it is not what holds for most errors of the kind.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Error {
+        self.0.retry = retry;
+        self
+    }
+
+    /// Adds the cause, which [`source`](StdError::source) returns and the text ends with.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.0.source = Some(source.into());
+        self
     }
 
     /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
+    }
+
+    /// Whether the same call can succeed if it is made again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// What was being done, as far as it is known.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        self.0.operation
+    }
+
+    /// The name of the semaphore, if it has one.
+    #[must_use]
+    pub fn semaphore(&self) -> Option<&str> {
+        self.0.semaphore.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+        if let Some(name) = &self.0.semaphore {
+            write!(f, "semaphore `{name}`: ")?;
+        }
+        self.0.what.fmt(f)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The text is the source's own, so what comes next is what lies behind the source.
-        self.source.source()
+        match &self.0.source {
+            Some(source) => Some(&**source),
+            // The text is its own already, so what comes next is what lies behind it.
+            None => self.0.what.source(),
+        }
     }
 }
 
@@ -72,7 +284,7 @@ impl From<AcquireError> for Error {
             AcquireError::Closed => ErrorKind::Closed,
             AcquireError::TooMany { .. } => ErrorKind::TooMany,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Acquire)
     }
 }
 
@@ -83,7 +295,7 @@ impl From<TryAcquireError> for Error {
             TryAcquireError::TooMany { .. } => ErrorKind::TooMany,
             TryAcquireError::NoPermits { .. } => ErrorKind::NotNow,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Acquire)
     }
 }
 
@@ -94,7 +306,7 @@ impl From<AcquireTimeoutError> for Error {
             AcquireTimeoutError::TooMany { .. } => ErrorKind::TooMany,
             AcquireTimeoutError::TimedOut(_) => ErrorKind::TimedOut,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Acquire)
     }
 }
 
@@ -104,7 +316,7 @@ impl From<ReleaseError> for Error {
             ReleaseError::Closed => ErrorKind::Closed,
             ReleaseError::TooMany { .. } => ErrorKind::TooMany,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Release)
     }
 }
 
@@ -115,7 +327,7 @@ impl From<TryReleaseError> for Error {
             TryReleaseError::TooMany { .. } => ErrorKind::TooMany,
             TryReleaseError::NotLoose { .. } => ErrorKind::NotNow,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Release)
     }
 }
 
@@ -126,7 +338,7 @@ impl From<ReleaseTimeoutError> for Error {
             ReleaseTimeoutError::TooMany { .. } => ErrorKind::TooMany,
             ReleaseTimeoutError::TimedOut(_) => ErrorKind::TimedOut,
         };
-        Error::new(kind, error)
+        Error::new(kind, error).with_operation(Operation::Release)
     }
 }
 
@@ -138,6 +350,6 @@ impl From<MaxPermitsError> for Error {
 
 impl From<SplitError> for Error {
     fn from(error: SplitError) -> Error {
-        Error::new(ErrorKind::TooMany, error)
+        Error::new(ErrorKind::TooMany, error).with_operation(Operation::Split)
     }
 }

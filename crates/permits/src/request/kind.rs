@@ -139,7 +139,7 @@ impl Kind for Returned {
     fn finish<H: Handle>(_: H, _: u32) {}
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Guarded {}
     impl Sealed for super::Loose {}

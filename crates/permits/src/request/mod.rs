@@ -5,6 +5,7 @@ mod future;
 mod kind;
 
 pub use future::Request;
+pub(crate) use kind::sealed::Sealed;
 pub use kind::{Guarded, Kind, Loose, Returned};
 
 use crate::engine::thread::Patience;

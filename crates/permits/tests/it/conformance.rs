@@ -1,19 +1,19 @@
 //! The contract, clause by clause: `cargo test -p permits conformance` lists the clauses by their numbers.
 
+use permits::limit::Local;
 use permits::{Error, Semaphore};
 use permits_conformance::{Policy, Rig};
-use std::sync::Arc;
 use std::time::Duration;
 
 struct Threads;
 
 impl Rig for Threads {
-    type Limit = Arc<Semaphore>;
+    type Limit = Local;
 
     const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
 
-    fn fresh(&self, policy: Policy, max: u32) -> Result<Arc<Semaphore>, Error> {
-        Ok(Arc::new(match policy {
+    fn fresh(&self, policy: Policy, max: u32) -> Result<Local, Error> {
+        Ok(Local::from(match policy {
             Policy::Default => Semaphore::try_new(max)?,
             Policy::Fair => Semaphore::try_fair(max)?,
             Policy::Bounded(overtakes) => Semaphore::try_with_overtaking(max, overtakes)?,

@@ -52,12 +52,14 @@
 
 mod auto_traits;
 mod batches;
+mod blocking;
 mod bounds;
 mod cancel;
 mod close;
 mod conformance;
 mod exercise;
 mod guards;
+mod limit;
 mod messages;
 mod model;
 mod order;

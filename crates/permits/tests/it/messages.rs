@@ -1,6 +1,6 @@
 //! What errors say, word by word: the fact, the numbers, and what can be done about it.
 
-use permits::{Error, ErrorKind, Semaphore};
+use permits::{Error, ErrorKind, HolderId, Operation, Retry, Semaphore};
 use permits_conformance::wait::Polled;
 use std::error::Error as _;
 use std::time::Duration;
@@ -159,8 +159,73 @@ fn error_of_any_reach_says_what_its_source_says() {
     for error in closed {
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Closed, "the semaphore is closed"));
     }
-    let elsewhere = Error::new(ErrorKind::Elsewhere, "the server `here` does not answer");
-    assert_eq!(elsewhere.to_string(), "the server `here` does not answer");
+}
+
+#[test]
+fn error_of_any_reach_says_what_where_and_whether_to_try_again() {
+    let cause = std::io::Error::from_raw_os_error(13);
+    let error = Error::new(ErrorKind::Denied, "cannot open its file")
+        .with_source(cause)
+        .with_semaphore("build")
+        .with_operation(Operation::Open);
+
+    assert_eq!(error.to_string(), "semaphore `build`: cannot open its file: Permission denied (os error 13)");
+    assert_eq!((error.semaphore(), error.operation()), (Some("build"), Some(Operation::Open)));
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Denied, Retry::Never));
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()).expect("it has its cause");
+    assert_eq!(source.raw_os_error(), Some(13));
+}
+
+#[test]
+fn innermost_caller_says_what_was_done_and_where() {
+    let inner = Error::new(ErrorKind::Lost, "the lease expired").with_operation(Operation::Release).with_semaphore("a");
+
+    let outer = inner.with_operation(Operation::Merge).with_semaphore("b");
+
+    assert_eq!((outer.operation(), outer.semaphore()), (Some(Operation::Release), Some("a")));
+}
+
+#[test]
+fn retry_is_unknown_only_where_the_call_may_have_taken_effect() {
+    let retry = |kind| Error::new(kind, "it failed").retry();
+
+    assert_eq!(retry(ErrorKind::Unreachable), Retry::Unknown);
+    for kind in [ErrorKind::NotNow, ErrorKind::TimedOut, ErrorKind::Exhausted] {
+        assert_eq!(retry(kind), Retry::May, "{kind}");
+    }
+    for kind in [ErrorKind::Closed, ErrorKind::TooMany, ErrorKind::Damaged, ErrorKind::Lost, ErrorKind::Gone] {
+        assert_eq!(retry(kind), Retry::Never, "{kind}");
+    }
+    assert_eq!(Error::new(ErrorKind::Unreachable, "refused").with_retry(Retry::May).retry(), Retry::May);
+}
+
+#[test]
+fn conversion_of_an_exact_error_says_what_was_done() {
+    let sem = Semaphore::new(1);
+    let held = sem.try_acquire().unwrap();
+
+    let operations = [
+        Error::from(sem.try_acquire().unwrap_err()).operation(),
+        Error::from(sem.acquire().wait_timeout(SHORT).unwrap_err()).operation(),
+        Error::from(sem.release().wait_timeout(SHORT).unwrap_err()).operation(),
+        Error::from(sem.try_release_many(2).unwrap_err()).operation(),
+    ];
+
+    let expected = [Operation::Acquire, Operation::Acquire, Operation::Release, Operation::Release];
+    assert_eq!(operations, expected.map(Some));
+    drop(held);
+}
+
+#[test]
+fn id_of_a_holder_reads_back_and_another_text_is_refused_by_name() {
+    let id = HolderId::new(7, u64::MAX);
+
+    assert_eq!(id.to_string().parse::<HolderId>().unwrap(), id);
+    for text in ["", "7", "7-", "-3", "7-x", "-1-2", "99999999999999999999-1"] {
+        let error = text.parse::<HolderId>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoSuchHolder);
+        assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! C19: tokens that grow.
+
+use crate::rig::{Policy, Rig};
+use crate::trial::Trial;
+use crate::wait::Running;
+use permits::Token;
+use permits::limit::{Held, Limit, WaitBlocking};
+use std::sync::{Arc, Mutex};
+
+/// How many take turns.
+const HANDLES: u32 = 4;
+
+/// C19 every grant's token is greater than that of every earlier one; a reach that has no tokens shows none.
+///
+/// With one permit, so that grants are in the order of their holders; where permits are numbered the token grows per slot, and that is
+/// the reach's own to test.
+pub fn c19_fencing<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    if !trial.limit.traits().fenced {
+        assert_eq!(trial.take(1).token(), None, "a reach that is not fenced has no tokens");
+        return;
+    }
+    tokens_grow_from_holder_to_holder(&trial);
+    a_token_stays_with_its_permit(&trial);
+}
+
+fn tokens_grow_from_holder_to_holder<R: Rig>(trial: &Trial<'_, R>) {
+    let tokens: Arc<Mutex<Vec<Token>>> = Arc::default();
+    let turns = trial.rig.rounds().div_ceil(HANDLES);
+    let takers: Vec<_> = (0..HANDLES)
+        .map(|_| {
+            let (limit, tokens) = (trial.rig.another(&trial.limit), Arc::clone(&tokens));
+            Running::start(move || {
+                for _ in 0..turns {
+                    let permit = limit.acquire().wait().expect("nobody closes it");
+                    // While the permit is held, so that the order of the list is that of the holders.
+                    tokens.lock().expect("nobody panics there").push(permit.token().expect("it is fenced"));
+                }
+            })
+        })
+        .collect();
+    for mut taker in takers {
+        taker.outcome(trial.rig.deadline()).expect("each gets its turns");
+    }
+
+    let tokens = tokens.lock().expect("nobody panics there");
+    assert_eq!(tokens.len(), (turns * HANDLES) as usize);
+    let falls = tokens.windows(2).find(|pair| pair[0] >= pair[1]);
+    assert_eq!(falls, None, "a token is not greater than the one before it");
+}
+
+fn a_token_stays_with_its_permit<R: Rig>(trial: &Trial<'_, R>) {
+    let permit = trial.take(1);
+    let token = permit.token();
+
+    trial.stays(0, 1, 0);
+
+    assert_eq!(permit.token(), token);
+    drop(permit);
+    assert!(trial.take(1).token() > token);
+}

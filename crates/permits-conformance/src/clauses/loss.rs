@@ -1,0 +1,87 @@
+//! C20: permits that are lost while they are held.
+
+use crate::mortal::Severed;
+use crate::rig::Policy;
+use crate::trial::{Trial, Who, fails};
+use crate::wait::{Polled, always, block_on};
+use permits::ErrorKind;
+use permits::limit::{Held, Limit, WaitBlocking};
+use std::time::Duration;
+
+/// C20 a holder that is cut off learns that its permit is lost before another one has it, and cannot give it back afterwards.
+pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
+    for who in Who::BOTH {
+        the_holder_knows_before_the_next_has_it(rig, policy, who);
+    }
+    a_lost_permit_is_neither_returned_nor_forgotten(rig, policy);
+    a_dropped_one_that_was_lost_changes_nothing(rig, policy);
+    a_handle_that_is_back_can_acquire_again(rig, policy);
+}
+
+fn the_holder_knows_before_the_next_has_it<R: Severed>(rig: &R, policy: Policy, who: Who) {
+    let trial = Trial::new(rig, policy, 1);
+    let cut_off = rig.another(&trial.limit);
+    let permit = cut_off.acquire().wait().expect("one is free");
+    let mut lost = Polled::new(permit.lost());
+    let mut waiter = trial.acquirer(who, 1);
+
+    assert!(!permit.is_lost() && lost.poll().is_pending(), "it is not lost before anything has happened");
+    rig.sever(&cut_off);
+    let next = trial.granted(&mut waiter);
+
+    assert!(permit.is_lost(), "another one has the permit, and its holder does not know");
+    assert_eq!(permit.remaining(), Some(Duration::ZERO));
+    lost.outcome(rig.deadline()).expect("who waits for the loss is told");
+    trial.stays(0, 1, 0);
+    drop(next);
+    rig.heal(&cut_off);
+    assert!(always(rig.grace(), || permit.is_lost()), "what is lost stays lost");
+}
+
+/// A permit of a handle that was cut off until the permit was lost.
+fn lost_permit<R: Severed>(rig: &R, trial: &Trial<'_, R>) -> (R::Limit, <R::Limit as Limit>::Permit) {
+    let cut_off = rig.another(&trial.limit);
+    let permit = cut_off.acquire().wait().expect("one is free");
+    rig.sever(&cut_off);
+    block_on(permit.lost(), rig.deadline());
+    (cut_off, permit)
+}
+
+fn a_lost_permit_is_neither_returned_nor_forgotten<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 2);
+    let (first, returned) = lost_permit(rig, &trial);
+    let (second, forgotten) = lost_permit(rig, &trial);
+    trial.settles(2, 0, 0);
+    [first, second].iter().for_each(|limit| rig.heal(limit));
+
+    fails(block_on(returned.release(), rig.deadline()), ErrorKind::Lost);
+    fails(block_on(forgotten.forget(), rig.deadline()), ErrorKind::Lost);
+
+    trial.stays(2, 0, 0);
+}
+
+fn a_dropped_one_that_was_lost_changes_nothing<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    let (cut_off, permit) = lost_permit(rig, &trial);
+    let next = trial.take(1);
+    rig.heal(&cut_off);
+
+    drop(permit);
+
+    trial.stays(0, 1, 0);
+    drop(next);
+    trial.settles(1, 0, 0);
+}
+
+fn a_handle_that_is_back_can_acquire_again<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    let (cut_off, permit) = lost_permit(rig, &trial);
+    drop(permit);
+
+    rig.heal(&cut_off);
+
+    let again = cut_off.acquire().wait_timeout(rig.deadline()).expect("it is free, and the handle is back");
+    assert!(!again.is_lost());
+    drop(again);
+    trial.settles(1, 0, 0);
+}

@@ -1,0 +1,47 @@
+//! What a reach beyond the process tells the suite besides a [`Rig`]: how its participants die, and how they are cut off.
+
+use crate::rig::Rig;
+use std::time::Duration;
+
+/// A reach whose participants can die by themselves: processes, or machines.
+pub trait Mortal: Rig {
+    /// What takes part besides the test's own handles.
+    type Participant: Participant;
+
+    /// Another participant of the same semaphore, which can be killed without harm to the others.
+    fn participant(&self, limit: &Self::Limit) -> Self::Participant;
+
+    /// After which time of holding, at the least, a reach that took permits because they are old would have taken them (C18): some
+    /// leases long, where permits are leased.
+    fn old_age(&self) -> Duration;
+}
+
+/// One that takes part, and does what the suite tells it. It is killed when it is dropped.
+pub trait Participant {
+    /// Has it acquire `n` permits, which are free. Returns when it holds them.
+    fn hold(&mut self, n: u32);
+
+    /// Has it acquire `n` permits, which are free, and leave them loose. Returns when they are.
+    fn hold_loose(&mut self, n: u32);
+
+    /// Has it ask for `n` permits and wait for them. Returns at once; when it is queued the suite sees by the readings.
+    fn ask(&mut self, n: u32);
+
+    /// Stops it, as `SIGSTOP` does: it lives, and does nothing.
+    fn stop(&mut self);
+
+    /// Has it go on.
+    fn resume(&mut self);
+
+    /// Kills it, as `SIGKILL` does: it does nothing more, and says goodbye to nobody.
+    fn kill(&mut self);
+}
+
+/// A reach whose participants can be cut off from what decides about permits, so that they can lose theirs (C20).
+pub trait Severed: Rig {
+    /// Cuts a handle off: nothing that it sends arrives, and nothing that is sent to it. What came from other handles goes on.
+    fn sever(&self, limit: &Self::Limit);
+
+    /// Undoes [`sever`](Self::sever).
+    fn heal(&self, limit: &Self::Limit);
+}

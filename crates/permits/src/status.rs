@@ -1,0 +1,206 @@
+//! Who takes part in a semaphore that spans processes or machines: plain data, which every reach fills in as far as it can.
+
+use crate::error::{Error, ErrorKind};
+use crate::state::{Side, State};
+use crate::token::Token;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+/// All that there is to see of a semaphore: its readings, its holders and its waiters.
+///
+/// They are of one instant, unless the reach says otherwise under "Differences".
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The name of the semaphore.
+    pub name: String,
+    /// The readings (C15).
+    pub state: State,
+    /// The holders of permits, longest first.
+    pub holders: Vec<Holder>,
+    /// The waiters: acquirers in their order, then releasers in theirs. A reach may list the first of them only.
+    pub waiters: Vec<Waiter>,
+    /// How many acquisitions were granted since the semaphore was created.
+    pub granted_total: u64,
+    /// How many permits came back from dead holders since then.
+    pub recovered_total: u64,
+    /// The file that it is kept in, if it is kept in one.
+    pub file: Option<SemaphoreFile>,
+}
+
+/// The file of a semaphore between processes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SemaphoreFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Major and minor version of its format.
+    pub format: (u16, u16),
+    /// When it was created.
+    pub created: SystemTime,
+    /// Its permission bits, as `chmod(1)` takes them.
+    pub mode: u32,
+    /// The user who owns it.
+    pub owner_uid: u32,
+}
+
+/// One handle that takes part. All but the id is what the participant wrote about itself: do not trust it, and do not print it to a
+/// terminal as it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Participant {
+    /// The id by which it can be revoked.
+    pub id: HolderId,
+    /// Its machine, if that may be another one.
+    pub host: Option<String>,
+    /// Its process id, in its own PID namespace.
+    pub pid: u32,
+    /// The number of its PID namespace, if that is not the reader's.
+    pub foreign_pid_namespace: Option<u64>,
+    /// The process id of the command that it runs, if that is known.
+    pub command_pid: Option<u32>,
+    /// Its user.
+    pub uid: u32,
+    /// Its arguments, or the command that it runs.
+    pub command: String,
+    /// The label that it gave itself; may be empty.
+    pub label: String,
+    /// Whether its process, or the command that it ran, lives.
+    pub alive: bool,
+    /// Whether it was asked to give up.
+    pub revoked: bool,
+}
+
+/// A participant that holds permits.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The participant.
+    pub who: Participant,
+    /// How many permits it holds.
+    pub permits: u32,
+    /// Since when it has held any without a break.
+    pub since: SystemTime,
+    /// The fencing token, if grants carry one (C19).
+    pub token: Option<Token>,
+    /// How much of its lease is left, if permits are leased.
+    pub lease: Option<Duration>,
+}
+
+/// A participant that waits.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Waiter {
+    /// The participant.
+    pub who: Participant,
+    /// Which queue it is in.
+    pub side: Side,
+    /// Its place in that queue; 1 is the head.
+    pub position: u32,
+    /// How many permits it asks for, or wants to return.
+    pub permits: u32,
+    /// Since when it has waited.
+    pub since: SystemTime,
+}
+
+/// The id of a participant; no other participant of the same semaphore ever has it. It reads `7-3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HolderId {
+    place: u64,
+    generation: u64,
+}
+
+impl Status {
+    /// For a reach: that of a semaphore in which nobody takes part.
+    #[must_use]
+    pub fn new(name: impl Into<String>, state: State) -> Status {
+        Status {
+            name: name.into(),
+            state,
+            holders: Vec::new(),
+            waiters: Vec::new(),
+            granted_total: 0,
+            recovered_total: 0,
+            file: None,
+        }
+    }
+}
+
+impl SemaphoreFile {
+    /// For a reach.
+    #[must_use]
+    pub fn new(path: PathBuf, format: (u16, u16), created: SystemTime, mode: u32, owner_uid: u32) -> SemaphoreFile {
+        SemaphoreFile { path, format, created, mode, owner_uid }
+    }
+}
+
+impl Participant {
+    /// For a reach: one that lives and has said nothing about itself.
+    #[must_use]
+    pub fn new(id: HolderId) -> Participant {
+        Participant {
+            id,
+            host: None,
+            pid: 0,
+            foreign_pid_namespace: None,
+            command_pid: None,
+            uid: 0,
+            command: String::new(),
+            label: String::new(),
+            alive: true,
+            revoked: false,
+        }
+    }
+}
+
+impl Holder {
+    /// For a reach: one without token and lease.
+    #[must_use]
+    pub fn new(who: Participant, permits: u32, since: SystemTime) -> Holder {
+        Holder { who, permits, since, token: None, lease: None }
+    }
+}
+
+impl Waiter {
+    /// For a reach.
+    #[must_use]
+    pub fn new(who: Participant, side: Side, position: u32, permits: u32, since: SystemTime) -> Waiter {
+        Waiter { who, side, position, permits, since }
+    }
+}
+
+impl HolderId {
+    /// For a reach: `place` is what the participant occupies, a seat or a lease, and `generation` how often it was taken.
+    #[must_use]
+    pub const fn new(place: u64, generation: u64) -> HolderId {
+        HolderId { place, generation }
+    }
+
+    /// The two numbers that it was made of.
+    #[must_use]
+    pub const fn parts(self) -> (u64, u64) {
+        (self.place, self.generation)
+    }
+}
+
+impl fmt::Display for HolderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.place, self.generation)
+    }
+}
+
+impl FromStr for HolderId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<HolderId, Error> {
+        let parse = || {
+            let (place, generation) = text.split_once('-')?;
+            Some(HolderId { place: place.parse().ok()?, generation: generation.parse().ok()? })
+        };
+        parse().ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchHolder, format!("`{text}` is not the id of a holder: an id looks like `7-3`"))
+        })
+    }
+}
