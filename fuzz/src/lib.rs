@@ -319,7 +319,7 @@ fn step(place: &Place, hands: &mut Hands, act: u8, choices: &mut Choices<'_>, sl
             let other = hands.permits.pop().expect("there are two");
             let into = n as usize % hands.permits.len();
             if let Err(other) = hands.permits[into].merge(other) {
-                hands.permits.push(other);
+                hands.permits.push(other.into_permit());
             }
         }
         7 if !hands.requests.is_empty() => drop(hands.requests.swap_remove(n as usize % hands.requests.len())),

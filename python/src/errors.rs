@@ -20,9 +20,7 @@ pub(crate) enum Failure {
         requested: String,
         max: u32,
     },
-    Here(Error),
-    #[cfg(target_os = "linux")]
-    Host(permits_host::Error),
+    Other(Error),
 }
 
 impl Failure {
@@ -32,11 +30,7 @@ impl Failure {
             Failure::TryAcquire(error) => matches!(error, TryAcquireError::NoPermits { .. }),
             Failure::TryRelease(error) => matches!(error, TryReleaseError::NotLoose { .. }),
             Failure::TooMany { .. } => false,
-            Failure::Here(error) => matches!(error.kind(), ErrorKind::NotNow | ErrorKind::TimedOut),
-            #[cfg(target_os = "linux")]
-            Failure::Host(error) => {
-                matches!(error.kind(), permits_host::ErrorKind::NotNow | permits_host::ErrorKind::TimedOut)
-            }
+            Failure::Other(error) => matches!(error.kind(), ErrorKind::NotNow | ErrorKind::TimedOut),
         }
     }
 }
@@ -54,18 +48,12 @@ macro_rules! from {
 from! {
     TryAcquireError => |error| Failure::TryAcquire(error);
     TryReleaseError => |error| Failure::TryRelease(error);
-    AcquireError => |error| Failure::Here(error.into());
-    AcquireTimeoutError => |error| Failure::Here(error.into());
-    ReleaseError => |error| Failure::Here(error.into());
-    ReleaseTimeoutError => |error| Failure::Here(error.into());
-    MaxPermitsError => |error| Failure::Here(error.into());
-}
-
-#[cfg(target_os = "linux")]
-impl From<permits_host::Error> for Failure {
-    fn from(error: permits_host::Error) -> Failure {
-        Failure::Host(error)
-    }
+    AcquireError => |error| Failure::Other(error.into());
+    AcquireTimeoutError => |error| Failure::Other(error.into());
+    ReleaseError => |error| Failure::Other(error.into());
+    ReleaseTimeoutError => |error| Failure::Other(error.into());
+    MaxPermitsError => |error| Failure::Other(error.into());
+    Error => |error| Failure::Other(error);
 }
 
 /// A class of `permits/_types.py`.
@@ -91,71 +79,37 @@ impl Class {
     }
 }
 
-static BASE: Class = Class::new("PermitsError");
 static CLOSED: Class = Class::new("ClosedError");
 static TOO_MANY: Class = Class::new("TooManyError");
 static TIMEOUT: Class = Class::new("WaitTimeoutError");
 static WOULD_BLOCK: Class = Class::new("WouldBlockError");
-#[cfg(target_os = "linux")]
 static HOST: Class = Class::new("HostError");
 
 impl From<Failure> for PyErr {
     #[cold]
     fn from(failure: Failure) -> PyErr {
         match failure {
-            Failure::TryAcquire(error) => Error::from(error).into_python(),
-            Failure::TryRelease(error) => Error::from(error).into_python(),
+            Failure::TryAcquire(error) => exception(Error::from(error)),
+            Failure::TryRelease(error) => exception(Error::from(error)),
             Failure::TooMany { requested, max } => TOO_MANY.error(format!(
                 "asked for `{requested}` permits at once, the semaphore has `{max}`: ask for fewer, or grow it"
             )),
-            Failure::Here(error) => error.into_python(),
-            #[cfg(target_os = "linux")]
-            Failure::Host(error) => host(error),
+            Failure::Other(error) => exception(error),
         }
     }
 }
 
-trait IntoPython {
-    fn into_python(self) -> PyErr;
-}
-
-impl IntoPython for Error {
-    fn into_python(self) -> PyErr {
-        match self.kind() {
-            ErrorKind::Closed => CLOSED.error(self),
-            ErrorKind::TooMany => TOO_MANY.error(self),
-            ErrorKind::NotNow => WOULD_BLOCK.error(self),
-            ErrorKind::TimedOut => TIMEOUT.error(self),
-            ErrorKind::BadMax => PyValueError::new_err(self.to_string()),
-            _ => BASE.error(self),
-        }
+/// The kinds that Python code meets in the course of things have classes of their own; `HostError` has a `kind` for all others.
+fn exception(error: Error) -> PyErr {
+    match error.kind() {
+        ErrorKind::Closed => CLOSED.error(error),
+        ErrorKind::TooMany => TOO_MANY.error(error),
+        ErrorKind::NotNow => WOULD_BLOCK.error(error),
+        ErrorKind::TimedOut => TIMEOUT.error(error),
+        ErrorKind::BadMax | ErrorKind::BadName => PyValueError::new_err(error.to_string()),
+        kind => Python::attach(|py| {
+            let made = HOST.get(py).and_then(|class| class.call1((error.to_string(), kind.to_string())));
+            made.map_or_else(|error| error, PyErr::from_value)
+        }),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn host(error: permits_host::Error) -> PyErr {
-    use permits_host::ErrorKind;
-    let kind = match error.kind() {
-        ErrorKind::Closed => return CLOSED.error(error),
-        ErrorKind::TooMany => return TOO_MANY.error(error),
-        ErrorKind::NotNow => return WOULD_BLOCK.error(error),
-        ErrorKind::TimedOut => return TIMEOUT.error(error),
-        ErrorKind::BadMax | ErrorKind::BadName => return PyValueError::new_err(error.to_string()),
-        ErrorKind::MaxDiffers => "max-differs",
-        ErrorKind::NotFound => "not-found",
-        ErrorKind::NoSuchHolder => "no-such-holder",
-        ErrorKind::Insecure => "insecure",
-        ErrorKind::Denied => "denied",
-        ErrorKind::Damaged => "damaged",
-        ErrorKind::ForeignFormat => "foreign-format",
-        ErrorKind::BadFileSystem => "bad-file-system",
-        ErrorKind::Gone => "gone",
-        ErrorKind::Exhausted => "exhausted",
-        ErrorKind::NotOurs => "not-ours",
-        _ => "system",
-    };
-    Python::attach(|py| {
-        let made = HOST.get(py).and_then(|class| class.call1((error.to_string(), kind)));
-        made.map_or_else(|error| error, PyErr::from_value)
-    })
 }

@@ -301,7 +301,7 @@ impl Held {
             }
             #[cfg(target_os = "linux")]
             (Granted::Host(mut mine), Granted::Host(theirs)) => {
-                let rest = mine.merge(theirs).err().map(Granted::Host);
+                let rest = mine.merge(theirs).err().map(|error| Granted::Host(error.into_permit()));
                 (Granted::Host(mine), rest)
             }
             #[cfg(target_os = "linux")]

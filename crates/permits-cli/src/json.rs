@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use permits_host::{Participant, Side, Status};
+use permits_host::{Participant, SemaphoreFile, Side, Status};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -149,14 +149,15 @@ impl<'a> StatusLine<'a> {
             since: time(waiter.since),
             waiting_seconds: age(waiter.since).as_secs_f64(),
         });
+        let file = file_of(status);
         StatusLine {
             name: &status.name,
-            path: status.path.display().to_string(),
+            path: file.path.display().to_string(),
             counts: Counts::of(status),
-            format: format!("{}.{}", status.format.0, status.format.1),
-            created: time(status.created),
-            mode: format!("{:04o}", status.mode & 0o7777),
-            owner_uid: status.owner_uid,
+            format: format!("{}.{}", file.format.0, file.format.1),
+            created: time(file.created),
+            mode: format!("{:04o}", file.mode & 0o7777),
+            owner_uid: file.owner_uid,
             holders: holders.collect(),
             waiters: waiters.collect(),
         }
@@ -222,4 +223,9 @@ fn time(at: SystemTime) -> String {
 /// 0 for a time in the future: the clock was set back.
 fn age(since: SystemTime) -> Duration {
     since.elapsed().unwrap_or_default()
+}
+
+/// The file of a semaphore, which those of a host are kept in.
+pub(crate) fn file_of(status: &Status) -> &SemaphoreFile {
+    status.file.as_ref().expect("a semaphore of a host has a file")
 }

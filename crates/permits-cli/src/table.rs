@@ -53,7 +53,7 @@ pub(crate) fn status(status: &Status) -> String {
     text += &format!(
         "{} granted since {}, {} recovered from the dead\n",
         status.granted_total,
-        humantime::format_rfc3339_seconds(status.created),
+        humantime::format_rfc3339_seconds(crate::json::file_of(status).created),
         status.recovered_total
     );
     if !status.holders.is_empty() {

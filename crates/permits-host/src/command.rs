@@ -1,11 +1,12 @@
 //! Permits that a command keeps, also when the process that started it is killed.
 
-use crate::attach::{Attachment, generation_byte};
 use crate::crash::{Point, point};
-use crate::error::Error;
-use crate::files::c_path;
-use crate::layout::{self, seat};
-use crate::sys;
+use crate::error::{self, Error};
+use crate::process::attachment::Attachment;
+use crate::process::files::{c_path, generation_byte};
+use crate::process::sys;
+use crate::protocol::layout::{self, seat};
+use crate::semaphore::HostSemaphore;
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -28,11 +29,22 @@ pub struct CommandLock {
     semaphore: CString,
 }
 
+impl HostSemaphore {
+    /// Lets a command keep what this handle holds; to be made before the fork.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the commands' file, as with [`open`](Self::open).
+    pub fn command_lock(&self) -> Result<CommandLock, Error> {
+        CommandLock::new(self.shared.here()?)
+    }
+}
+
 impl CommandLock {
     pub(crate) fn new(attachment: &Arc<Attachment>) -> Result<CommandLock, Error> {
         let place = &attachment.place;
         let path = place.commands_file(attachment.seat);
-        let failed = |error| Error::system(format!("cannot open `{}`", path.display()), error);
+        let failed = |error| error::system(format!("cannot open `{}`", path.display()), error);
         // Its contents do not matter; whoever may use the semaphore has to be able to lock it.
         let mode = fs::metadata(&place.path).map_or(0o600, |found| found.mode() & 0o777);
         let mut options = OpenOptions::new();

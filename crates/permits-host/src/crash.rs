@@ -64,7 +64,7 @@ pub enum Point {
     Revoked,
 }
 
-#[cfg(feature = "crash-points")]
+#[cfg(all(feature = "crash-points", not(permits_loom)))]
 impl Point {
     /// All of them.
     pub const ALL: [Point; 28] = [
@@ -122,7 +122,7 @@ mod armed {
     #[inline]
     pub(crate) fn point(here: Point) {
         if AT.load(Ordering::Relaxed) == here as u32 && PASSES.fetch_sub(1, Ordering::Relaxed) == 1 {
-            crate::sys::kill_myself();
+            crate::process::sys::kill_myself();
         }
     }
 }

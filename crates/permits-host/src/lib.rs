@@ -65,10 +65,13 @@
 //! # How it works
 //!
 //! The state is never changed in place: a commit writes a new one beside it, and moves a word that says where it is. So nobody is ever
-//! found half-way, and who is stopped or dies there holds up nobody (`tx.rs`). Who is alive is the kernel's word: a lock that goes
-//! with the memory of a process (`attach.rs`). Who waits watches those whom it waits for (`watch.rs`).
+//! found half-way, and who is stopped or dies there holds up nobody (`protocol/tx.rs`). Who is alive is the kernel's word: a lock that goes
+//! with the memory of a process (`process/life.rs`). Who waits watches those whom it waits for (`process/watch.rs`).
 
-#![cfg_attr(permits_loom, allow(dead_code, unreachable_pub, reason = "the models use the core alone"))]
+#![cfg_attr(
+    permits_loom,
+    allow(dead_code, unreachable_pub, reason = "a build for the models, which kill by themselves")
+)]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -76,63 +79,40 @@ compile_error!(
                 `permits` for the threads and tasks of one process"
 );
 
-mod acts;
-mod book;
-mod crash;
-mod layout;
-#[cfg(all(test, permits_loom))]
-mod models;
-mod sync;
-mod tx;
-
-#[cfg(not(permits_loom))]
-mod attach;
-#[cfg(not(permits_loom))]
-mod attendants;
-#[cfg(not(permits_loom))]
 mod command;
-#[cfg(not(permits_loom))]
+mod crash;
+mod doctor;
 mod error;
-#[cfg(not(permits_loom))]
-mod files;
-#[cfg(not(permits_loom))]
+mod handle;
 mod limit;
-#[cfg(not(permits_loom))]
 mod options;
-#[cfg(not(permits_loom))]
 mod permit;
-#[cfg(not(permits_loom))]
+mod process;
+mod protocol;
 mod repair;
-#[cfg(not(permits_loom))]
 mod request;
-#[cfg(not(permits_loom))]
 mod semaphore;
-#[cfg(not(permits_loom))]
 mod status;
-#[cfg(not(permits_loom))]
-mod sys;
-#[cfg(not(permits_loom))]
-mod watch;
+mod sync;
+mod verbs;
 
-#[cfg(not(permits_loom))]
 pub use self::{
-    book::Side,
     command::CommandLock,
+    doctor::{Finding, Level},
     error::{Error, ErrorKind},
-    files::default_directory,
-    limit::Asked,
+    handle::Handle,
     options::Options,
     permit::{Guard, OwnedPermit, Permit},
-    repair::{Finding, Level, Repair},
-    request::{
-        Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Guarded, Handle, Kind, Loose, Release, ReleaseOwned,
-        Request, Returned,
-    },
+    process::files::default_directory,
+    repair::Repair,
+    request::{Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Kind, Release, ReleaseOwned, Request},
     semaphore::HostSemaphore,
-    status::{Holder, HolderId, Participant, Status, Waiter},
 };
-#[cfg(not(permits_loom))]
-pub use permits::State;
+// What this reach says with the words of all reaches.
+pub use permits::{
+    Guarded, Holder, HolderId, Loose, MergeError, Operation, Participant, Retry, Returned, SemaphoreFile, Side, State,
+    Status, Waiter,
+};
 
 /// Points where a test can have its process killed.
 #[cfg(all(feature = "crash-points", not(permits_loom)))]

@@ -2,94 +2,78 @@
 
 use crate::error::Error;
 use crate::permit::OwnedPermit;
-use crate::request::{Guarded, Kind, Request, Returned};
+use crate::request::{AcquireOwned, Kind, ReleaseOwned, Request};
 use crate::semaphore::HostSemaphore;
-use permits::State;
 use permits::limit::{Held, Limit, Safety, Traits, Wait, WaitBlocking};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use permits::{MergeError, State};
 use std::time::{Duration, Instant};
 
-/// A request of a [`HostSemaphore`] as the trait has it: its errors are those of all reaches.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited or waited for"]
-pub struct Asked<K: Kind>(Request<HostSemaphore, K>);
-
-impl<K: Kind> Future for Asked<K> {
-    type Output = Result<K::Output<HostSemaphore>, permits::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map_err(Into::into)
-    }
-}
-
-impl<K, T> Wait for Asked<K>
+impl<K, T> Wait for Request<HostSemaphore, K>
 where
     K: Kind<Output<HostSemaphore> = T>,
     T: Send + 'static,
 {
     type Granted = T;
 
-    async fn try_now(self) -> Result<T, permits::Error> {
-        self.0.try_now().map_err(Into::into)
+    async fn try_now(self) -> Result<T, Error> {
+        Request::try_now(self)
     }
 }
 
 /// By the semaphore's own ways of waiting, which take their places in the queue as threads.
-impl<K, T> WaitBlocking for Asked<K>
+impl<K, T> WaitBlocking for Request<HostSemaphore, K>
 where
     K: Kind<Output<HostSemaphore> = T>,
     T: Send + 'static,
 {
-    fn wait(self) -> Result<T, permits::Error> {
-        self.0.wait().map_err(Into::into)
+    fn wait(self) -> Result<T, Error> {
+        Request::wait(self)
     }
 
-    fn wait_timeout(self, time: Duration) -> Result<T, permits::Error> {
-        self.0.wait_timeout(time).map_err(Into::into)
+    fn wait_timeout(self, time: Duration) -> Result<T, Error> {
+        Request::wait_timeout(self, time)
     }
 
-    fn wait_deadline(self, deadline: Instant) -> Result<T, permits::Error> {
-        self.0.wait_deadline(deadline).map_err(Into::into)
+    fn wait_deadline(self, deadline: Instant) -> Result<T, Error> {
+        Request::wait_deadline(self, deadline)
     }
 }
 
 impl Limit for HostSemaphore {
     type Permit = OwnedPermit;
-    type Acquire = Asked<Guarded>;
-    type Release = Asked<Returned>;
+    type Acquire = AcquireOwned;
+    type Release = ReleaseOwned;
 
     fn traits(&self) -> Traits {
         Traits::new(Safety::Host)
     }
 
     fn acquire_many(&self, n: u32) -> Self::Acquire {
-        Asked(self.acquire_many_owned(n))
+        self.acquire_many_owned(n)
     }
 
     fn release_many(&self, n: u32) -> Self::Release {
-        Asked(self.release_many_owned(n))
+        self.release_many_owned(n)
     }
 
-    async fn state(&self) -> Result<State, permits::Error> {
-        HostSemaphore::state(self).map_err(Into::into)
+    async fn state(&self) -> Result<State, Error> {
+        HostSemaphore::state(self)
     }
 
-    async fn set_max_permits(&self, n: u32) -> Result<(), permits::Error> {
-        HostSemaphore::set_max_permits(self, n).map_err(Into::into)
+    async fn set_max_permits(&self, n: u32) -> Result<(), Error> {
+        HostSemaphore::set_max_permits(self, n)
     }
 
-    async fn grow(&self, n: u32) -> Result<(), permits::Error> {
-        HostSemaphore::grow(self, n).map_err(Into::into)
+    async fn grow(&self, n: u32) -> Result<(), Error> {
+        HostSemaphore::grow(self, n)
     }
 
-    async fn shrink(&self, n: u32) -> Result<(), permits::Error> {
-        HostSemaphore::shrink(self, n).map_err(Into::into)
+    async fn shrink(&self, n: u32) -> Result<(), Error> {
+        HostSemaphore::shrink(self, n)
     }
 
-    async fn close(&self) -> Result<(), permits::Error> {
-        HostSemaphore::close(self).map_err(Into::into)
+    async fn close(&self) -> Result<(), Error> {
+        HostSemaphore::close(self)
     }
 }
 
@@ -99,20 +83,20 @@ impl Held for OwnedPermit {
         OwnedPermit::count(self)
     }
 
-    fn split(&mut self, n: u32) -> Result<OwnedPermit, permits::Error> {
-        OwnedPermit::split(self, n).map_err(|error: Error| error.into())
+    fn split(&mut self, n: u32) -> Result<OwnedPermit, Error> {
+        OwnedPermit::split(self, n)
     }
 
     fn merge(&mut self, other: OwnedPermit) -> Result<(), OwnedPermit> {
-        OwnedPermit::merge(self, other)
+        OwnedPermit::merge(self, other).map_err(MergeError::into_permit)
     }
 
-    async fn release(self) -> Result<(), permits::Error> {
+    async fn release(self) -> Result<(), Error> {
         drop(self);
         Ok(())
     }
 
-    async fn forget(self) -> Result<(), permits::Error> {
+    async fn forget(self) -> Result<(), Error> {
         OwnedPermit::forget(self);
         Ok(())
     }

@@ -1,23 +1,17 @@
 //! Where, for whom and as whom a semaphore is opened.
 
-use crate::attach::Attachment;
-use crate::book::MAX_PERMITS;
-use crate::error::{Error, ErrorKind};
-use crate::files::{self, Place};
-use crate::repair::{self, Finding, Repair};
-use crate::semaphore::{HostSemaphore, bad_max};
-use crate::status::{self, Status};
+use crate::doctor::{self, Finding};
+use crate::error::{self, Error, ErrorKind, Operation};
+use crate::process::attachment::Settings;
+use crate::process::files::{self, Place};
+use crate::protocol::book::MAX_PERMITS;
+use crate::repair::{self, Repair};
+use crate::semaphore::HostSemaphore;
+use crate::status;
+use permits::Status;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-
-/// What a handle needs to know besides the name.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) mode: u32,
-    pub(crate) label: Vec<u8>,
-    pub(crate) command: Vec<u8>,
-}
 
 /// How to open a semaphore. Each method says what is done without it.
 ///
@@ -39,6 +33,24 @@ pub struct Options {
     resize: bool,
     label: String,
     command: Option<OsString>,
+}
+
+impl HostSemaphore {
+    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another number of permits;
+    /// [`ErrorKind::BadName`]; and whatever is wrong with the file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`],
+    /// [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
+    pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
+        Options::new().open(name, max)
+    }
+
+    /// Where, for whom and as whom to open one.
+    pub fn options() -> Options {
+        Options::new()
+    }
 }
 
 impl Options {
@@ -106,7 +118,7 @@ impl Options {
     /// See [`HostSemaphore::open`].
     pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
         if !(1..=MAX_PERMITS).contains(&max) {
-            return Err(bad_max(name, i64::from(max)));
+            return Err(error::bad_max(name, i64::from(max)).with_operation(Operation::Open));
         }
         let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), self.settings())?;
         let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
@@ -165,13 +177,6 @@ impl Options {
     /// Looks at directory, file system and kernel: what could go wrong here.
     #[must_use]
     pub fn examine(self) -> Vec<Finding> {
-        repair::examine(&self.directory.unwrap_or_else(files::default_directory))
-    }
-}
-
-impl Attachment {
-    /// The readings, at one instant.
-    pub(crate) fn readings(&self) -> Result<permits::State, Error> {
-        self.look(status::readings)
+        doctor::examine(&self.directory.unwrap_or_else(files::default_directory))
     }
 }

@@ -1,14 +1,14 @@
 //! Permits that are held.
 
-use crate::acts::Wakes;
-use crate::attach::Attachment;
-use crate::book::Quick;
 use crate::crash::{Point, point};
-use crate::error::{Error, ErrorKind};
-use crate::request::Handle;
+use crate::error::{self, Error};
+use crate::handle::Handle;
+use crate::process::attachment::Attachment;
+use crate::process::sys;
+use crate::protocol::book::Quick;
+use crate::protocol::tx::Outcome;
 use crate::semaphore::HostSemaphore;
-use crate::sys;
-use crate::tx::Outcome;
+use permits::{MergeError, SplitError};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -50,13 +50,8 @@ impl<H: Handle> Guard<H> {
         if let Some(attachment) = permit.ours()
             && permit.n > 0
         {
-            let done = attachment.transact(|tx| {
-                let mut wakes = Wakes::default();
-                tx.let_go(attachment.seat, permit.n, &mut wakes)?;
-                Ok(Outcome::Commit(wakes))
-            });
             // A damaged file has no count that this could be missing from.
-            let _ = done.and_then(|wakes| attachment.dispatch(wakes));
+            let _ = attachment.act(|tx, wakes| tx.let_go(attachment.seat, permit.n, wakes).map(Outcome::Commit));
         }
         let_go_of(permit);
     }
@@ -65,17 +60,10 @@ impl<H: Handle> Guard<H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooMany`] if it holds fewer; it keeps them then.
+    /// [`ErrorKind::TooMany`](crate::ErrorKind::TooMany) if it holds fewer; it keeps them then.
     pub fn split(&mut self, n: u32) -> Result<Guard<H>, Error> {
         if n > self.n {
-            return Err(Error::new(
-                ErrorKind::TooMany,
-                format!(
-                    "semaphore `{}`: cannot split `{n}` permits off a guard that holds `{}`",
-                    self.handle.shared().place.name,
-                    self.n
-                ),
-            ));
+            return Err(error::named(&self.handle.shared().place.name, SplitError::new(n, self.n)));
         }
         self.n -= n;
         Ok(Guard { handle: self.handle.clone(), epoch: self.epoch, n })
@@ -85,20 +73,20 @@ impl<H: Handle> Guard<H> {
     ///
     /// # Errors
     ///
-    /// `other`, if it is of another semaphore or another process; both live on (C6).
-    pub fn merge(&mut self, other: Guard<H>) -> Result<(), Guard<H>> {
-        let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(other) };
+    /// If `other` is of another semaphore or another process; the error has it, and both live on (C6).
+    pub fn merge(&mut self, other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
+        let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(MergeError::new(other)) };
         if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
-            return Err(other);
+            return Err(MergeError::new(other));
         }
-        let Some(sum) = self.n.checked_add(other.n) else { return Err(other) };
+        let Some(sum) = self.n.checked_add(other.n) else { return Err(MergeError::new(other)) };
         if !Arc::ptr_eq(ours, theirs) && other.n > 0 {
             let moved = ours.transact(|tx| {
                 tx.hand_over(theirs.seat, ours.seat, other.n)?;
                 Ok(Outcome::Commit(()))
             });
             if moved.is_err() {
-                return Err(other);
+                return Err(MergeError::new(other));
             }
         }
         let other = ManuallyDrop::new(other);
@@ -139,14 +127,11 @@ impl<H: Handle> Drop for Guard<H> {
                 point(Point::Returned);
                 return;
             }
-            let done = attachment.transact(|tx| {
-                let mut wakes = Wakes::default();
-                tx.give_back(attachment.seat, self.n, &mut wakes)?;
-                Ok(Outcome::Commit(wakes))
-            });
-            point(Point::Returned);
             // A damaged file has no count that this could be missing from.
-            let _ = done.and_then(|wakes| attachment.dispatch(wakes));
+            let _ = attachment.act_then(
+                |tx, wakes| tx.give_back(attachment.seat, self.n, wakes).map(Outcome::Commit),
+                || point(Point::Returned),
+            );
         });
     }
 }

@@ -1,22 +1,24 @@
 //! Asking, and the ways of waiting.
 
-use crate::acts::{Collected, GiveUp, Kind as Sleeper, Refusal, Stage, Wakes, Who};
-use crate::attach::{Attachment, Suspects};
-use crate::attendants::GRACE;
-use crate::book::{Quick, Side};
-use crate::crash::{Point, point};
-use crate::error::{Error, ErrorKind};
-use crate::layout::{self, seat, waiter};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{self, Error};
+use crate::handle::Handle;
 use crate::permit::Guard;
-use crate::semaphore::{HostSemaphore, Shared};
-use crate::sys;
-use crate::tx::Outcome;
+use crate::process::enter::{Entry, enter, try_slowly};
+use crate::process::sys;
+use crate::process::task::QueuePlace;
+use crate::process::thread::block_slowly;
+use crate::protocol::acts::Collected;
+use crate::protocol::book::Side;
+use crate::protocol::waiter::{Sleeper, Stage};
+use crate::semaphore::HostSemaphore;
+use permits::{Guarded, Loose, Returned};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -33,28 +35,11 @@ pub type Release<'a> = Request<&'a HostSemaphore, Returned>;
 /// The same without a borrow, made by [`HostSemaphore::release_owned`] and [`HostSemaphore::release_many_owned`].
 pub type ReleaseOwned = Request<HostSemaphore, Returned>;
 
-/// How a request or a permit reaches its semaphore: by a reference, or by a handle of its own. Implemented for `&HostSemaphore` and
-/// `HostSemaphore`, and for nothing else.
-pub trait Handle: Clone + sealed::Handle {}
-
-impl Handle for &HostSemaphore {}
-impl Handle for HostSemaphore {}
-
 /// What a request is for: [`Guarded`], [`Loose`] or [`Returned`].
 pub trait Kind: sealed::Kind {
     /// What is got by it.
     type Output<H: Handle>;
 }
-
-/// For permits that a guard holds.
-#[derive(Debug)]
-pub struct Guarded(());
-/// For permits that are loose at once.
-#[derive(Debug)]
-pub struct Loose(());
-/// For returning loose permits.
-#[derive(Debug)]
-pub struct Returned(());
 
 impl Kind for Guarded {
     type Output<H: Handle> = Guard<H>;
@@ -68,30 +53,12 @@ impl Kind for Returned {
 
 #[allow(private_interfaces, reason = "the traits are sealed, and cannot be named outside")]
 pub(crate) mod sealed {
-    use super::{Arc, Guard, Guarded, HostSemaphore, Loose, Returned, Shared, Side};
-
-    pub trait Handle {
-        fn shared(&self) -> &Arc<Shared>;
-    }
-
-    impl Handle for &HostSemaphore {
-        #[inline]
-        fn shared(&self) -> &Arc<Shared> {
-            &self.shared
-        }
-    }
-
-    impl Handle for HostSemaphore {
-        #[inline]
-        fn shared(&self) -> &Arc<Shared> {
-            &self.shared
-        }
-    }
+    use super::{Guard, Guarded, Handle, Loose, Returned, Side};
 
     pub trait Kind: Send + Sync + 'static {
         const SIDE: Side;
         /// What is got by it, from the process of that epoch.
-        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) -> Self::Output<H>
+        fn granted<H: Handle>(handle: H, epoch: u64, n: u32) -> Self::Output<H>
         where
             Self: super::Kind;
     }
@@ -99,7 +66,7 @@ pub(crate) mod sealed {
     impl Kind for Guarded {
         const SIDE: Side = Side::Acquire;
         #[inline]
-        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) -> Guard<H> {
+        fn granted<H: Handle>(handle: H, epoch: u64, n: u32) -> Guard<H> {
             Guard::new(handle, epoch, n)
         }
     }
@@ -107,7 +74,7 @@ pub(crate) mod sealed {
     impl Kind for Loose {
         const SIDE: Side = Side::Acquire;
         #[inline]
-        fn granted<H: super::Handle>(handle: H, epoch: u64, n: u32) {
+        fn granted<H: Handle>(handle: H, epoch: u64, n: u32) {
             Guard::new(handle, epoch, n).forget();
         }
     }
@@ -115,7 +82,7 @@ pub(crate) mod sealed {
     impl Kind for Returned {
         const SIDE: Side = Side::Release;
         #[inline]
-        fn granted<H: super::Handle>(_: H, _: u64, _: u32) {}
+        fn granted<H: Handle>(_: H, _: u64, _: u32) {}
     }
 }
 
@@ -133,7 +100,7 @@ pub(crate) mod sealed {
 ///
 /// # After a fork
 ///
-/// A request that waits as a future is the parent's: in a child, polling it panics, and dropping it does nothing.
+/// A request that waits as a future is the parent's: in a child, polling it fails with [`ErrorKind::NotOurs`], and dropping it does nothing.
 #[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
 pub struct Request<H: Handle, K: Kind> {
     handle: H,
@@ -144,14 +111,8 @@ pub struct Request<H: Handle, K: Kind> {
 
 enum Progress {
     New,
-    Queued(Place),
+    Queued(QueuePlace),
     Over,
-}
-
-/// A task's place in the queue; dropping it gives it up.
-struct Place {
-    attachment: Arc<Attachment>,
-    number: u16,
 }
 
 impl<H: Handle> Request<H, Guarded> {
@@ -234,233 +195,6 @@ impl<H: Handle, K: Kind> Request<H, K> {
     }
 }
 
-#[cold]
-fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<(), Error> {
-    match enter(side, attachment, n, None)? {
-        Entry::Granted => return Ok(()),
-        // What the dead hold is free, though nobody has said so yet (C18).
-        Entry::Refused(Refusal::NotNow { .. }) if attachment.reap(Suspects::InTheWay)? => {}
-        Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
-        Entry::Queued(_) => unreachable!("it was not told to queue"),
-    }
-    match enter(side, attachment, n, None)? {
-        Entry::Granted => Ok(()),
-        Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
-        Entry::Queued(_) => unreachable!("it was not told to queue"),
-    }
-}
-
-#[cold]
-fn block_slowly(side: Side, attachment: &Arc<Attachment>, n: u32, deadline: Option<Instant>) -> Result<(), Error> {
-    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-        return match try_slowly(side, attachment, n) {
-            Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
-            other => other,
-        };
-    }
-    match enter(side, attachment, n, Some(Sleeper::Thread))? {
-        Entry::Granted => Ok(()),
-        Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
-        Entry::Queued(number) => match attachment.sleep(number, deadline)? {
-            Collected::Granted => {
-                attachment.note_since(side, n);
-                Ok(())
-            }
-            Collected::Refused(refusal) => Err(attachment.refused(side, refusal)),
-            // A wait that was short may not have been looked after by anybody.
-            Collected::GaveUp | Collected::Queued => match try_slowly(side, attachment, n) {
-                Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
-                other => other,
-            },
-        },
-    }
-}
-
-enum Entry {
-    Granted,
-    Refused(Refusal),
-    Queued(u16),
-}
-
-/// Takes or returns `n` at once, or queues as `kind`; without one it is refused.
-fn enter(side: Side, attachment: &Attachment, n: u32, kind: Option<Sleeper>) -> Result<Entry, Error> {
-    loop {
-        let own = attachment.seat;
-        let (entry, was_idle, wakes) = attachment.transact(|tx| {
-            let mut wakes = Wakes::default();
-            let was_idle = side == Side::Acquire && tx.held(own)? == 0;
-            let entry = match (tx.enter(own, side, n)?, kind) {
-                (Ok(()), _) => Entry::Granted,
-                (Err(Refusal::NotNow { .. }), Some(kind)) => match tx.enqueue(own, side, kind, n)? {
-                    Some(number) => Entry::Queued(number),
-                    None => Entry::Refused(Refusal::Crowded),
-                },
-                (Err(refusal), _) => return Ok(Outcome::Keep((Entry::Refused(refusal), false, wakes))),
-            };
-            if let Entry::Refused(_) = entry {
-                return Ok(Outcome::Keep((entry, false, wakes)));
-            }
-            // Returned permits are for those who wait; and whoever was to serve those before us may be dead.
-            if tx.has_work() {
-                tx.serve(&mut wakes)?;
-            }
-            Ok(Outcome::Commit((entry, was_idle, wakes)))
-        })?;
-        match entry {
-            Entry::Granted => {
-                point(Point::Taken);
-                if was_idle {
-                    attachment.note(seat::SINCE);
-                }
-            }
-            Entry::Queued(number) => {
-                if was_idle {
-                    // Whoever grants it cannot tell the time for this seat.
-                    attachment.store().word(layout::seat(own, seat::SINCE)).store(0, Ordering::Relaxed);
-                }
-                // Whatever the one before in this place knew.
-                attachment.tell(number).store(0, Ordering::SeqCst);
-                let since = layout::waiter(usize::from(number), waiter::SINCE);
-                // Relaxed: told for tables.
-                attachment.store().word(since).store(sys::now(), Ordering::Relaxed);
-                point(Point::Queued);
-            }
-            Entry::Refused(Refusal::Crowded) if attachment.make_room()? => continue,
-            Entry::Refused(_) => {}
-        }
-        attachment.dispatch(wakes)?;
-        return Ok(entry);
-    }
-}
-
-impl Attachment {
-    /// Takes permits in the plainest case.
-    #[inline]
-    fn take_quickly(&self, n: u32) -> bool {
-        let taken = self.quick(Quick::Take(n));
-        if taken {
-            point(Point::Taken);
-            self.note_since(Side::Acquire, n);
-        }
-        taken
-    }
-
-    /// Writes the time down in a word of this seat.
-    #[inline]
-    fn note(&self, word: usize) {
-        // Relaxed: told for tables.
-        self.store().word(layout::seat(self.seat, word)).store(sys::now(), Ordering::Relaxed);
-    }
-
-    /// If what was just granted is all that this seat holds, it holds it since now.
-    fn note_since(&self, side: Side, n: u32) {
-        let store = self.store();
-        let held = store
-            .peek(layout::seat(self.seat, seat::OWN))
-            .wrapping_add(store.peek(layout::seat(self.seat, seat::GIVEN)));
-        if side == Side::Acquire && held <= n {
-            self.note(seat::SINCE);
-        }
-    }
-
-    /// Sleeps until a waiter of this thread is granted or refused, or its time is over.
-    fn sleep(self: &Arc<Self>, number: u16, deadline: Option<Instant>) -> Result<Collected, Error> {
-        let bell = self.waiter_bell(usize::from(number));
-        let (mut watched, mut looks_itself) = (self.arrive(number), false);
-        let mut was_short = !watched;
-        point(Point::Waiting);
-        let end = loop {
-            // SeqCst: read before the stage; who changes the stage rings after it.
-            let value = bell.load(Ordering::SeqCst);
-            match self.stage_of(number) {
-                Ok(Stage::Queued) => {}
-                Ok(_) => break Ok(GiveUp::No),
-                Err(error) => break Err(error),
-            }
-            let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if rest.is_some_and(|rest| rest.is_zero()) {
-                point(Point::TimedOut);
-                break Ok(GiveUp::Unless);
-            }
-            let nap = match (watched, looks_itself) {
-                (false, _) => Some(GRACE),
-                (true, true) => Some(Duration::from_millis(50)),
-                (true, false) => None,
-            };
-            let limit = [rest, nap].into_iter().flatten().min();
-            sys::futex_wait(bell, value, limit);
-            if watched {
-                if bell.load(Ordering::SeqCst) != value
-                    && self.stage_of(number).is_ok_and(|stage| stage == Stage::Queued)
-                {
-                    // Told that it is the first now, or that something is wrong.
-                    if let Err(error) = self.look(|tx| tx.who(number)) {
-                        break Err(error);
-                    }
-                    self.look_anew(number);
-                }
-                if looks_itself
-                    && let Err(error) = self.look_after(number)
-                    && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Gone)
-                {
-                    break Err(error);
-                }
-            } else if bell.load(Ordering::SeqCst) == value {
-                looks_itself = !self.watch_thread(number);
-                (watched, was_short) = (true, false);
-            }
-        };
-        if watched {
-            self.unwatch(number);
-        }
-        if was_short {
-            self.was_short();
-        }
-        point(Point::Granted);
-        match end {
-            Ok(give_up) => self.collect(number, give_up),
-            Err(error) => {
-                // Nothing was taken or returned, and nobody waits here any more. A damaged file has no queue to leave.
-                let _ = self.collect(number, GiveUp::Wholly);
-                Err(error)
-            }
-        }
-    }
-
-    fn stage_of(&self, number: u16) -> Result<Stage, Error> {
-        let who = self.store().peek(layout::waiter(usize::from(number), waiter::WHO));
-        match Who::unpack(who) {
-            Ok(who) => Ok(who.stage),
-            Err(_) => Err(self.place.damaged("a waiter is in no stage that there is")),
-        }
-    }
-
-    /// Which one a waiter is in its queue; `None` if it is in none.
-    pub(crate) fn position(&self, number: u16) -> Result<Option<u32>, Error> {
-        self.look(|tx| {
-            let who = tx.who(number)?;
-            if who.stage != Stage::Queued {
-                return Ok(None);
-            }
-            let (mut position, mut at) = (1, number);
-            loop {
-                match tx.before(at, who.side)? {
-                    0 => return Ok(Some(position)),
-                    before => at = before,
-                }
-                position += 1;
-                if position > u32::from(tx.book.waiters_used) {
-                    return Err(crate::tx::Trouble::Damaged("a queue is a circle"));
-                }
-            }
-        })
-    }
-
-    fn timed_out(&self, side: Side, n: u32) -> Result<Error, Error> {
-        Ok(Error::timed_out(&self.place.name, side, n, self.readings()?))
-    }
-}
-
 impl<H: Handle, K: Kind> Unpin for Request<H, K> {}
 
 impl<H: Handle, K: Kind> Future for Request<H, K> {
@@ -471,11 +205,11 @@ impl<H: Handle, K: Kind> Future for Request<H, K> {
         match std::mem::replace(&mut this.progress, Progress::Over) {
             Progress::New => this.first_poll(cx),
             Progress::Queued(place) => {
-                let Place { attachment, number } = &place;
-                assert!(
-                    attachment.epoch == sys::epoch(),
-                    "a request of the parent cannot be polled in a child after fork"
-                );
+                let QueuePlace { attachment, number } = &place;
+                if attachment.epoch != sys::epoch() {
+                    // Dropping the place does nothing here either: it is the parent's.
+                    return Poll::Ready(Err(error::not_ours(&attachment.place.name)));
+                }
                 if attachment.stage_of(*number)? == Stage::Queued {
                     attachment.watch_task(*number, cx.waker())?;
                 }
@@ -493,7 +227,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
             Entry::Granted => Poll::Ready(Ok(self.granted(attachment.epoch))),
             Entry::Refused(refusal) => Poll::Ready(Err(attachment.refused(K::SIDE, refusal))),
             Entry::Queued(number) => {
-                let place = Place { attachment: Arc::clone(attachment), number };
+                let place = QueuePlace { attachment: Arc::clone(attachment), number };
                 // If nobody would wake it, it gives up its place.
                 place.attachment.watch_task(number, cx.waker())?;
                 // It may have been granted before there was a waker to call.
@@ -506,7 +240,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         K::granted(self.handle.clone(), epoch, self.n)
     }
 
-    fn finish(&mut self, place: Place) -> Poll<Result<K::Output<H>, Error>> {
+    fn finish(&mut self, place: QueuePlace) -> Poll<Result<K::Output<H>, Error>> {
         if place.attachment.stage_of(place.number)? == Stage::Queued {
             self.progress = Progress::Queued(place);
             return Poll::Pending;
@@ -520,27 +254,6 @@ impl<H: Handle, K: Kind> Request<H, K> {
             Collected::Refused(refusal) => Err(attachment.refused(K::SIDE, refusal)),
             Collected::Queued | Collected::GaveUp => Err(attachment.place.damaged("a waiter went back into its queue")),
         })
-    }
-}
-
-impl Place {
-    /// Leaves it as somebody who was granted or refused.
-    fn leave(mut self) -> (Arc<Attachment>, Result<Collected, Error>) {
-        let attachment = Arc::clone(&self.attachment);
-        attachment.unwatch(self.number);
-        let collected = attachment.collect(self.number, GiveUp::No);
-        self.number = 0;
-        (attachment, collected)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.number != 0 && self.attachment.epoch == sys::epoch() {
-            self.attachment.unwatch(self.number);
-            // A damaged file has no queue to leave.
-            let _ = self.attachment.collect(self.number, GiveUp::Wholly);
-        }
     }
 }
 

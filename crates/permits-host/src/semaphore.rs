@@ -1,20 +1,16 @@
 //! The public type, and what it is made of.
 
-use crate::acts::Wakes;
-use crate::attach::{Attachment, Suspects};
-use crate::book::MAX_PERMITS;
-use crate::command::CommandLock;
 use crate::crash::{Point, point};
-use crate::error::{Error, ErrorKind};
-use crate::files::Place;
-use crate::layout::{self, SEATS, seat};
-use crate::options::{Options, Settings};
-use crate::permit::{OwnedPermit, Permit};
-use crate::request::{Acquire, AcquireOwned, Release, ReleaseOwned, Request};
-use crate::status::{HolderId, Status};
-use crate::sys;
-use crate::tx::Outcome;
-use permits::{Semaphore, State};
+use crate::error::{self, Error, ErrorKind, Operation};
+use crate::process::attachment::{Attachment, Settings};
+use crate::process::files::Place;
+use crate::process::life::Suspects;
+use crate::process::sys;
+use crate::protocol::book::MAX_PERMITS;
+use crate::protocol::layout::{self, SEATS, seat};
+use crate::protocol::tx::Outcome;
+use crate::status;
+use permits::{HolderId, Semaphore, State, Status};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -61,7 +57,7 @@ impl Shared {
                 Err(end) => {
                     let attachment = Attachment::open(&self.place, None, &self.settings)?;
                     if attachment.file != self.first.attachment.file {
-                        return Err(Error::gone(&self.place.name));
+                        return Err(error::gone(&self.place.name));
                     }
                     // Another thread may have been faster; ours leaves its seat again.
                     if let Err(loser) = end.set(Box::new(Link { attachment, next: OnceLock::new() })) {
@@ -117,128 +113,10 @@ impl HostSemaphore {
     /// The most permits that a semaphore can have: 4,194,303 (C2).
     pub const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
 
-    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another number of permits;
-    /// [`ErrorKind::BadName`]; and whatever is wrong with the file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`],
-    /// [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
-    pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
-        Options::new().open(name, max)
-    }
-
-    /// Where, for whom and as whom to open one.
-    pub fn options() -> Options {
-        Options::new()
-    }
-
     pub(crate) fn attach(place: Place, max: Option<u32>, settings: Settings) -> Result<HostSemaphore, Error> {
         let attachment = Attachment::open(&place, max, &settings)?;
         let first = Link { attachment, next: OnceLock::new() };
         Ok(HostSemaphore { shared: Arc::new(Shared { place, settings, first }) })
-    }
-
-    /// Asks for a permit (C3).
-    #[inline]
-    pub fn acquire(&self) -> Acquire<'_> {
-        self.acquire_many(1)
-    }
-
-    /// Asks for `n` permits, all at once.
-    #[inline]
-    pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
-        Request::new(self, n)
-    }
-
-    /// Takes a permit if one is free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    #[inline]
-    pub fn try_acquire(&self) -> Result<Permit<'_>, Error> {
-        self.acquire().try_now()
-    }
-
-    /// Takes `n` permits, if they are free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    #[inline]
-    pub fn try_acquire_many(&self, n: u32) -> Result<Permit<'_>, Error> {
-        self.acquire_many(n).try_now()
-    }
-
-    /// Asks for a permit that can outlive this handle.
-    #[inline]
-    pub fn acquire_owned(&self) -> AcquireOwned {
-        self.acquire_many_owned(1)
-    }
-
-    /// Asks for `n` permits that can outlive this handle, all at once.
-    #[inline]
-    pub fn acquire_many_owned(&self, n: u32) -> AcquireOwned {
-        Request::new(self.clone(), n)
-    }
-
-    /// Takes a permit that can outlive this handle, if one is free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    #[inline]
-    pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Error> {
-        self.acquire_owned().try_now()
-    }
-
-    /// Takes `n` permits that can outlive this handle, if they are free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    #[inline]
-    pub fn try_acquire_many_owned(&self, n: u32) -> Result<OwnedPermit, Error> {
-        self.acquire_many_owned(n).try_now()
-    }
-
-    /// Asks to return a loose permit, whoever took it (C4).
-    pub fn release(&self) -> Release<'_> {
-        self.release_many(1)
-    }
-
-    /// Asks to return `n` loose permits, all at once.
-    pub fn release_many(&self, n: u32) -> Release<'_> {
-        Request::new(self, n)
-    }
-
-    /// Asks to return a loose permit, by a request that can outlive this handle.
-    pub fn release_owned(&self) -> ReleaseOwned {
-        self.release_many_owned(1)
-    }
-
-    /// Asks to return `n` loose permits, all at once, by a request that can outlive this handle.
-    pub fn release_many_owned(&self, n: u32) -> ReleaseOwned {
-        Request::new(self.clone(), n)
-    }
-
-    /// Returns a loose permit, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    pub fn try_release(&self) -> Result<(), Error> {
-        self.release().try_now()
-    }
-
-    /// Returns `n` loose permits, if there are as many.
-    ///
-    /// # Errors
-    ///
-    /// As [`Request::try_now`].
-    pub fn try_release_many(&self, n: u32) -> Result<(), Error> {
-        self.release_many(n).try_now()
     }
 
     /// Closes it for all processes, and for good: whoever waits, and whoever comes, gets [`ErrorKind::Closed`] (C12).
@@ -248,14 +126,13 @@ impl HostSemaphore {
     /// [`ErrorKind::Damaged`].
     pub fn close(&self) -> Result<(), Error> {
         let attachment = self.shared.here()?;
-        let wakes = attachment.transact(|tx| {
-            let mut wakes = Wakes::default();
-            tx.book.closed = true;
-            tx.serve(&mut wakes)?;
-            Ok(Outcome::Commit(wakes))
-        })?;
-        point(Point::Closed);
-        attachment.dispatch(wakes)
+        attachment.act_then(
+            |tx, wakes| {
+                tx.book.closed = true;
+                tx.serve(wakes).map(Outcome::Commit)
+            },
+            || point(Point::Closed),
+        )
     }
 
     /// Whether it was closed.
@@ -296,24 +173,19 @@ impl HostSemaphore {
 
     fn resize(&self, target: impl Fn(u32) -> i64) -> Result<(), Error> {
         let attachment = self.shared.here()?;
-        let wakes = attachment.transact(|tx| {
-            let mut wakes = Wakes::default();
-            let wanted = target(tx.book.max);
-            match u32::try_from(wanted) {
-                Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
-                    tx.resize(max, &mut wakes)?;
-                    Ok(Outcome::Commit(Ok(wakes)))
+        let resized = attachment.act_then(
+            |tx, wakes| {
+                let wanted = target(tx.book.max);
+                match u32::try_from(wanted) {
+                    Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
+                        tx.resize(max, wakes).map(|_| Outcome::Commit(Ok(())))
+                    }
+                    _ => Ok(Outcome::Keep(Err(wanted))),
                 }
-                _ => Ok(Outcome::Keep(Err(wanted))),
-            }
-        })?;
-        match wakes {
-            Ok(wakes) => {
-                point(Point::Resized);
-                attachment.dispatch(wakes)
-            }
-            Err(wanted) => Err(bad_max(&self.shared.place.name, wanted)),
-        }
+            },
+            || point(Point::Resized),
+        )?;
+        resized.map_err(|wanted| error::bad_max(&self.shared.place.name, wanted))
     }
 
     /// All readings at one instant (C15), after what the dead held was taken back.
@@ -330,7 +202,7 @@ impl HostSemaphore {
     fn up_to_date(&self) -> Result<&Arc<Attachment>, Error> {
         let attachment = self.shared.here()?;
         if attachment.notice_gone(&attachment.probe)? {
-            return Err(Error::gone(self.name()));
+            return Err(error::gone(self.name()));
         }
         attachment.reap(Suspects::AllWhoTakePart)?;
         Ok(attachment)
@@ -372,6 +244,24 @@ impl HostSemaphore {
         Ok(self.state()?.loose)
     }
 
+    /// How many wait to acquire.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn waiting_acquirers(&self) -> Result<usize, Error> {
+        Ok(self.state()?.waiting_acquirers as usize)
+    }
+
+    /// How many wait to release.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    pub fn waiting_releasers(&self) -> Result<usize, Error> {
+        Ok(self.state()?.waiting_releasers as usize)
+    }
+
     /// All that there is to see: readings, holders, waiters.
     ///
     /// # Errors
@@ -397,7 +287,7 @@ impl HostSemaphore {
     #[must_use]
     pub fn id(&self) -> HolderId {
         let attachment = self.shared.here().unwrap_or(&self.shared.first.attachment);
-        HolderId::new(attachment.seat, attachment.generation)
+        status::id(attachment.seat, attachment.generation)
     }
 
     /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it does is its own business.
@@ -409,19 +299,22 @@ impl HostSemaphore {
     pub fn revoke(&self, holder: HolderId) -> Result<(), Error> {
         let attachment = self.shared.here()?;
         let (number, generation) = holder.parts();
-        let status = if number < SEATS { Some(attachment.look(|tx| tx.status(number))?) } else { None };
-        if !status.is_some_and(|status| status.taken && status.generation == generation) {
-            return Err(Error::new(
-                ErrorKind::NoSuchHolder,
-                format!(
-                    "nobody with the id `{holder}` takes part in semaphore `{}`: see `permits status`",
-                    self.name()
-                ),
-            ));
-        }
+        let number = usize::try_from(number).ok().filter(|&number| number < SEATS);
+        let taken = |number: &usize| {
+            let status = attachment.look(|tx| tx.status(*number))?;
+            Ok::<_, Error>(status.taken && u64::from(status.generation) == generation)
+        };
+        let Some(number) =
+            number.map(|number| taken(&number).map(|taken| taken.then_some(number))).transpose()?.flatten()
+        else {
+            let what = format!("no participant has the id `{holder}`");
+            return Err(Error::new(ErrorKind::NoSuchHolder, what)
+                .with_semaphore(self.name())
+                .with_operation(Operation::Revoke));
+        };
         let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));
         // SeqCst: rung for after it was written.
-        revoked.store(u64::from(generation), Ordering::SeqCst);
+        revoked.store(generation, Ordering::SeqCst);
         point(Point::Revoked);
         sys::ring(attachment.seat_bell(number));
         Ok(())
@@ -470,19 +363,6 @@ impl HostSemaphore {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-
-    /// Lets a command keep what this handle holds; to be made before the fork.
-    ///
-    /// # Errors
-    ///
-    /// Whatever is wrong with the commands' file, as with [`open`](Self::open).
-    pub fn command_lock(&self) -> Result<CommandLock, Error> {
-        CommandLock::new(self.shared.here()?)
-    }
-}
-
-pub(crate) fn bad_max(name: &str, requested: i64) -> Error {
-    Error::bad_max(name, requested)
 }
 
 impl fmt::Debug for HostSemaphore {

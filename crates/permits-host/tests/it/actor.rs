@@ -5,7 +5,7 @@
 
 use crate::place::Directory;
 use crate::sys;
-use permits_conformance::wait::{block_on, eventually};
+use permits_conformance::wait::{Polled, block_on, eventually};
 use permits_host::{Error, HostSemaphore, OwnedPermit};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, Write};
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -284,6 +285,7 @@ impl Scene {
             }
             "commit-in-a-loop" => self.commit_in_a_loop(),
             "fork" => self.fork(),
+            "queue-and-fork" => self.queue_and_fork(),
             "fork-often" => self.fork_often(n, |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok()),
             "fork-and-look" => self.fork_often(n, |semaphore| semaphore.state().is_ok()),
             "exec" => {
@@ -384,6 +386,23 @@ impl Scene {
             say(child);
             sys::pause();
         }
+    }
+
+    /// Queues as a task, and has a child poll the request that it inherits.
+    fn queue_and_fork(&mut self) {
+        let mut task = Polled::new(self.semaphore().acquire_owned());
+        assert!(task.poll().is_pending(), "it queues");
+        if let Some(child) = sys::fork() {
+            say(child);
+            sys::pause();
+        }
+        sys::die_with_parent();
+        match task.poll() {
+            Poll::Ready(Err(error)) => say(format_args!("{:?}", error.kind())),
+            _ => say("went on"),
+        }
+        drop(task);
+        say("dropped");
     }
 
     /// Forks `n` times; each child drops what it inherited, uses the semaphore, and ends.

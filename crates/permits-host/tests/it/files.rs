@@ -46,7 +46,7 @@ fn assert_refused(outcome: Result<HostSemaphore, Error>, kind: ErrorKind, says: 
 
 #[track_caller]
 fn assert_damaged(directory: &Directory, why: &str) {
-    let way_out = format!("run `permits repair {NAME}`");
+    let way_out = format!("semaphore `{NAME}`: it is damaged: ");
     assert_refused(open(directory), ErrorKind::Damaged, &[&format!("`{NAME}`"), why, &way_out]);
     let read = directory.options().read(NAME).expect_err("it cannot be read either");
     assert_eq!(read.kind(), ErrorKind::Damaged, "{read}");

@@ -247,3 +247,19 @@ fn a_program_that_the_holder_starts_does_not_keep_the_permit() {
     assert!(semaphore.try_acquire_owned().is_ok());
     assert!(lives(program));
 }
+
+#[test]
+fn a_request_that_waits_is_the_parents_still() {
+    let (directory, semaphore) = fresh(1);
+    let permit = semaphore.try_acquire().expect("it is free");
+    let mut actor = Actor::start(&directory);
+
+    actor.starts("queue-and-fork");
+
+    assert_eq!(actor.hear(), "NotOurs");
+    assert_eq!(actor.hear(), "dropped");
+    assert_eq!(semaphore.waiting_acquirers().expect("it is sound"), 1, "the parent waits");
+    assert_eq!(semaphore.waiting_releasers().expect("it is sound"), 0);
+    drop(permit);
+    assert_eq!(semaphore.waiting_acquirers().expect("it is sound"), 0, "the parent is granted");
+}

@@ -1,6 +1,6 @@
 //! Models of the interleavings that matter: loom runs each of them through every schedule and every value that a weak memory may
 //! show, within a bound on preemptions. Run them with
-//! `RUSTFLAGS="--cfg permits_loom" cargo test --release -p permits-host --lib`.
+//! `RUSTFLAGS="--cfg permits_loom" cargo test --release -p permits-host --test loom`.
 //!
 //! The processes are threads here, and the file is an array. Who dies does nothing more; see `Store::commit_and_die`.
 //!
@@ -10,11 +10,36 @@
 //! nothing comes between what an exchange has read and what it writes, so it shows an owner's plain stores to `OWN` before a helper's exchange
 //! that was there first: no model has a helper at work on an `OWN` that its owner goes on changing.
 
-use crate::acts::{Collected, GiveUp, Kind, Refusal, Stage, Status, Wakes};
-use crate::book::{Book, MAX_PERMITS, Queue, Quick, Side};
-use crate::layout::{self, SEATS, TOTAL, WAITERS, waiter};
+#![cfg(permits_loom)]
+
+#[allow(dead_code, unreachable_pub, reason = "the models kill by themselves")]
+#[path = "../src/crash.rs"]
+mod crash;
+#[allow(dead_code, reason = "the rest of the crate uses it")]
+#[path = "../src/protocol/mod.rs"]
+mod protocol;
+
+/// What the protocol stands on, as loom has it.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+    pub(crate) fn wait_for_turn(_: u32) {
+        loom::thread::yield_now();
+    }
+
+    pub(crate) fn back_off(_: u32) {
+        loom::thread::yield_now();
+    }
+}
+
+use crate::protocol::acts::{Collected, GiveUp, Refusal};
+use crate::protocol::book::{Book, MAX_PERMITS, Queue, Quick, Side};
+use crate::protocol::layout::{self, SEATS, TOTAL, WAITERS, waiter};
+use crate::protocol::seat::SeatWord;
+use crate::protocol::turn::Memo;
+use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
+use crate::protocol::waiter::{Sleeper, Stage, Wakes};
 use crate::sync::{AtomicU64, Ordering, fence};
-use crate::tx::{Memo, Outcome, Store, Trouble, Tx};
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
 use loom::thread;
@@ -114,7 +139,7 @@ impl Process {
         self.transact(|tx| {
             Ok(Outcome::Commit(match tx.enter(seat, Side::Acquire, n)? {
                 Ok(()) => None,
-                Err(Refusal::NotNow { .. }) => tx.enqueue(seat, Side::Acquire, Kind::Thread, n)?,
+                Err(Refusal::NotNow { .. }) => tx.enqueue(seat, Side::Acquire, Sleeper::Thread, n)?,
                 Err(refusal) => panic!("refused: {refusal:?}"),
             }))
         })
@@ -151,7 +176,7 @@ impl Process {
 
     /// Takes back what a seat held that was found dead in a generation: as `Attachment::recover`.
     fn recover(&self, dead: usize, generation: u32, number: u16) {
-        let due = Status { taken: true, generation };
+        let due = SeatWord { taken: true, generation };
         self.transact(|tx| {
             let mut wakes = Wakes::default();
             if tx.status(dead)? != due || !tx.remove_dead_waiter(dead, number, &mut wakes)? {
@@ -164,7 +189,7 @@ impl Process {
 
     /// The second part of it, when its waiters are gone.
     fn bury(&self, dead: usize, generation: u32) {
-        let due = Status { taken: true, generation };
+        let due = SeatWord { taken: true, generation };
         self.transact(|tx| {
             if tx.status(dead)? != due {
                 return Ok(Outcome::Keep(()));
@@ -289,7 +314,7 @@ fn who_helps_late_does_no_harm() {
         let memory = Memory::new(1);
         assert_eq!(memory.process(0).acquire(1), None);
         // From another seat's record, so that none of the records that are read is written over, which makes the model too large.
-        let queue = |tx: &mut Tx<'_>| tx.enqueue(1, Side::Acquire, Kind::Thread, 1).map(Outcome::Commit);
+        let queue = |tx: &mut Tx<'_>| tx.enqueue(1, Side::Acquire, Sleeper::Thread, 1).map(Outcome::Commit);
         let number = memory.process(2).transact(queue).expect("there is a place");
         let (giver, taker) = (memory.process(0), memory.process(1));
 
@@ -412,7 +437,7 @@ fn two_who_bury_the_same_dead_take_back_once() {
         assert_eq!(memory.process(0).acquire(1), None);
         assert_eq!(memory.process(1).acquire(1), None);
         let number = memory.process(0).acquire(1).expect("it queues");
-        assert_eq!(memory.look(|tx| tx.status(0)), Status { taken: true, generation });
+        assert_eq!(memory.look(|tx| tx.status(0)), SeatWord { taken: true, generation });
 
         join([1, 2].map(|seat| {
             let process = memory.process(seat);
@@ -421,7 +446,7 @@ fn two_who_bury_the_same_dead_take_back_once() {
 
         let book = memory.book();
         assert_eq!((memory.held(), book.free, book.recovered), ([0, 1, 0], 1, 1), "{book:?}");
-        assert_eq!(memory.look(|tx| tx.status(0)), Status { taken: false, generation });
+        assert_eq!(memory.look(|tx| tx.status(0)), SeatWord { taken: false, generation });
         assert_eq!((book.acquirers, memory.stage(number)), (Queue::default(), Stage::Free));
     });
 }
@@ -442,7 +467,7 @@ fn who_buries_the_dead_late_leaves_the_heir_alone() {
 
         let book = memory.book();
         assert_eq!((book.free, book.recovered, second), (2, 2, first + 1), "{book:?}");
-        assert_eq!(memory.look(|tx| tx.status(0)), Status { taken: true, generation: second });
+        assert_eq!(memory.look(|tx| tx.status(0)), SeatWord { taken: true, generation: second });
     });
 }
 

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -90,7 +91,7 @@ pub(crate) fn epoch() -> u64 {
         // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
         let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
         assert!(page != libc::MAP_FAILED, "a page of memory: {}", io::Error::last_os_error());
-        // SAFETY: the range is the mapping that was just made. A kernel before 4.14 refuses: then forks are found by the process id.
+        // SAFETY: the range is the mapping that was just made. A kernel before 4.14 refuses.
         let wiped = unsafe { libc::madvise(page, 4096, libc::MADV_WIPEONFORK) } == 0;
         assert!(wiped, "Linux 4.14 or newer is needed: madvise(MADV_WIPEONFORK): {}", io::Error::last_os_error());
         // SAFETY: the page is there for ever, zeroed, aligned, and used as nothing else.
@@ -455,4 +456,18 @@ pub(crate) fn is_byte_locked_at(path: &std::ffi::CStr, byte: i64) -> io::Result<
     // SAFETY: the descriptor was opened just now, and nobody else knows it.
     let file = unsafe { File::from_raw_fd(fd) };
     is_locked(&file, byte)
+}
+
+/// The number of our PID namespace; 0 if it cannot be had.
+pub(crate) fn pid_namespace() -> u64 {
+    // Asked for once a process: a child after fork may be in another one.
+    static EPOCH: AtomicU64 = AtomicU64::new(0);
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let epoch = epoch();
+    // Acquire and Release: who finds the epoch finds the number.
+    if EPOCH.load(Ordering::Acquire) != epoch {
+        NUMBER.store(std::fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino()), Ordering::Relaxed);
+        EPOCH.store(epoch, Ordering::Release);
+    }
+    NUMBER.load(Ordering::Relaxed)
 }

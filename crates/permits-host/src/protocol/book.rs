@@ -1,18 +1,10 @@
 //! The state of a semaphore, as one record holds it.
 
-use crate::layout::{SEATS, WAITERS, record::BOOK_WORDS};
+use crate::protocol::layout::{SEATS, WAITERS, record::BOOK_WORDS};
+pub(crate) use permits::Side;
 use permits::{Semaphore, State};
 
 pub(crate) const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
-
-/// Acquirers or releasers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Those who wait for permits.
-    Acquire,
-    /// Those who wait to return loose permits.
-    Release,
-}
 
 /// The ends of a queue, and how many are in it. Waiters are numbered from 1; 0 is nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,6 +177,16 @@ impl Book {
     }
 }
 
+// Where what `Quick` looks at lies in a packed book.
+/// Free, and loose.
+const COUNTS: usize = 0;
+/// The number of permits, and the flags.
+const MAX_AND_FLAGS: usize = 1;
+/// The ends of both queues.
+const ENDS: usize = 2;
+/// How many acquisitions were granted.
+const GRANTED: usize = 6;
+
 /// The two things that are done most, on a packed book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Quick {
@@ -195,14 +197,17 @@ pub(crate) enum Quick {
 }
 
 impl Quick {
+    /// The words that it changes.
+    pub(crate) const CHANGES: [usize; 2] = [COUNTS, GRANTED];
+
     /// The book after it, and the change of what the seat holds; nothing if the case is not the plainest.
     #[inline]
     pub(crate) fn apply(self, mut book: [u64; BOOK_WORDS]) -> Option<([u64; BOOK_WORDS], i32)> {
-        let free = (book[0] >> 32).cast_signed();
+        let free = (book[COUNTS] >> 32).cast_signed();
         // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the bounds.
-        let max = (book[1] >> 32).cast_signed();
-        let flags = book[1] & (CLOSED | GONE | SWEEP);
-        if book[2] != 0 || flags != 0 {
+        let max = (book[MAX_AND_FLAGS] >> 32).cast_signed();
+        let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);
+        if book[ENDS] != 0 || flags != 0 {
             return None;
         }
         match self {
@@ -211,14 +216,14 @@ impl Quick {
                 if n > free || free > max {
                     return None;
                 }
-                book[0] -= n.cast_unsigned() << 32;
-                book[6] = book[6].wrapping_add(1);
+                book[COUNTS] -= n.cast_unsigned() << 32;
+                book[GRANTED] = book[GRANTED].wrapping_add(1);
             }
             Quick::Return(n) => {
                 if i64::from(n) + free > max {
                     return None;
                 }
-                book[0] += u64::from(n) << 32;
+                book[COUNTS] += u64::from(n) << 32;
             }
         }
         Some((

@@ -15,10 +15,10 @@
 //!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
-//! The watch has a table of descriptors of its own (`close_range(2)`, `CLOSE_RANGE_UNSHARE`): a program may close all of its descriptors at any
+//! The watch has a table of descriptors of its own (`unshare(2)` with `CLONE_FILES`, then `close_range(2)`): a program may close all of its descriptors at any
 //! time, and give their numbers to other files.
 //!
-//! These are hints for when to look; the locks are the truth (see `attach.rs`). Where a hint cannot be had (another PID namespace, no
+//! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had (another PID namespace, no
 //! inotify left, a kernel before 5.9), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
 //! killed between its commit and the wake, and whoever is in front may be stopped, each watch looks at everything now and then in any case: once
 //! a second for the first two in line, every five seconds for the others.
@@ -28,14 +28,15 @@
 //! watch goes on *patrol*: it comes by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
 //! It goes home when nobody new has come between two rounds.
 
-use crate::acts::Stage;
-use crate::attach::{Attachment, Life, Probe, Suspects, pid_namespace};
-#[cfg(doc)]
-use crate::attendants::GRACE;
-use crate::attendants::{LINGER, PATROL, Round};
 use crate::error::{Error, ErrorKind};
-use crate::layout::{self, seat, waiter};
-use crate::sys;
+use crate::process::attachment::{Attachment, Probe};
+#[cfg(doc)]
+use crate::process::attendants::GRACE;
+use crate::process::attendants::{LINGER, PATROL, Round};
+use crate::process::life::{Life, Suspects};
+use crate::process::sys::{self, pid_namespace};
+use crate::protocol::layout::{self, seat, waiter};
+use crate::protocol::waiter::Stage;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -76,43 +77,41 @@ struct Watch {
     checked: Instant,
 }
 
-impl Attachment {
-    /// The watch, until nobody has waited here for a while.
-    ///
-    /// `lent` is a descriptor of the file, of which it takes a copy before it first says that it is there.
-    pub(crate) fn run_watch(self: Arc<Self>, lent: Option<RawFd>) {
-        // It uses none of the program's descriptors, which may be closed, and then be others.
-        let kept = lent.and_then(|number| sys::own_descriptors(number).ok());
-        let mut watch = Watch {
-            wakes: kept.as_ref().and_then(|_| sys::wakes().ok()),
-            probe: Probe::of(kept),
-            attachment: self,
-            closes: None,
-            wants_closes: false,
-            ends: HashMap::new(),
-            looks: LOOKS_AFTER_HINT.len(),
-            checked: Instant::now(),
-        };
-        let (mut lingered, mut due) = (false, Instant::now());
-        loop {
-            match watch.attachment.round(lingered) {
-                Round::End => return,
-                Round::Idle { patrols } => {
-                    watch.wants_closes = false;
-                    watch.ends.clear();
-                    let woken = watch.wait(if patrols { PATROL } else { LINGER });
-                    lingered = !woken && !patrols;
-                    due = Instant::now();
+/// The watch, until nobody has waited here for a while.
+///
+/// `lent` is a descriptor of the file, of which it takes a copy before it first says that it is there.
+pub(crate) fn run(attachment: Arc<Attachment>, lent: Option<RawFd>) {
+    // It uses none of the program's descriptors, which may be closed, and then be others.
+    let kept = lent.and_then(|number| sys::own_descriptors(number).ok());
+    let mut watch = Watch {
+        wakes: kept.as_ref().and_then(|_| sys::wakes().ok()),
+        probe: Probe::of(kept),
+        attachment,
+        closes: None,
+        wants_closes: false,
+        ends: HashMap::new(),
+        looks: LOOKS_AFTER_HINT.len(),
+        checked: Instant::now(),
+    };
+    let (mut lingered, mut due) = (false, Instant::now());
+    loop {
+        match watch.attachment.attendants.round(lingered) {
+            Round::End => return,
+            Round::Idle { patrols } => {
+                watch.wants_closes = false;
+                watch.ends.clear();
+                let woken = watch.wait(if patrols { PATROL } else { LINGER });
+                lingered = !woken && !patrols;
+                due = Instant::now();
+            }
+            Round::Look { numbers, patrols, news } => {
+                lingered = false;
+                if news || due <= Instant::now() {
+                    due = Instant::now() + watch.look(&numbers);
                 }
-                Round::Look { numbers, patrols, news } => {
-                    lingered = false;
-                    if news || due <= Instant::now() {
-                        due = Instant::now() + watch.look(&numbers);
-                    }
-                    let rest = due.saturating_duration_since(Instant::now());
-                    if watch.wait(if patrols { rest.min(PATROL) } else { rest }) {
-                        due = Instant::now();
-                    }
+                let rest = due.saturating_duration_since(Instant::now());
+                if watch.wait(if patrols { rest.min(PATROL) } else { rest }) {
+                    due = Instant::now();
                 }
             }
         }
@@ -265,8 +264,7 @@ impl Attachment {
             }
         }
         pidfds.retain(|target, _| survey.targets.contains(target));
-        let wakes = self.serve()?;
-        self.dispatch(wakes)?;
+        self.serve_all()?;
         let (decider, heads) =
             self.look(|tx| Ok((tx.book.decider, [tx.book.acquirers.head, tx.book.releasers.head])))?;
         if let Some(decider) = decider.checked_sub(1) {

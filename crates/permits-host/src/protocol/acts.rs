@@ -1,15 +1,5 @@
 //! What is done to a semaphore, as transactions: sequential code, each step of which is one commit.
 //!
-//! # Stages of a waiter
-//!
-//! | stage | in a queue | means |
-//! |---|---|---|
-//! | `Free` | no | nobody; in the pool |
-//! | `Queued` | yes | waits |
-//! | `Granted` | no | an acquirer's permits are held by its seat, a releaser's are back; whoever waited has not been there yet |
-//! | `Reserved` | no | only releasers that are tasks: the permits are set aside, neither loose nor free, until the task comes (C10) |
-//! | `Closed`, `TooMany`, `Gone` | no | refused; whoever waited has not been there yet |
-//!
 //! # What must stay true, besides T1 to T5 of `tx.rs`
 //!
 //! - **H1** `free + loose + reserved + all that seats hold = max`. Every commit keeps it.
@@ -19,63 +9,11 @@
 //!   also wakes those whom the last `decider` decided about, and tells who is first now: that one may be dead.
 //! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
 
-use crate::book::{Book, MAX_PERMITS, Side};
-use crate::layout::{self, SEATS, WAITERS, seat, waiter};
-use crate::tx::{Trouble, Tx};
-
-/// Who sleeps, and how it is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// On the bell of the waiter.
-    Thread,
-    /// By its waker, which a thread of its process calls that sleeps on the bell of the seat.
-    Task,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Free,
-    Queued,
-    Granted,
-    Reserved,
-    Closed,
-    TooMany,
-    Gone,
-}
-
-impl Stage {
-    const ALL: [Stage; 7] =
-        [Stage::Free, Stage::Queued, Stage::Granted, Stage::Reserved, Stage::Closed, Stage::TooMany, Stage::Gone];
-}
-
-/// What the `WHO` of a waiter says: bits 0 to 11 the seat, 12 the side, 13 the kind, 16 to 18 the stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Who {
-    pub(crate) seat: usize,
-    pub(crate) side: Side,
-    pub(crate) kind: Kind,
-    pub(crate) stage: Stage,
-}
-
-impl Who {
-    pub(crate) fn pack(self) -> u32 {
-        let seat = u32::try_from(self.seat).expect("seats are numbered below 4096");
-        seat | u32::from(self.side == Side::Release) << 12
-            | u32::from(self.kind == Kind::Task) << 13
-            | (self.stage as u32) << 16
-    }
-
-    pub(crate) fn unpack(word: u32) -> Result<Who, Trouble> {
-        let seat = (word & 0xfff) as usize;
-        let stage = Stage::ALL.get((word >> 16) as usize);
-        let (Some(&stage), true) = (stage, seat < SEATS) else {
-            return Err(Trouble::Damaged("a waiter is in no stage that there is"));
-        };
-        let side = if word & 1 << 12 == 0 { Side::Acquire } else { Side::Release };
-        let kind = if word & 1 << 13 == 0 { Kind::Thread } else { Kind::Task };
-        Ok(Who { seat, side, kind, stage })
-    }
-}
+use crate::protocol::book::{Book, MAX_PERMITS, Side};
+use crate::protocol::layout::{self, WAITERS, seat, waiter};
+use crate::protocol::seat::SeatWord;
+use crate::protocol::tx::{Trouble, Tx};
+use crate::protocol::waiter::{Links, Sleeper, Stage, Wakes, Who};
 
 /// Why a request is not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,74 +32,24 @@ pub(crate) enum Refusal {
     Crowded,
 }
 
-/// Who has to be told what after a commit.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wakes {
-    /// Waiters whose stage has changed.
-    list: [(u16, u16); 4],
-    length: usize,
-    /// The first of a queue that has a new first, on each side.
-    pub(crate) heads: [u16; 2],
-    /// Another seat, plus one, that has decided about somebody before, and may have died before it woke them.
-    pub(crate) decider: u16,
-    /// Serving has to go on in another commit.
-    pub(crate) more: bool,
-}
-
-impl Wakes {
-    /// Waiter and its seat, if it is the seat that has to be rung for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Option<usize>)> + '_ {
-        self.list[..self.length]
-            .iter()
-            .map(|&(waiter, seat)| (usize::from(waiter), (seat != u16::MAX).then_some(usize::from(seat))))
-    }
-
-    fn add(&mut self, number: u16, who: Who) {
-        let seat = if who.kind == Kind::Task { u16::try_from(who.seat).unwrap_or(u16::MAX) } else { u16::MAX };
-        self.list[self.length] = (number, seat);
-        self.length += 1;
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0 && self.heads == [0, 0] && self.decider == 0 && !self.more
-    }
-}
-
-/// The one before and the one behind.
-struct Links {
-    before: u16,
-    behind: u16,
-}
-
-impl Links {
-    fn pack(&self) -> u32 {
-        u32::from(self.before) << 16 | u32::from(self.behind)
-    }
-}
-
-/// Bit 31 of a seat's status: taken.
-const TAKEN: u32 = 1 << 31;
-
-/// Whether a seat is taken, and its generation.
+/// Whether whoever waits wants to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status {
-    pub(crate) taken: bool,
-    pub(crate) generation: u32,
+pub(crate) enum GiveUp {
+    /// It goes on waiting.
+    No,
+    /// Its time is over; what it was granted before it gladly takes (C11).
+    Unless,
+    /// It is not there any more; what it was granted is passed on (C10).
+    Wholly,
 }
 
-impl Status {
-    pub(crate) fn unpack(word: u32) -> Status {
-        Status { taken: word & TAKEN != 0, generation: word & !TAKEN }
-    }
-
-    /// The generation that takes the seat next.
-    pub(crate) fn next(self) -> u32 {
-        (self.generation + 1) & !TAKEN
-    }
-
-    fn pack(self) -> u32 {
-        self.generation | if self.taken { TAKEN } else { 0 }
-    }
+/// What a waiter has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collected {
+    Queued,
+    Granted,
+    GaveUp,
+    Refused(Refusal),
 }
 
 const fn index(side: Side) -> usize {
@@ -213,8 +101,8 @@ impl Tx<'_> {
     }
 
     /// Whether a seat is taken, and by which of its generations.
-    pub(crate) fn status(&self, seat: usize) -> Result<Status, Trouble> {
-        Ok(Status::unpack(self.read(layout::seat(seat, seat::STATUS))?))
+    pub(crate) fn status(&self, seat: usize) -> Result<SeatWord, Trouble> {
+        Ok(SeatWord::unpack(self.read(layout::seat(seat, seat::STATUS))?))
     }
 
     /// How many permits a seat holds.
@@ -297,7 +185,7 @@ impl Tx<'_> {
     }
 
     /// Puts a waiter at the end of a queue. Nothing if every place that has backing is taken.
-    pub(crate) fn enqueue(&mut self, own: usize, side: Side, kind: Kind, n: u32) -> Result<Option<u16>, Trouble> {
+    pub(crate) fn enqueue(&mut self, own: usize, side: Side, sleeper: Sleeper, n: u32) -> Result<Option<u16>, Trouble> {
         let number = match self.book.pool {
             0 if self.book.waiters_used == self.book.waiters_backed => return Ok(None),
             0 => {
@@ -313,7 +201,7 @@ impl Tx<'_> {
             }
         };
         let tail = self.book.queue(side).tail;
-        let who = Who { seat: own, side, kind, stage: Stage::Queued };
+        let who = Who { seat: own, side, sleeper, stage: Stage::Queued };
         self.write(layout::waiter(usize::from(number), waiter::WHO), who.pack())?;
         self.write(layout::waiter(usize::from(number), waiter::UNITS), n)?;
         self.set_links(number, &Links { before: tail, behind: 0 })?;
@@ -370,7 +258,7 @@ impl Tx<'_> {
         loop {
             let Some((number, who, stage)) = self.next_decision()? else { return Ok(()) };
             // A waiter, its own links, and its seat or those it stood between.
-            if self.room() < 4 || wakes.length == wakes.list.len() {
+            if self.room() < 4 || wakes.is_full() {
                 wakes.more = true;
                 return Ok(());
             }
@@ -393,7 +281,7 @@ impl Tx<'_> {
                 Side::Release => loose >= n,
             };
             let stage = match (fits, n > max) {
-                (true, _) if side == Side::Release && who.kind == Kind::Task => Some(Stage::Reserved),
+                (true, _) if side == Side::Release && who.sleeper == Sleeper::Task => Some(Stage::Reserved),
                 (true, false) => Some(Stage::Granted),
                 (true, true) if side == Side::Release => Some(Stage::Granted),
                 _ if closed => Some(Stage::Closed),
@@ -601,7 +489,7 @@ impl Tx<'_> {
             self.write(layout::seat(seat, seat::GIVEN), 0)?;
         }
         let status = self.status(seat)?;
-        self.write(layout::seat(seat, seat::STATUS), Status { taken: false, ..status }.pack())?;
+        self.write(layout::seat(seat, seat::STATUS), SeatWord { taken: false, ..status }.pack())?;
         self.serve(wakes)?;
         Ok(held)
     }
@@ -612,29 +500,9 @@ impl Tx<'_> {
             return Err(Trouble::Damaged("a seat that nobody has holds permits"));
         }
         let generation = self.status(number)?.next();
-        self.write(layout::seat(number, seat::STATUS), Status { taken: true, generation }.pack())?;
+        self.write(layout::seat(number, seat::STATUS), SeatWord { taken: true, generation }.pack())?;
         let used = u16::try_from(number + 1).map_err(|_| Trouble::Damaged("it has more seats than there can be"))?;
         self.book.seats_used = self.book.seats_used.max(used);
         Ok(generation)
     }
-}
-
-/// Whether whoever waits wants to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GiveUp {
-    /// It goes on waiting.
-    No,
-    /// Its time is over; what it was granted before it gladly takes (C11).
-    Unless,
-    /// It is not there any more; what it was granted is passed on (C10).
-    Wholly,
-}
-
-/// What a waiter has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Collected {
-    Queued,
-    Granted,
-    GaveUp,
-    Refused(Refusal),
 }

@@ -39,10 +39,11 @@
 //! error. Tags have 32 bits: a helper stopped for a multiple of 2^32 commits, to the very one, before a word that was last written by a
 //! commit of the same tag with the same value, would make an old change again. Numbers of commits have 48 bits, records 16.
 
-use crate::book::{Book, Quick};
 use crate::crash::{Point, point};
-use crate::layout::{self, SEATS, TOTAL, header, record, seat};
-use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::protocol::book::{Book, Quick};
+use crate::protocol::layout::{self, SEATS, TOTAL, header, record, seat};
+use crate::protocol::turn::Memo;
+use crate::sync::{AtomicU64, Ordering, back_off, fence};
 
 /// Of who only looks.
 const NO_SEAT: usize = usize::MAX - 1;
@@ -367,7 +368,7 @@ impl<'m> Store<'m> {
 
     /// Commits as [`transact`](Self::transact) does, and stops when the root has moved, as if its process were killed there: none of the
     /// changes is made. `false` if the root had moved before.
-    #[cfg(all(test, permits_loom))]
+    #[cfg(permits_loom)]
     pub(crate) fn commit_and_die(&self, seat: usize, act: impl FnOnce(&mut Tx<'m>) -> Result<(), Trouble>) -> bool {
         let mut tx = self.begin(0).expect("the memory is sound");
         act(&mut tx).expect("nobody else is there yet");
@@ -395,71 +396,10 @@ impl<'m> Store<'m> {
         point(Point::AllMade);
         memo.root.store(root, Ordering::Relaxed);
         memo.own.store(new, Ordering::Relaxed);
-        memo.book[0].store(book[0], Ordering::Relaxed);
-        memo.book[6].store(book[6], Ordering::Relaxed);
-        true
-    }
-}
-
-/// What a seat remembers of its last commit, and whose turn it is to commit from it: a seat has one record to write to, and a process
-/// many threads.
-#[derive(Debug, Default)]
-pub(crate) struct Memo {
-    taken: AtomicBool,
-    /// The root after the last commit, all changes of which are made; 0 at first.
-    root: AtomicU64,
-    book: [AtomicU64; record::BOOK_WORDS],
-    /// The seat's `OWN`.
-    own: AtomicU64,
-}
-
-/// Somebody's turn.
-pub(crate) struct Turn<'a>(&'a Memo);
-
-impl Memo {
-    /// Waits for its turn. Nobody keeps it for longer than a commit takes, and nobody in another process ever waits for it; whoever has
-    /// it and does not come to an end was interrupted, and gets the processor.
-    #[inline]
-    pub(crate) fn turn(&self) -> Turn<'_> {
-        let mut failures = 0;
-        // Acquire: pairs with the Release of whoever had it before; what it remembers is seen.
-        while self.taken.swap(true, Ordering::Acquire) {
-            failures += 1;
-            wait_for_turn(failures);
+        for at in Quick::CHANGES {
+            memo.book[at].store(book[at], Ordering::Relaxed);
         }
-        Turn(self)
-    }
-}
-
-impl std::ops::Deref for Turn<'_> {
-    type Target = Memo;
-
-    #[inline]
-    fn deref(&self) -> &Memo {
-        self.0
-    }
-}
-
-impl Drop for Turn<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.taken.store(false, Ordering::Release);
-    }
-}
-
-#[cold]
-fn wait_for_turn(failures: u32) {
-    #[cfg(permits_loom)]
-    {
-        let _ = failures;
-        loom::thread::yield_now();
-    }
-    #[cfg(not(permits_loom))]
-    match failures {
-        ..100 => std::hint::spin_loop(),
-        100..200 => std::thread::yield_now(),
-        // Yielding may lead nowhere, if whoever has the turn is of lower priority: sleeping does.
-        _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+        true
     }
 }
 
@@ -501,25 +441,5 @@ impl Tx<'_> {
     /// How many more words can be written.
     pub(crate) fn room(&self) -> usize {
         record::MOST_CHANGES - self.length
-    }
-}
-
-/// Lets others go ahead; more of it the longer this has not come through.
-#[cold]
-fn back_off(failures: u32) {
-    #[cfg(permits_loom)]
-    {
-        let _ = failures;
-        loom::thread::yield_now();
-    }
-    #[cfg(not(permits_loom))]
-    {
-        // Pauses cost nobody anything; a processor given away lets who was interrupted in the middle go on.
-        if failures % 16 == 15 {
-            std::thread::yield_now();
-        }
-        for _ in 0..(8 << failures.min(5)) {
-            std::hint::spin_loop();
-        }
     }
 }

@@ -1,10 +1,14 @@
 //! The files: where they are, who may have made them, and how one comes into being or is replaced.
 
-use crate::book::Book;
 use crate::crash::{Point, point};
-use crate::error::{Error, ErrorKind};
-use crate::layout::{self, FIRST_SEATS, FIRST_WAITERS, FORMAT, MAGIC, SEATS, TOTAL, header, record, seat, waiter};
-use crate::sys::{self, LockKind};
+use crate::error::{self, Error, ErrorKind};
+use crate::process::sys::{self, LockKind, Region};
+use crate::protocol::book::Book;
+use crate::protocol::layout::{
+    self, FIRST_SEATS, FIRST_WAITERS, FORMAT, MAGIC, SEATS, TOTAL, header, record, seat, waiter,
+};
+use crate::protocol::tx::Store;
+use crate::sync::locked;
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -79,7 +83,7 @@ impl Place {
         }
         // A program may go to another directory later.
         let directory = std::path::absolute(directory)
-            .map_err(|error| Error::system(format!("cannot find directory `{}`", directory.display()), error))?;
+            .map_err(|error| error::system(format!("cannot find directory `{}`", directory.display()), error))?;
         let path = directory.join(format!("{name}.sem"));
         Ok(Place { directory, name: name.to_owned(), path })
     }
@@ -91,7 +95,7 @@ impl Place {
     }
 
     fn failed(&self, act: &str, error: io::Error) -> Error {
-        Error::system(format!("cannot {act} semaphore `{}` at `{}`", self.name, self.path.display()), error)
+        error::system(format!("cannot {act} semaphore `{}` at `{}`", self.name, self.path.display()), error)
     }
 
     /// Checks that nobody can put another file in the place of ours, and makes the directory if it is missing.
@@ -105,13 +109,13 @@ impl Place {
                     // Somebody else was faster.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         let found = fs::metadata(&self.directory)
-                            .map_err(|error| Error::system(format!("cannot look at directory `{shown}`"), error))?;
+                            .map_err(|error| error::system(format!("cannot look at directory `{shown}`"), error))?;
                         check_directory(&self.directory, &found)
                     }
-                    Err(error) => Err(Error::system(format!("cannot make directory `{shown}`"), error)),
+                    Err(error) => Err(error::system(format!("cannot make directory `{shown}`"), error)),
                 }
             }
-            Err(error) => Err(Error::system(format!("cannot look at directory `{shown}`"), error)),
+            Err(error) => Err(error::system(format!("cannot look at directory `{shown}`"), error)),
         }
     }
 
@@ -148,7 +152,7 @@ impl Place {
         }
         // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
         let directory = fs::metadata(&self.directory).map_err(|error| {
-            Error::system(format!("cannot look at directory `{}`", self.directory.display()), error)
+            error::system(format!("cannot look at directory `{}`", self.directory.display()), error)
         })?;
         if directory.permissions().mode() & 0o002 == 0 {
             return Ok(());
@@ -165,7 +169,7 @@ impl Place {
     }
 
     pub(crate) fn damaged(&self, what: &str) -> Error {
-        Error::damaged(&self.name, what)
+        error::damaged(&self.name, what)
     }
 
     /// Whether the file is the one of its name, as far as this process can see.
@@ -323,7 +327,7 @@ impl Place {
         let path = self.commands_file(seat);
         let key = (path.clone(), std::process::id());
         // Acquire: pairs with the Release below; the list has what it promises.
-        if ANY.load(Ordering::Acquire) && crate::attach::locked(&OURS).contains(&key) {
+        if ANY.load(Ordering::Acquire) && locked(&OURS).contains(&key) {
             return Ok(true);
         }
         let file = match File::open(&path) {
@@ -342,7 +346,7 @@ impl Place {
         if lockers.contains(&std::process::id().cast_signed()) {
             // This process is a command that keeps permits. It has the descriptor for good now, and is asked no more.
             std::mem::forget(file);
-            crate::attach::locked(&OURS).push(key);
+            locked(&OURS).push(key);
             // Release: as above.
             ANY.store(true, Ordering::Release);
         }
@@ -402,7 +406,7 @@ impl Place {
 
 /// The names of all semaphores in a directory.
 pub(crate) fn list(directory: &Path) -> Result<Vec<String>, Error> {
-    let failed = |error| Error::system(format!("cannot read directory `{}`", directory.display()), error);
+    let failed = |error| error::system(format!("cannot read directory `{}`", directory.display()), error);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -500,4 +504,49 @@ pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
 
 pub(crate) fn rename_unless_there(from: &Path, to: &Path) -> io::Result<()> {
     sys::rename_unless_there(&c_path(from)?, &c_path(to)?)
+}
+
+/// The byte that the owner of a seat locks.
+pub(crate) fn byte_of(seat: usize) -> i64 {
+    SEAT_BYTES + i64::try_from(seat).expect("seats are few")
+}
+
+/// The byte that the owner of a seat locks too, and that no other generation of the seat ever does.
+pub(crate) fn generation_byte(seat: usize, generation: u32) -> i64 {
+    GENERATION_BYTES + (i64::from(generation) << 12) + i64::try_from(seat).expect("seats are few")
+}
+
+pub(crate) fn not_found(place: &Place) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!(
+            "there is no semaphore `{}` in `{}`: whoever opens it with a number of permits makes it (`permits set --create {} 2`)",
+            place.name,
+            place.directory.display(),
+            place.name
+        ),
+    )
+}
+
+/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if it is in use after all: some
+/// containers make up a number for the boot. Then the attach byte is locked as it was.
+pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
+    // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
+    sys::unlock(file, ATTACH_BYTE)
+        .map_err(|error| error::system(format!("cannot unlock semaphore `{}`", place.name), error))?;
+    place.lock_attach(file, LockKind::Exclusive)?;
+    if !place.is_current(identity) || place.check_header(file)? {
+        return Ok(true);
+    }
+    if place.is_in_use(file)? {
+        place.lock_attach(file, LockKind::Shared)?;
+        return Ok(false);
+    }
+    let region = Region::map(file, layout::TOTAL)
+        .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+    let max = Store::new(region.words()).look(|tx| Ok((tx.book.max, tx.book.closed)));
+    let (max, closed) = max.map_err(|what| place.damaged(what))?;
+    let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
+    place.replace(max, closed, mode)?;
+    Ok(true)
 }

@@ -1,0 +1,216 @@
+//! Taking part in a semaphore: opening its file, taking a seat, and leaving.
+//!
+//! # Forks
+//!
+//! A child after fork without exec has no mapping. `epoch` tells it from its parent, and it takes a seat of its own when it first uses the
+//! handle; guards that it inherited do nothing, since what they hold is the parent's.
+
+use crate::crash::{Point, point};
+use crate::error::{self, Error, ErrorKind};
+use crate::process::attachment::{Attachment, Probe, Settings};
+use crate::process::attendants::Attendants;
+use crate::process::files::{self, Place, byte_of, generation_byte, not_found, renew};
+use crate::process::sys::{self, LockKind, Region, pid_namespace};
+use crate::protocol::layout::{self, SEATS, seat};
+use crate::protocol::turn::Memo;
+use crate::protocol::tx::Outcome;
+use crate::sync::locked;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// More tries than this mean that something is wrong: each fails only if others changed the same just now.
+const TRIES: usize = 1000;
+const NO_SEAT: usize = usize::MAX;
+
+impl Attachment {
+    /// Opens the file, and makes it if there is none and `max` is given.
+    pub(crate) fn open(place: &Place, max: Option<u32>, settings: &Settings) -> Result<Arc<Attachment>, Error> {
+        place.prepare_directory()?;
+        // Each turn, somebody else has made, removed or replaced the file meanwhile; nobody does that for ever.
+        for _ in 0..TRIES {
+            let Some(file) = place.open_file(true)? else {
+                let Some(max) = max else { return Err(not_found(place)) };
+                place.create(max, settings.mode)?;
+                continue;
+            };
+            place.check_file_system(&file)?;
+            if let Some(attachment) = Attachment::attach(place, file, settings)? {
+                return Ok(Arc::new(attachment));
+            }
+        }
+        Err(error::gone(&place.name))
+    }
+
+    /// Takes a seat; nothing if the file is not the one of its name any more.
+    fn attach(place: &Place, file: File, settings: &Settings) -> Result<Option<Attachment>, Error> {
+        let found = file.metadata().map_err(|error| error::system("cannot look at an open file", error))?;
+        let identity = (found.dev(), found.ino());
+        place.lock_attach(&file, LockKind::Shared)?;
+        if !place.is_current(identity) {
+            return Ok(None);
+        }
+        if !place.check_header(&file)? && renew(place, &file, identity)? {
+            return Ok(None);
+        }
+        let region = Region::map(&file, layout::TOTAL)
+            .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+        let mut attachment = Attachment {
+            place: place.clone(),
+            epoch: sys::epoch(),
+            region,
+            seat: NO_SEAT,
+            generation: 0,
+            file: identity,
+            memo: Memo::default(),
+            probe: Probe::default(),
+            attendants: Attendants::default(),
+        };
+        attachment.take_seat(&file, settings)?;
+        sys::unlock(&file, files::ATTACH_BYTE).map_err(|error| attachment.failed("unlock", error))?;
+        // Opened while it can be: a program may give up the right to.
+        let probe = attachment.probe(&attachment.probe)?;
+        drop(file);
+        point(Point::Seated);
+        let beacon = byte_of(attachment.seat);
+        let lasts = sys::is_locked(&probe, beacon).map_err(|error| attachment.failed("ask for a lock of", error));
+        drop(probe);
+        if !lasts.as_ref().is_ok_and(|&lasts| lasts) {
+            attachment.close_probe();
+        }
+        if !lasts? {
+            return Err(Error::new(
+                ErrorKind::BadFileSystem,
+                format!(
+                    "semaphore `{}` is on a file system where the lock of a mapping does not last (`{}`): use another directory",
+                    place.name,
+                    place.directory.display()
+                ),
+            ));
+        }
+        Ok(Some(attachment))
+    }
+
+    /// Locks the byte of a free seat and takes it.
+    fn take_seat(&mut self, file: &File, settings: &Settings) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let (used, backed) =
+                self.look(|tx| Ok((usize::from(tx.book.seats_used), usize::from(tx.book.seats_backed))))?;
+            let all_taken = (0..backed).all(|number| self.peek_status(number).taken);
+            // Where nobody waits, those who died still have their seats: they are for when no other is free.
+            let candidates = (0..backed).filter(|&number| all_taken || !self.peek_status(number).taken);
+            for number in candidates.collect::<Vec<_>>() {
+                if self.take_this_seat(number, backed, file, settings)? {
+                    return Ok(());
+                }
+            }
+            let more = (2 * backed).min(SEATS);
+            if more > backed {
+                files::back_seats(file, backed, more)
+                    .map_err(|error| self.failed("make room for more handles of", error))?;
+                point(Point::Grown);
+                // One of the new ones: it has a record to commit from, and commits that there are more.
+                for number in backed..more {
+                    if self.take_this_seat(number, more, file, settings)? {
+                        return Ok(());
+                    }
+                }
+            } else if all_taken && used == SEATS {
+                return Err(Error::new(
+                    ErrorKind::Exhausted,
+                    format!(
+                        "`{SEATS}` handles take part in semaphore `{}`, and there is no seat for more: try again later",
+                        self.place.name
+                    ),
+                ));
+            }
+            // Seats that are free and locked are just being taken or left.
+            std::thread::yield_now();
+        }
+        Err(Error::new(
+            ErrorKind::Exhausted,
+            format!("others were faster `{TRIES}` times to take a seat of semaphore `{}`: try again", self.place.name),
+        ))
+    }
+
+    /// Takes a seat if its byte can be locked, after whoever had it is buried.
+    fn take_this_seat(
+        &mut self,
+        number: usize,
+        backed: usize,
+        file: &File,
+        settings: &Settings,
+    ) -> Result<bool, Error> {
+        let byte = byte_of(number);
+        if !sys::try_lock(file, LockKind::Exclusive, byte).map_err(|error| self.failed("lock a byte of", error))? {
+            return Ok(false);
+        }
+        point(Point::Locked);
+        let status = self.peek_status(number);
+        if status.taken && self.command_keeps(number, status.generation)? {
+            sys::unlock(file, byte).map_err(|error| self.failed("unlock a byte of", error))?;
+            return Ok(false);
+        }
+        // The byte is ours, so the records of the seat are.
+        self.seat = number;
+        if status.taken {
+            self.recover(number, status.generation)?;
+        }
+        self.introduce(settings);
+        // Nobody else has this one, ever: see `CommandLock`.
+        let next = self.peek_status(number).next();
+        sys::try_lock(file, LockKind::Exclusive, generation_byte(number, next))
+            .map_err(|error| self.failed("lock a byte of", error))?;
+        self.generation = self.transact(|tx| {
+            let backed = u16::try_from(backed).expect("seats are few");
+            tx.book.seats_backed = tx.book.seats_backed.max(backed);
+            tx.occupy(number).map(Outcome::Commit)
+        })?;
+        Ok(true)
+    }
+
+    /// Writes down who has the seat, for others to read. The byte is locked, so nobody else writes there.
+    fn introduce(&self, settings: &Settings) {
+        // Relaxed: told for tables. The commit that takes the seat publishes it.
+        let put = |word: usize, value: u64| {
+            self.store().word(layout::seat(self.seat, word)).store(value, Ordering::Relaxed);
+        };
+        put(seat::PID, u64::from(std::process::id()));
+        put(seat::PID_NAMESPACE, pid_namespace());
+        put(seat::UID, u64::from(sys::user()));
+        put(seat::SINCE, 0);
+        put(seat::COMMAND_PID, 0);
+        for (at, length, text) in
+            [(seat::LABEL, seat::LABEL_WORDS, &settings.label), (seat::COMMAND, seat::COMMAND_WORDS, &settings.command)]
+        {
+            for offset in 0..length {
+                let mut bytes = [0; 8];
+                let rest = text.get(8 * offset..).unwrap_or_default();
+                let taken = rest.len().min(8);
+                bytes[..taken].copy_from_slice(&rest[..taken]);
+                put(at + offset, u64::from_ne_bytes(bytes));
+            }
+        }
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.attendants.forget_lent();
+        if self.epoch != sys::epoch() {
+            // A child after fork: the mapping is the parent's, and whatever has the number of the descriptor now is not ours to close.
+            std::mem::forget(locked(&self.probe.0).take());
+            return;
+        }
+        if self.generation == 0 {
+            // It never had a seat; the lock goes with the mapping.
+            return;
+        }
+        point(Point::Leaving);
+        // An error leaves the seat taken: it is found dead as soon as the lock is gone, and somebody looks.
+        let _ = self.act(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit));
+        // Not closed here: this may be the watch, in whose table the number is another file's. See `close_probe`.
+        std::mem::forget(locked(&self.probe.0).take());
+    }
+}

@@ -1,0 +1,146 @@
+//! Those who wait in this process, and what the two threads that look after them are to do next. What they do is in `watch.rs`, and who
+//! starts them in `attend.rs`.
+
+use crate::process::sys;
+use crate::sync::locked;
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Mutex;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// How long one waits before anybody is watched: a permit that is handed from hand to hand comes sooner.
+pub(crate) const GRACE: Duration = Duration::from_millis(1);
+/// How often the watch comes by on patrol. Whoever it meets twice has waited for as long at least.
+pub(crate) const PATROL: Duration = Duration::from_millis(4);
+/// How long the threads stay when nobody waits any more, in case that somebody does again.
+pub(crate) const LINGER: Duration = Duration::from_millis(200);
+/// After so many waits that were over within [`GRACE`] the watch goes on patrol.
+pub(super) const SHORT_WAITS: u32 = 8;
+/// How often the bell looks whether anybody is left, without being rung.
+pub(super) const BELL_LOOKS: Duration = Duration::from_secs(2);
+
+/// The threads that look after those who wait in this process, and whom they look after.
+#[derive(Debug, Default)]
+pub(crate) struct Attendants {
+    pub(super) locals: Mutex<Locals>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Locals {
+    pub(super) waiting: HashMap<u16, Local>,
+    /// The thread of the watch, while it runs; 0 while it has not looked at these for the first time.
+    pub(super) watch: Option<i32>,
+    /// What the watch takes a copy of when it starts; closed here, in the process's table.
+    pub(super) lent: Option<File>,
+    /// The watch is on patrol.
+    pub(super) patrols: bool,
+    /// How many have come since it was here.
+    pub(super) arrivals: u32,
+    /// How many waits were over before anybody was watched, without a patrol.
+    pub(super) short_waits: u32,
+    /// Whom the watch looks after has changed.
+    pub(super) news: bool,
+    pub(super) bell_runs: bool,
+    /// The bell sleeps until it is rung.
+    pub(super) bell_sleeps: bool,
+    /// The handle is gone.
+    pub(super) stop: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Local {
+    /// Of a task that is not woken yet.
+    pub(super) waker: Option<Waker>,
+    pub(super) is_task: bool,
+    pub(super) care: Care,
+}
+
+impl Local {
+    /// A task that was woken does not wait any more, whenever it comes for what it was granted.
+    pub(super) fn waits(&self) -> bool {
+        !self.is_task || self.waker.is_some()
+    }
+}
+
+/// Who looks after somebody who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Nobody, until then.
+    Until(Instant),
+    /// The patrol has not come by since; or once.
+    Patrol { met: bool },
+    /// The watch.
+    Watch,
+}
+
+/// What the watch is to do next.
+pub(crate) enum Round {
+    /// Nobody has waited here for a while.
+    End,
+    /// Nobody has waited for long enough to be looked after.
+    Idle { patrols: bool },
+    /// These are to be looked after, of whom some may be new.
+    Look { numbers: Vec<u16>, patrols: bool, news: bool },
+}
+
+impl Attendants {
+    /// Somebody has come who waits as a thread. `true`: it is looked after from now on. `false`: after [`GRACE`] it has to see to that.
+    pub(crate) fn arrive(&self, number: u16) -> bool {
+        let mut locals = locked(&self.locals);
+        if locals.patrols {
+            locals.arrivals = locals.arrivals.wrapping_add(1);
+            let local = Local { waker: None, is_task: false, care: Care::Patrol { met: false } };
+            locals.waiting.insert(number, local);
+        }
+        locals.patrols
+    }
+
+    /// What the watch is to do next. `lingered`: it has just waited, and nothing came.
+    pub(crate) fn round(&self, lingered: bool) -> Round {
+        let mut locals = locked(&self.locals);
+        let mut waits = false;
+        let patrols = locals.patrols;
+        let mut news = std::mem::take(&mut locals.news);
+        for local in locals.waiting.values_mut().filter(|local| local.waits()) {
+            local.care = match local.care {
+                Care::Patrol { met: false } if patrols => Care::Patrol { met: true },
+                Care::Patrol { .. } => {
+                    news = true;
+                    Care::Watch
+                }
+                care => care,
+            };
+            waits |= local.care != Care::Watch;
+        }
+        if patrols && std::mem::take(&mut locals.arrivals) == 0 && !waits {
+            locals.patrols = false;
+        }
+        let watched = locals.waiting.iter().filter(|(_, local)| local.waits() && local.care == Care::Watch);
+        let numbers: Vec<u16> = watched.map(|(&number, _)| number).collect();
+        let patrols = locals.patrols;
+        if locals.stop || (numbers.is_empty() && lingered && !patrols) {
+            locals.watch = None;
+            locals.patrols = false;
+            return Round::End;
+        }
+        locals.watch = Some(sys::thread());
+        if numbers.is_empty() { Round::Idle { patrols } } else { Round::Look { numbers, patrols, news } }
+    }
+
+    /// Lets go of what was lent without closing it: this may be another table of descriptors, in which the number is another file's.
+    pub(crate) fn forget_lent(&self) {
+        std::mem::forget(locked(&self.locals).lent.take());
+    }
+}
+
+impl Locals {
+    /// Wakes the watch, if there is one.
+    pub(super) fn wake_watch(&self) -> bool {
+        // It is there as long as it says so, under the lock that the caller has. One that has not said where has not looked yet.
+        if let Some(thread @ 1..) = self.watch {
+            sys::wake_thread(thread);
+        }
+        self.watch.is_some()
+    }
+}

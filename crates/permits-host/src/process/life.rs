@@ -1,0 +1,253 @@
+//! Who is alive, and taking back what the dead held.
+//!
+//! # Who is alive
+//!
+//! A handle locks one byte of the file, by a lock of its *open file description* (`fcntl(2)`, `F_OFD_SETLK`), maps the file through that
+//! description, and closes the descriptor. The mapping alone keeps the description and the lock now. So the lock is there exactly as long as
+//! the memory of this process:
+//!
+//! | what happens | the mapping, and the lock |
+//! |---|---|
+//! | the process ends, in whatever way | goes; the kernel sees to it |
+//! | it is stopped, or sleeps for a year | stays |
+//! | it is a zombie | gone |
+//! | it closes all descriptors (`close_range`, `closefrom`) | stays: none of them matters |
+//! | it forks | stays with the parent alone (`MADV_DONTFORK`): the child is somebody else |
+//! | it executes another program | goes |
+//! | it is in another PID namespace | is seen all the same: no process id is asked |
+//!
+//! Whoever cannot lock the byte knows that its owner lives. No process ids, start times or ages are compared, ever.
+
+use crate::crash::{Point, point};
+use crate::error::{self, Error, ErrorKind};
+use crate::process::attachment::{Attachment, Probe};
+use crate::process::files::byte_of;
+use crate::process::sys;
+use crate::protocol::layout::{self, seat, waiter};
+use crate::protocol::seat::SeatWord;
+use crate::protocol::tx::Outcome;
+use crate::protocol::waiter::{Stage, Who};
+use crate::sync::locked;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Whether those are there for whom a seat was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Lives,
+    /// The process has ended; the command that it ran goes on, and keeps the permits.
+    CommandLives,
+    Dead,
+}
+
+/// Whose death matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspects {
+    /// Those who hold permits, or have some set aside for them, and the first in line: nobody gets past these.
+    InTheWay,
+    /// And all who wait: they are counted.
+    AllWhoTakePart,
+}
+
+impl Attachment {
+    /// The file, through a description that has no locks.
+    pub(crate) fn probe(&self, probe: &Probe) -> Result<Arc<File>, Error> {
+        let mut probe = locked(&probe.0);
+        // The program may have closed all its descriptors, and opened other files by the same numbers.
+        if let Some(file) = &*probe
+            && self.is_ours(file)
+        {
+            return Ok(Arc::clone(file));
+        }
+        // Whom to trust was asked when it was opened first: now it is that file or it is not.
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = File::options().read(true).write(true).custom_flags(flags).open(&self.place.path);
+        let file = match file {
+            Ok(file) if self.is_ours(&file) => Arc::new(file),
+            Ok(_) => return Err(error::gone(&self.place.name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error::gone(&self.place.name)),
+            Err(error) => return Err(self.failed("open", error)),
+        };
+        if let Some(stranger) = probe.replace(Arc::clone(&file)) {
+            // Whatever has that number now is not ours to close.
+            std::mem::forget(stranger);
+        }
+        Ok(file)
+    }
+
+    /// Closes the process's probe, on a thread that has the process's descriptors.
+    pub(crate) fn close_probe(&self) {
+        if let Some(probe) = locked(&self.probe.0).take()
+            && !self.is_ours(&probe)
+        {
+            std::mem::forget(probe);
+        }
+    }
+
+    /// Finds out whether the file has lost its last name, and if so tells all who have it: nobody who comes finds it.
+    ///
+    /// That its name cannot be found by this process says nothing: it may have another root, or not the right to look.
+    pub(crate) fn notice_gone(&self, probe: &Probe) -> Result<bool, Error> {
+        let gone = match self.probe(probe) {
+            Ok(file) => file.metadata().is_ok_and(|found| found.nlink() == 0),
+            // It had a descriptor before, and lost it; what it could say of the others is not known.
+            Err(error) if error.kind() == ErrorKind::Gone => return Ok(true),
+            Err(_) => false,
+        };
+        if gone {
+            self.declare_gone()?;
+        }
+        Ok(gone)
+    }
+
+    pub(crate) fn is_ours(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|found| (found.dev(), found.ino()) == self.file)
+    }
+
+    /// Whether the owner of a seat lives.
+    pub(crate) fn life(&self, number: usize, probe: &Probe) -> Result<Life, Error> {
+        if number == self.seat {
+            return Ok(Life::Lives);
+        }
+        let probe = self.probe(probe)?;
+        let generation = self.peek_status(number).generation;
+        if sys::is_locked(&probe, byte_of(number)).map_err(|error| self.failed("ask for a lock of", error))? {
+            return Ok(Life::Lives);
+        }
+        // After the byte of the wrapper, never before: a command takes its lock while the wrapper has its own.
+        if self.command_keeps(number, generation)? {
+            return Ok(Life::CommandLives);
+        }
+        // What was asked has been about our file if it still is.
+        Ok(if self.is_ours(&probe) { Life::Dead } else { Life::Lives })
+    }
+
+    /// Whether a command keeps a seat whose own process has ended: it has locked the byte of the generation in the seat's commands' file.
+    pub(super) fn command_keeps(&self, number: usize, generation: u32) -> Result<bool, Error> {
+        // SeqCst: written before the command is there; see `CommandLock`.
+        if self.store().word(layout::seat(number, seat::COMMAND_PID)).load(Ordering::SeqCst) == 0 {
+            return Ok(false);
+        }
+        self.place.command_lives(number, Some(generation))
+    }
+
+    /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or has another owner by now.
+    pub(crate) fn recover(&self, number: usize, generation: u32) -> Result<(), Error> {
+        point(Point::FoundDead);
+        self.wake_for(number);
+        let due = SeatWord { taken: true, generation };
+        self.remove_waiters(number, generation)?;
+        self.act_then(
+            |tx, wakes| {
+                if tx.status(number)? != due {
+                    return Ok(Outcome::Keep(()));
+                }
+                let held = tx.vacate(number, wakes)?;
+                tx.book.recovered = tx.book.recovered.saturating_add(held);
+                Ok(Outcome::Commit(()))
+            },
+            || point(Point::Recovered),
+        )
+    }
+
+    /// Removes the waiters of a seat whose process has ended; what they were granted is held by the seat.
+    pub(crate) fn remove_waiters(&self, number: usize, generation: u32) -> Result<(), Error> {
+        let due = SeatWord { taken: true, generation };
+        for waiter in self.waiters_of(number)? {
+            self.act_then(
+                |tx, wakes| {
+                    if tx.status(number)? != due || !tx.remove_dead_waiter(number, waiter, wakes)? {
+                        return Ok(Outcome::Keep(()));
+                    }
+                    Ok(Outcome::Commit(()))
+                },
+                || point(Point::WaiterRemoved),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The waiters of a seat. If its owner is dead, there will be no more.
+    fn waiters_of(&self, number: usize) -> Result<Vec<u16>, Error> {
+        // All that the dead have committed is made once a state has been looked at; the table itself is looked at piece by piece, as a busy
+        // semaphore never stands still for all of it.
+        let used = self.look(|tx| Ok(tx.book.waiters_used))?;
+        let store = self.store();
+        Ok((1..=used)
+            .filter(|&waiter| {
+                let who = Who::unpack(store.peek(layout::waiter(usize::from(waiter), waiter::WHO)));
+                who.is_ok_and(|who| who.seat == number && who.stage != Stage::Free)
+            })
+            .collect())
+    }
+
+    /// Looks at those whose death would matter, takes back what the dead held, and serves. `true` if anything came back.
+    pub(crate) fn reap(&self, whom: Suspects) -> Result<bool, Error> {
+        let mut came_back = false;
+        loop {
+            let mut dead = false;
+            for (number, generation) in self.suspects(whom)? {
+                match self.life(number, &self.probe)? {
+                    Life::Lives => {}
+                    Life::CommandLives => self.remove_waiters(number, generation)?,
+                    Life::Dead => {
+                        self.recover(number, generation)?;
+                        dead = true;
+                    }
+                }
+            }
+            self.serve_all()?;
+            if !dead {
+                return Ok(came_back);
+            }
+            // What came back may have been granted to somebody who is dead as well.
+            came_back = true;
+        }
+    }
+
+    /// Seats other than this one whose owners, if dead, keep something from others; with their generations.
+    pub(crate) fn suspects(&self, whom: Suspects) -> Result<Vec<(usize, u32)>, Error> {
+        let (seats, waiters, heads) = self.look(|tx| {
+            Ok((tx.book.seats_used, tx.book.waiters_used, [tx.book.acquirers.head, tx.book.releasers.head]))
+        })?;
+        let store = self.store();
+        let mut suspects = vec![false; usize::from(seats)];
+        for number in 1..=waiters {
+            let Ok(who) = Who::unpack(store.peek(layout::waiter(usize::from(number), waiter::WHO))) else { continue };
+            let counts = match who.stage {
+                Stage::Free => false,
+                // Permits that are neither loose nor free, nor held.
+                Stage::Reserved => true,
+                _ => whom == Suspects::AllWhoTakePart || heads.contains(&number),
+            };
+            if counts && let Some(suspect) = suspects.get_mut(who.seat) {
+                *suspect = true;
+            }
+        }
+        let peek = |number, word| store.peek(layout::seat(number, word));
+        Ok((0..usize::from(seats))
+            .filter(|&number| number != self.seat)
+            .filter_map(|number| {
+                // The status first: what a seat holds is of this generation or a later one, and `recover` tells them apart.
+                let status = SeatWord::unpack(peek(number, seat::STATUS));
+                let held = peek(number, seat::OWN).wrapping_add(peek(number, seat::GIVEN));
+                (status.taken && (held != 0 || suspects[number])).then_some((number, status.generation))
+            })
+            .collect())
+    }
+
+    /// Declares the file gone: nobody who comes finds it, so nobody may wait in it.
+    pub(crate) fn declare_gone(&self) -> Result<(), Error> {
+        self.act(|tx, wakes| {
+            if tx.book.gone {
+                return Ok(Outcome::Keep(()));
+            }
+            tx.book.gone = true;
+            tx.serve(wakes)?;
+            Ok(Outcome::Commit(()))
+        })
+    }
+}

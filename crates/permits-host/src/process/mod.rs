@@ -1,0 +1,17 @@
+//! What a process has to do with a semaphore: opening it, waiting, noticing deaths. It stands on `protocol`.
+//!
+//! `attachment` is what a process has. Over it, one way: `tell`, `life`, then `watch` and `attach`, then `attend`, then `enter`, `thread`
+//! and `task`.
+
+pub(crate) mod attach;
+pub(crate) mod attachment;
+pub(crate) mod attend;
+pub(crate) mod attendants;
+pub(crate) mod enter;
+pub(crate) mod files;
+pub(crate) mod life;
+pub(crate) mod sys;
+pub(crate) mod task;
+pub(crate) mod tell;
+pub(crate) mod thread;
+pub(crate) mod watch;

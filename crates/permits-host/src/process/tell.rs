@@ -1,0 +1,128 @@
+//! Telling others what a commit has decided: who is granted or refused, who is the first now, and serving on (H3).
+
+use crate::crash::{Point, point};
+use crate::error::Error;
+use crate::process::attachment::Attachment;
+use crate::process::sys;
+use crate::protocol::layout::{self, SEATS, WAITERS, waiter};
+use crate::protocol::tx::{Outcome, Trouble, Tx};
+use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
+use std::sync::atomic::Ordering;
+
+impl Attachment {
+    /// Does something that may grant, refuse or change who is the first, as one commit, and tells those whom it concerns.
+    pub(crate) fn act<'s, T>(
+        &'s self,
+        act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
+    ) -> Result<T, Error> {
+        self.act_then(act, || {})
+    }
+
+    /// As [`act`](Self::act), with something to be done between the commit and the telling.
+    #[inline]
+    pub(crate) fn act_then<'s, T>(
+        &'s self,
+        mut act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
+        then: impl FnOnce(),
+    ) -> Result<T, Error> {
+        let (value, wakes) = self.transact(|tx| {
+            let mut wakes = Wakes::default();
+            Ok(match act(tx, &mut wakes)? {
+                Outcome::Keep(value) => Outcome::Keep((value, wakes)),
+                Outcome::Commit(value) => Outcome::Commit((value, wakes)),
+            })
+        })?;
+        then();
+        self.dispatch(wakes)?;
+        Ok(value)
+    }
+
+    /// Wakes whom a commit has granted or refused, tells who has become the first, and goes on serving if there is more (H3).
+    #[inline]
+    pub(crate) fn dispatch(&self, wakes: Wakes) -> Result<(), Error> {
+        if wakes.is_empty() { Ok(()) } else { self.dispatch_all(wakes) }
+    }
+
+    #[cold]
+    fn dispatch_all(&self, mut wakes: Wakes) -> Result<(), Error> {
+        loop {
+            for (number, seat) in wakes.iter() {
+                sys::ring(self.waiter_bell(number));
+                if let Some(seat) = seat {
+                    sys::ring(self.seat_bell(seat));
+                }
+            }
+            point(Point::Woken);
+            for head in wakes.heads {
+                self.tell_head(usize::from(head))?;
+            }
+            if let Some(decider) = wakes.decider.checked_sub(1) {
+                self.wake_for(usize::from(decider));
+            }
+            if !wakes.more {
+                return Ok(());
+            }
+            wakes = self.serve()?;
+        }
+    }
+
+    /// Tells a waiter that it is the first now, if its process wants to be told.
+    pub(crate) fn tell_head(&self, number: usize) -> Result<(), Error> {
+        if number == 0 || number > WAITERS {
+            return Ok(());
+        }
+        let tell = self.store().word(layout::waiter(number, waiter::TELL));
+        // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its process asks and then looks
+        // whether it is the first: it finds that, or is told here.
+        let wants = waiter::WANTS_TO_KNOW;
+        if tell.load(Ordering::SeqCst) == wants
+            && tell.compare_exchange(wants, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        {
+            sys::ring(self.waiter_bell(number));
+            let who = self.store().peek(layout::waiter(number, waiter::WHO));
+            if let Ok(who) = Who::unpack(who) {
+                sys::ring(self.seat_bell(who.seat));
+            }
+        }
+        Ok(())
+    }
+
+    /// Grants and refuses whatever can be, and tells those whom it concerns.
+    pub(crate) fn serve_all(&self) -> Result<(), Error> {
+        let wakes = self.serve()?;
+        self.dispatch(wakes)
+    }
+
+    /// Grants and refuses whatever can be, in case that somebody died or was stopped before it did.
+    fn serve(&self) -> Result<Wakes, Error> {
+        self.transact(|tx| {
+            if !tx.has_work() {
+                return Ok(Outcome::Keep(Wakes::default()));
+            }
+            let (mut wakes, sweep) = (Wakes::default(), tx.book.sweep);
+            tx.serve(&mut wakes)?;
+            Ok(if wakes.is_empty() && tx.book.sweep == sweep { Outcome::Keep(wakes) } else { Outcome::Commit(wakes) })
+        })
+    }
+
+    /// Wakes those whom a seat decided about last, unless they were there since: it may have died before it did.
+    pub(crate) fn wake_for(&self, seat: usize) {
+        if seat >= SEATS {
+            return;
+        }
+        let store = self.store();
+        for at in store.changed_by(seat) {
+            let Some(number) = layout::waiter_of(at) else { continue };
+            let Ok(who) = Who::unpack(store.peek(layout::waiter(number, waiter::WHO))) else { continue };
+            // SeqCst as all of `TELL`; a task that comes much later than it was woken is not woken again and again.
+            let knows = store.word(layout::waiter(number, waiter::TELL)).load(Ordering::SeqCst) == waiter::KNOWS;
+            if matches!(who.stage, Stage::Free | Stage::Queued) || knows {
+                continue;
+            }
+            sys::ring(self.waiter_bell(number));
+            if who.sleeper == Sleeper::Task {
+                sys::ring(self.seat_bell(who.seat));
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What is in the file and how it changes: pure, and all that the models of `tests/loom.rs` see.
+//!
+//! It stands on `crate::sync` and `crate::crash` alone, which the models bring with them.
+
+pub(crate) mod acts;
+pub(crate) mod book;
+pub(crate) mod layout;
+pub(crate) mod seat;
+pub(crate) mod turn;
+pub(crate) mod tx;
+pub(crate) mod waiter;
