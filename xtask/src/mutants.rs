@@ -184,6 +184,55 @@ const MUTANTS: &[Mutant] = &[
         to: "{ let _ = (queue, head); self.bound }",
         model: "a_waiter_is_passed_no_more",
     },
+    Mutant {
+        name: "lease: a renewal revives what was told lost",
+        file: "lease.rs",
+        from: "let deadline = self.live().ok_or(LostLease)?;",
+        to: "let deadline = self.deadline.load(Ordering::Relaxed);",
+        model: "a_lease_that_was_told_lost_is_never_renewed",
+    },
+    Mutant {
+        name: "lease: a look does not write down that it has run out",
+        file: "lease.rs",
+        from: "if self.exchange(deadline, LOST) {",
+        to: "if deadline != LOST {",
+        model: "a_lease_that_was_told_lost_is_never_renewed",
+    },
+    Mutant {
+        name: "lease: a renewal does not look whether others changed the deadline",
+        file: "lease.rs",
+        from: "if self.exchange(deadline, later) {",
+        to: "{ self.deadline.swap(later, Ordering::Relaxed);",
+        model: "a_renewal_does_not_undo_a_revocation",
+    },
+    Mutant {
+        name: "lease: a renewal moves the deadline back",
+        file: "lease.rs",
+        from: "let later = valid_until.0.max(deadline);",
+        to: "let later = valid_until.0;",
+        model: "of_two_renewals_the_later_deadline_stays",
+    },
+    Mutant {
+        name: "lease: a revocation wakes nobody",
+        file: "lease.rs",
+        from: "self.deadline.swap(LOST, Ordering::Relaxed);\n        self.wake_all();",
+        to: "self.deadline.swap(LOST, Ordering::Relaxed);",
+        model: "who_waits_for_the_loss_is_woken_by_a_revocation",
+    },
+    Mutant {
+        name: "lease: a look that finds it run out wakes nobody",
+        file: "lease.rs",
+        from: "if self.exchange(deadline, LOST) {\n                self.wake_all();",
+        to: "if self.exchange(deadline, LOST) {",
+        model: "a_look_that_finds_it_run_out_wakes_who_waits",
+    },
+    Mutant {
+        name: "lease: who waits does not look after leaving its waker",
+        file: "lease.rs",
+        from: "let is_lost = lease.deadline.load(Ordering::Relaxed) == LOST;",
+        to: "let is_lost = false;",
+        model: "who_waits_for_the_loss_is_woken_by_a_revocation",
+    },
 ];
 
 /// Runs all mutants, or those whose name contains `only`; fails if one of them survives.
@@ -223,6 +272,7 @@ fn set_up(root: &Path, copy: &Path) -> Result<(), Box<dyn Error>> {
     copy_folder(&root.join("crates/permits/src"), &package.join("src"))?;
     fs::create_dir_all(package.join("tests"))?;
     fs::copy(root.join("crates/permits/tests/loom.rs"), package.join("tests/loom.rs"))?;
+    copy_folder(&root.join("crates/permits/tests/loom"), &package.join("tests/loom"))?;
     fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock"))?;
     // The package alone, without what the other tests need.
     let manifest = fs::read_to_string(root.join("crates/permits/Cargo.toml"))?;

@@ -99,6 +99,7 @@ pub mod blocking;
 mod engine;
 mod error;
 mod handle;
+pub mod lease;
 pub mod limit;
 mod permit;
 mod request;

@@ -6,6 +6,9 @@
 //! that a sleep with a deadline may end at any moment.
 #![cfg(permits_loom)]
 
+#[path = "loom/lease.rs"]
+mod lease;
+
 use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::model::Builder;

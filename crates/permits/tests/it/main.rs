@@ -59,6 +59,7 @@ mod close;
 mod conformance;
 mod exercise;
 mod guards;
+mod lease;
 mod limit;
 mod messages;
 mod model;

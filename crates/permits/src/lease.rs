@@ -1,0 +1,294 @@
+//! A lease: permits that are held until a deadline, which a session moves on as long as it can, for reaches over a network.
+//!
+//! # The problem
+//!
+//! A server that cannot reach a holder has to give its permits to others at some time, and the holder has to know before that
+//! happens (C20). Only the holder's own clock can tell it, and that clock goes on while the holder does not run, or is suspended.
+//!
+//! # The idea
+//!
+//! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it is never later than the server's.
+//! 2. Until that deadline the permits are held. From then on they are lost, whether or not the server has noticed.
+//! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes [`LOST`] over it: for ever.
+//! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease cannot come back to life
+//!    behind the back of whoever was told that it is lost.
+//! 5. No thread and no timer is here. The session of a reach calls [`Lease::expire`] at the deadline, so that those are woken who sleep.
+//!
+//! # Invariants
+//!
+//! - **L1 sticky.** Once anybody was told that it is lost, it is lost for ever: no renewal succeeds.
+//! - **L2 forward.** A renewal never moves the deadline back: replies come out of order.
+//! - **L3 told.** Whoever waits in [`Lost`] when the lease is lost is woken, or finds it lost by its own look.
+//! - **L4 no trace.** A [`Lost`] that is dropped leaves no waker behind (C10), in O(1).
+//!
+//! # Orderings
+//!
+//! All accesses to the deadline are Relaxed: L1 and L2 are of that one word, and nothing travels with it. L3 is by the lock of the wakers:
+//! who loses the lease writes [`LOST`] before it takes the lock; who waits leaves its waker and then looks, both under the lock. Either
+//! the waker is found, or the look comes after and sees what was written.
+//!
+//! # What it gives up
+//!
+//! A holder that is paused between a look and what it does next may overlap with the next holder: that is what fencing tokens are for
+//! (C19). Clocks that run at different speeds are the reach's to allow for, by an earlier deadline.
+//!
+//! # Sources
+//!
+//! Gray and Cheriton, *Leases* (1989). `clock_gettime(2)`, for `CLOCK_BOOTTIME`.
+
+use crate::blocking::block_on_until;
+use crate::engine::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::engine::waiters::contained;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// In the place of a deadline: lost.
+const LOST: u64 = 0;
+
+/// A reading of a clock that counts from the boot of the machine and goes on while it is suspended.
+///
+/// On Linux this is `CLOCK_BOOTTIME`. Not [`Instant`], which stands still there while a laptop sleeps and its lease runs out. This crate
+/// calls no system by itself, so the reach brings the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootTime(u64);
+
+impl BootTime {
+    /// The time `since` boot; it saturates after 584 years.
+    #[must_use]
+    pub fn new(since: Duration) -> BootTime {
+        BootTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The time since boot.
+    #[must_use]
+    pub const fn since_boot(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+impl std::ops::Add<Duration> for BootTime {
+    type Output = BootTime;
+
+    fn add(self, time: Duration) -> BootTime {
+        BootTime::new(self.since_boot().saturating_add(time))
+    }
+}
+
+/// The lease was lost before it could be renewed (C20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LostLease;
+
+impl fmt::Display for LostLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the lease was lost before it was renewed")
+    }
+}
+
+impl StdError for LostLease {}
+
+/// Until when permits are held. All permits of one lease share it, in an [`Arc`].
+///
+/// # Examples
+///
+/// ```
+/// use permits::lease::{BootTime, Lease};
+/// use std::{sync::Arc, time::Duration};
+///
+/// fn clock() -> BootTime {
+///     BootTime::new(Duration::from_secs(5))      // a reach asks the system
+/// }
+///
+/// let lease = Arc::new(Lease::new(clock, clock() + Duration::from_secs(10)));
+/// assert_eq!(lease.remaining(), Duration::from_secs(10));
+/// lease.renew(clock() + Duration::from_secs(15))?;
+/// lease.revoke();
+/// assert!(lease.is_lost() && lease.renew(clock() + Duration::from_secs(20)).is_err());
+/// # Ok::<(), permits::lease::LostLease>(())
+/// ```
+pub struct Lease {
+    /// In nanoseconds since boot, or [`LOST`].
+    deadline: AtomicU64,
+    clock: fn() -> BootTime,
+    wakers: Mutex<Slots>,
+}
+
+/// The wakers of those who wait for the loss: each [`Lost`] has a slot, from its first poll on.
+#[derive(Default)]
+struct Slots {
+    wakers: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Slots {
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.wakers.push(None);
+            self.wakers.len() - 1
+        })
+    }
+}
+
+impl Lease {
+    /// A lease that is held until `valid_until` on that clock. `clock` has to go on while the machine is suspended, and never back.
+    #[must_use]
+    pub fn new(clock: fn() -> BootTime, valid_until: BootTime) -> Lease {
+        Lease { deadline: AtomicU64::new(valid_until.0.max(1)), clock, wakers: Mutex::new(Slots::default()) }
+    }
+
+    /// Moves the deadline to `valid_until`, if that is later than it is now.
+    ///
+    /// # Errors
+    ///
+    /// If the lease was lost, or its deadline has passed on the clock: then it is lost from now on.
+    pub fn renew(&self, valid_until: BootTime) -> Result<(), LostLease> {
+        loop {
+            let deadline = self.live().ok_or(LostLease)?;
+            let later = valid_until.0.max(deadline);
+            if self.exchange(deadline, later) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether it is lost. Once this is `true` it stays so.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.live().is_none()
+    }
+
+    /// How much longer it is held unless it is renewed; zero if it is lost.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        let Some(deadline) = self.live() else { return Duration::ZERO };
+        Duration::from_nanos(deadline.saturating_sub((self.clock)().0))
+    }
+
+    /// The deadline; `None` if it is lost.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<BootTime> {
+        self.live().map(BootTime)
+    }
+
+    /// Loses it now, for instance since the server says that it is gone. Wakes all that wait for that.
+    pub fn revoke(&self) {
+        self.deadline.swap(LOST, Ordering::Relaxed);
+        self.wake_all();
+    }
+
+    /// For the session of a reach, at the deadline: loses it if the deadline has passed, and wakes all that wait for that. Otherwise the
+    /// deadline to sleep until.
+    pub fn expire(&self) -> Option<BootTime> {
+        self.valid_until()
+    }
+
+    /// A future that is ready once the lease is lost. It borrows nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time, and leaves no trace.
+    #[must_use = "a future does nothing until it is awaited"]
+    pub fn lost(self: &Arc<Self>) -> Lost {
+        Lost { lease: Arc::clone(self), slot: None }
+    }
+
+    /// Blocks the thread until the lease is lost, or for `time` at most; whether it is lost.
+    #[must_use]
+    pub fn wait_lost(self: &Arc<Self>, time: Duration) -> bool {
+        block_on_until(self.lost(), Instant::now().checked_add(time)).is_some()
+    }
+
+    /// The deadline of a lease that is not lost. One whose deadline has passed is lost from here on (L1).
+    fn live(&self) -> Option<u64> {
+        loop {
+            // Relaxed, all of them: see the essay.
+            let deadline = self.deadline.load(Ordering::Relaxed);
+            if deadline == LOST {
+                return None;
+            }
+            if (self.clock)().0 < deadline {
+                return Some(deadline);
+            }
+            // A renewal may have come in between; then its deadline is what counts.
+            if self.exchange(deadline, LOST) {
+                self.wake_all();
+                return None;
+            }
+        }
+    }
+
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        self.deadline.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        // Nothing panics under this lock.
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After [`LOST`] was written (L3). Wakers are foreign code, so they are called with the lock free.
+    fn wake_all(&self) {
+        let wakers: Vec<Waker> = self.slots().wakers.iter_mut().filter_map(Option::take).collect();
+        for waker in wakers {
+            contained(|| waker.wake());
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        let deadline = (deadline != LOST).then_some(Duration::from_nanos(deadline));
+        f.debug_struct("Lease").field("valid_until", &deadline).finish_non_exhaustive()
+    }
+}
+
+/// Ready once a [`Lease`] is lost: see [`Lease::lost`].
+#[must_use = "a future does nothing until it is awaited"]
+pub struct Lost {
+    lease: Arc<Lease>,
+    slot: Option<usize>,
+}
+
+impl Future for Lost {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.lease.is_lost() {
+            return Poll::Ready(());
+        }
+        // Cloned before the lock and dropped after it: wakers are foreign code.
+        let mut waker = Some(context.waker().clone());
+        let lease = Arc::clone(&self.lease);
+        let mut slots = lease.slots();
+        let slot = *self.slot.get_or_insert_with(|| slots.take());
+        std::mem::swap(&mut slots.wakers[slot], &mut waker);
+        // L3: after the waker is there, with the lock held.
+        let is_lost = lease.deadline.load(Ordering::Relaxed) == LOST;
+        drop(slots);
+        drop(waker);
+        if is_lost { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Lost {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            let mut slots = self.lease.slots();
+            let waker = slots.wakers[slot].take();
+            slots.free.push(slot);
+            drop(slots);
+            contained(|| drop(waker));
+        }
+    }
+}
+
+impl fmt::Debug for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lost").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
