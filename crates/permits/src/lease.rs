@@ -9,7 +9,7 @@
 //!
 //! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it is never later than the server's.
 //! 2. Until that deadline the permits are held. From then on they are lost, whether or not the server has noticed.
-//! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes [`LOST`] over it: for ever.
+//! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST` over it: for ever.
 //! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease cannot come back to life
 //!    behind the back of whoever was told that it is lost.
 //! 5. No thread and no timer is here. The session of a reach calls [`Lease::expire`] at the deadline, so that those are woken who sleep.
@@ -24,7 +24,7 @@
 //! # Orderings
 //!
 //! All accesses to the deadline are Relaxed: L1 and L2 are of that one word, and nothing travels with it. L3 is by the lock of the wakers:
-//! who loses the lease writes [`LOST`] before it takes the lock; who waits leaves its waker and then looks, both under the lock. Either
+//! who loses the lease writes `LOST` before it takes the lock; who waits leaves its waker and then looks, both under the lock. Either
 //! the waker is found, or the look comes after and sees what was written.
 //!
 //! # What it gives up
