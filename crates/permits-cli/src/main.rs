@@ -1,45 +1,27 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
-//! One file an act; `args` says what there is. What the acts share: `place` (which semaphore), `queue` (waiting that can be
-//! interrupted, stopped and revoked), `events` (signals and wake-ups as things to poll for), `failure` (exit codes), `out`.
+//! `args` says what there is, and `commands` has a file for each command. What they share stands beside them: `place` (which
+//! semaphore), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as things to
+//! poll for), `json` and `table` (what is printed), `failure` and `end` (exit codes), `out` (stdout and stderr), `sys` (system
+//! calls). No module imports this one, and none imports a module that imports it.
 
-mod acquire;
 mod args;
-mod completions;
-mod doctor;
+mod commands;
+mod end;
 mod events;
 mod failure;
 mod json;
-mod keeper;
-mod list;
-mod man;
 mod out;
 mod place;
-mod queue;
-mod release;
-mod repair;
-mod report;
-mod revoke;
-mod run;
-mod set;
-mod status;
 mod sys;
 mod table;
-mod top;
-mod wait;
+mod waiting;
 
-use args::{Act, Args};
+use args::Args;
 use clap::error::ErrorKind;
-use failure::{Failure, code};
+use end::End;
+use failure::code;
 use out::Notes;
-
-/// How the program ends when nothing failed.
-pub(crate) enum End {
-    /// With an exit code.
-    Code(u8),
-    /// By a signal, as its command did, or as it was told to while it waited.
-    Signal(i32),
-}
 
 fn main() {
     let args = match Args::of_process() {
@@ -56,31 +38,12 @@ fn main() {
         }
     };
     let notes = Notes::new(&args.common);
-    match act(&args, &notes) {
+    match commands::run(&args, &notes) {
         Ok(End::Code(code)) => std::process::exit(code.into()),
         Ok(End::Signal(signal)) => sys::die_by(signal),
         Err(failure) => {
             notes.error(&failure);
             std::process::exit(failure.code.into());
         }
-    }
-}
-
-fn act(args: &Args, notes: &Notes) -> Result<End, Failure> {
-    let common = &args.common;
-    match &args.act {
-        Act::Run(run) => run::run(common, run, notes),
-        Act::Acquire(acquire) => acquire::run(common, acquire, notes),
-        Act::Release(release) => release::run(common, release, notes),
-        Act::Status(status) => status::run(common, status, notes),
-        Act::List(list) => list::run(common, list, notes),
-        Act::Top(top) => top::run(common, top),
-        Act::Set(set) => set::run(common, set, notes),
-        Act::Wait(wait) => wait::run(common, wait, notes),
-        Act::Revoke(revoke) => revoke::run(common, revoke, notes),
-        Act::Repair(repair) => repair::run(common, repair),
-        Act::Doctor(doctor) => doctor::run(common, doctor),
-        Act::Completions(completions) => completions::run(completions),
-        Act::Man(man) => man::run(man),
     }
 }

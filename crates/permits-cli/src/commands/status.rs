@@ -5,8 +5,8 @@ use std::thread;
 
 use permits_host::{ErrorKind, Options};
 
-use crate::End;
 use crate::args::{Common, Status};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::json;
 use crate::out::{self, Notes};

@@ -10,16 +10,16 @@ use std::os::unix::process::ExitStatusExt;
 
 use permits_host::{HostSemaphore, OwnedPermit, Side};
 
-use crate::End;
-use crate::acquire::revoked;
+use crate::end::End;
+
 use crate::args::{Acquire, Common};
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::json::{self, Taken};
 use crate::out::{self, Notes};
 use crate::place;
-use crate::queue::{Ended, Wait};
 use crate::sys::{self, Fork};
+use crate::waiting::{Ended, Waiting, revoked};
 
 pub(crate) fn start(common: &Common, args: &Acquire, pid: i32, notes: &Notes) -> Result<End, Failure> {
     let process = sys::pidfd(pid).map_err(|error| match error.raw_os_error() {
@@ -63,7 +63,7 @@ fn keep(common: &Common, args: &Acquire, process: &OwnedFd, answer: File, notes:
     }
     let semaphore = place::open(&options, &args.name, &args.size, notes)?;
     let extra = Some(process.as_fd());
-    let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra };
+    let wait = Waiting { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra };
     let permit = match wait.run(&mut events, || semaphore.acquire_many_owned(units), |_| ())? {
         Ended::Granted(permit) => permit,
         Ended::TooLate(failure) => return Err(failure),

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "the tests and the example each use a part")]
 use std::time::{Duration, SystemTime};
 
-use crate::top::sample::{Holder, Reading, Sample, Semaphore, Side, Waiter, Who};
+use super::sample::{Holder, Reading, Sample, Semaphore, Side, Waiter, Who};
 
 /// `seconds` after a fixed beginning.
 pub(crate) fn at(seconds: u64) -> SystemTime {

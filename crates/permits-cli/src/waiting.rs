@@ -69,7 +69,7 @@ pub(crate) enum Ended<T> {
 }
 
 /// What a wait concerns and whom it tells.
-pub(crate) struct Wait<'a> {
+pub(crate) struct Waiting<'a> {
     pub(crate) semaphore: &'a HostSemaphore,
     pub(crate) side: Side,
     pub(crate) units: u32,
@@ -85,7 +85,7 @@ const NAMED: usize = 3;
 const UNNOTICED: Duration = Duration::from_millis(300);
 const REDRAW: Duration = Duration::from_secs(1);
 
-impl Wait<'_> {
+impl Waiting<'_> {
     /// Waits for the request that `make` makes; `queued` is told the position when it has to queue.
     pub(crate) fn run<R: Request>(
         &self,
@@ -203,6 +203,11 @@ fn held_by(status: &Status) -> String {
         holders.push(format!("nobody ({} loose, see `permits release`)", status.state.loose));
     }
     if holders.is_empty() { String::new() } else { format!("; held by {}", holders.join(", ")) }
+}
+
+/// This program, and not the command of a run, was asked to give up.
+pub(crate) fn revoked(name: &str) -> Failure {
+    Failure::new(code::LOST, format!("revoked while it waited for `{name}`"))
 }
 
 /// `0.3 s`

@@ -2,8 +2,8 @@
 
 use clap::CommandFactory;
 
-use crate::End;
 use crate::args::{Args, Completions, Shell};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::out;
 

@@ -2,8 +2,8 @@
 
 use permits_host::Status;
 
-use crate::End;
 use crate::args::{Common, List};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::json::{self, Listed};
 use crate::out::{self, Notes};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::End;
 use crate::args::{Common, Wait};
+use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
 use crate::place;

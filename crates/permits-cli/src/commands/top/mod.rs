@@ -26,8 +26,8 @@ use std::path::Path;
 
 use permits_host::{HolderId, Options};
 
-use crate::End;
 use crate::args::{Common, Top};
+use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::place;
 

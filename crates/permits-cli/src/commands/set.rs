@@ -1,7 +1,7 @@
 //! `permits set`: another number of permits.
 
-use crate::End;
 use crate::args::{Common, Set};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::out::Notes;
 use crate::place;

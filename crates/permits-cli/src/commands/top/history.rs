@@ -139,7 +139,7 @@ fn class(time: Duration) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::made_up::{at, reading, sample_of, waiter};
+    use crate::commands::top::made_up::{at, reading, sample_of, waiter};
 
     #[test]
     fn class_has_its_lower_edge() {

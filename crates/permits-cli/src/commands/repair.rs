@@ -2,8 +2,8 @@
 
 use permits_host::Repair as Outcome;
 
-use crate::End;
 use crate::args::{Common, Repair};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::json::{self, Repaired};
 use crate::{out, place};

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use permits_host::Side;
 
-use crate::End;
-use crate::acquire::revoked;
+use crate::end::End;
+
+use super::revoke;
 use crate::args::{Common, Release};
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::out::Notes;
-use crate::queue::{Ended, Wait};
-use crate::{place, revoke};
+use crate::place;
+use crate::waiting::{Ended, Waiting, revoked};
 
 /// How long `--grant` waits for the holder without `--wait`. Keepers need milliseconds; a command needs its own time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +25,8 @@ pub(crate) fn run(common: &Common, args: &Release, notes: &Notes) -> Result<End,
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let semaphore = place::open(&place::options(common), &args.name, &args.size, notes)?;
-    let wait = Wait { semaphore: &semaphore, side: Side::Release, units, patience: &args.patience, notes, extra: None };
+    let wait =
+        Waiting { semaphore: &semaphore, side: Side::Release, units, patience: &args.patience, notes, extra: None };
     match wait.run(&mut events, || semaphore.release_many_owned(units), |_| ())? {
         Ended::Granted(()) => {}
         Ended::TooLate(failure) => return Err(failure),

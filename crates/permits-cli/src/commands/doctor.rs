@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use permits_host::Level;
 
-use crate::End;
 use crate::args::{Common, Doctor};
+use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::json::{self, Examined, FindingLine};
 use crate::{out, place};

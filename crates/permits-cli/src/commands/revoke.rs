@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use permits_host::{HolderId, HostSemaphore};
 
-use crate::End;
 use crate::args::{Common, Revoke};
+use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
 use crate::place;

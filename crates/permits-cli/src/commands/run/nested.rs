@@ -1,37 +1,37 @@
 //! A run inside a run of the same semaphore, which can wait for itself for ever.
 
-use super::Scene;
+use super::command::Job;
 use crate::failure::{Failure, code};
 
 /// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns if this run may wait for the outer one.
 ///
 /// Only the innermost run is known: the environment has one name. A chain of several names can still close a circle.
-pub(super) fn outer_grant(scene: &Scene<'_>) -> Result<Option<String>, Failure> {
-    let args = scene.args;
+pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
+    let args = job.args;
     let variable = |name| std::env::var(name).ok();
     let outer = variable("PERMITS_NAME").filter(|name| *name == args.name).and(variable("PERMITS_GRANT"));
     let Some(grant) = outer else {
         return Ok(None);
     };
-    let status = scene.semaphore.status()?;
+    let status = job.semaphore.status()?;
     // A grant that nobody holds any more was inherited from a run that is over, or belongs to another directory.
     let Some(holder) = status.holders.iter().find(|holder| holder.who.id.to_string() == grant && holder.who.alive)
     else {
         return Ok(None);
     };
     if args.reentrant {
-        if holder.permits < scene.units {
+        if holder.permits < job.units {
             let text = format!(
                 "asked for `{}` permits of `{}`, the run around this one has `{}`: give it more by --units",
-                scene.units, args.name, holder.permits
+                job.units, args.name, holder.permits
             );
             return Err(Failure::new(code::CONFIG, text));
         }
         return Ok(Some(grant));
     }
     let waits = !args.patience.try_now && args.patience.wait.is_none();
-    if waits && status.state.available_permits < scene.units {
-        scene.notes.warn(&format!(
+    if waits && status.state.available_permits < job.units {
+        job.notes.warn(&format!(
             "this run of `{}` is inside another, grant {grant}, and may wait for it for ever; see --reentrant and --wait",
             args.name
         ));

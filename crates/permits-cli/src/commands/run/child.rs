@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use permits_host::OwnedPermit;
 
+use super::command::{Job, cannot_start, command};
 use super::jobserver::Jobserver;
-use super::{Scene, cannot_start};
-use crate::End;
+use super::report::{Event, Reason, Report};
 use crate::args::OnLost;
+use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
-use crate::report::{Event, Reason, Report};
 use crate::sys::{self, BeforeExec, Received};
 
 /// Commands that last longer than this are worth a thread that watches for revocations.
@@ -21,21 +21,21 @@ const SHORT_COMMAND: Duration = Duration::from_millis(50);
 
 /// Starts the command and waits for its end. Without a permit, an outer run keeps them.
 pub(super) fn supervise(
-    scene: &Scene<'_>,
+    job: &Job<'_>,
     events: &mut Events,
     report: &mut Report,
     permit: Option<OwnedPermit>,
     grant: &str,
 ) -> Result<(End, Reason), Failure> {
-    let args = scene.args;
-    let mut command = super::command(scene, grant);
+    let args = job.args;
+    let mut command = command(job, grant);
     let mut before = BeforeExec { pdeathsig: args.pdeathsig, inherited: Vec::new() };
-    let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, scene.units)).transpose()?;
+    let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, job.units)).transpose()?;
     if let Some(jobserver) = &jobserver {
         jobserver.announce(&mut command);
         before.inherited.extend(jobserver.inherited());
     }
-    let lock = permit.as_ref().map(|_| scene.semaphore.command_lock().map(Arc::new)).transpose()?;
+    let lock = permit.as_ref().map(|_| job.semaphore.command_lock().map(Arc::new)).transpose()?;
     sys::prepare(&mut command, lock.clone(), before);
     let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
     let pid = child.id();
@@ -44,7 +44,7 @@ pub(super) fn supervise(
     }
     report.tell(Event::Started { pid });
 
-    let running = Running { scene, pid, began: Instant::now(), stopping: None, next: None, hook: None };
+    let running = Running { job, pid, began: Instant::now(), stopping: None, next: None, hook: None };
     let (status, stopped) = running.wait(events, report, grant, permit.is_some())?;
     // First the permits, then our end: see the head of `run`.
     drop(permit);
@@ -53,7 +53,7 @@ pub(super) fn supervise(
 
 /// A command that runs.
 struct Running<'a> {
-    scene: &'a Scene<'a>,
+    job: &'a Job<'a>,
     pid: u32,
     began: Instant,
     /// Why this program is ending the command, if it is.
@@ -73,7 +73,7 @@ impl Running<'_> {
         grant: &str,
         mut revocable: bool,
     ) -> Result<(ExitStatus, Option<Reason>), Failure> {
-        let args = self.scene.args;
+        let args = self.job.args;
         // A time too far away to be written down as an instant is no limit.
         let mut max_hold = args.max_hold.and_then(|time| self.began.checked_add(time));
         let mut watch = revocable.then(|| self.began + SHORT_COMMAND);
@@ -88,10 +88,10 @@ impl Running<'_> {
             }
             let now = Instant::now();
             if watch.take_if(|at| now >= *at).is_some() {
-                events.watch_revocation(self.scene.semaphore);
+                events.watch_revocation(self.job.semaphore);
             }
             if max_hold.take_if(|at| now >= *at).is_some() {
-                self.scene.notes.warn(&format!(
+                self.job.notes.warn(&format!(
                     "`{}` was held for {:?}, stopping the command",
                     args.name,
                     args.max_hold.unwrap_or_default()
@@ -101,7 +101,7 @@ impl Running<'_> {
             if let Some((_, signal)) = self.next.take_if(|(at, _)| now >= *at) {
                 self.signal(signal);
             }
-            if revocable && self.scene.semaphore.is_revoked() {
+            if revocable && self.job.semaphore.is_revoked() {
                 revocable = false;
                 report.tell(Event::Lost { grant: grant.to_owned() });
                 self.lost(grant);
@@ -142,8 +142,8 @@ impl Running<'_> {
     }
 
     fn lost(&mut self, grant: &str) {
-        let args = self.scene.args;
-        let warn = |what: &str| self.scene.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
+        let args = self.job.args;
+        let warn = |what: &str| self.job.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
         match &args.on_lost {
             OnLost::Ignore => warn("going on as --on-lost says"),
             OnLost::Term => {
@@ -164,7 +164,7 @@ impl Running<'_> {
                 match hook.spawn() {
                     Ok(child) => self.hook = Some(child),
                     Err(error) => {
-                        self.scene.notes.warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
+                        self.job.notes.warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
                         self.stop(Reason::Lost, libc::SIGTERM, args.grace);
                     }
                 }

@@ -1,15 +1,17 @@
 //! `permits acquire`: permits that nobody owns, or that a keeper in the background owns.
 
+mod keeper;
+
 use permits_host::Side;
 
-use crate::End;
 use crate::args::{Acquire, Common};
+use crate::end::End;
 use crate::events::Events;
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::json::{self, Taken};
 use crate::out::{self, Notes};
-use crate::queue::{Ended, Wait};
-use crate::{keeper, place};
+use crate::place;
+use crate::waiting::{Ended, Waiting, revoked};
 
 pub(crate) fn run(common: &Common, args: &Acquire, notes: &Notes) -> Result<End, Failure> {
     if let Some(pid) = args.while_pid {
@@ -22,7 +24,8 @@ pub(crate) fn run(common: &Common, args: &Acquire, notes: &Notes) -> Result<End,
         options = options.label(label);
     }
     let semaphore = place::open(&options, &args.name, &args.size, notes)?;
-    let wait = Wait { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra: None };
+    let wait =
+        Waiting { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra: None };
     match wait.run(&mut events, || semaphore.acquire_many_owned(units), |_| ())? {
         Ended::Granted(permit) => permit.forget(),
         Ended::TooLate(failure) => return Err(failure),
@@ -34,9 +37,4 @@ pub(crate) fn run(common: &Common, args: &Acquire, notes: &Notes) -> Result<End,
         out::print(&json::line(Taken { name: &args.name, permits: units, grant: None, keeper_pid: None }))?;
     }
     Ok(End::Code(0))
-}
-
-/// Somebody asked this program, and not the command of a run, to give up.
-pub(crate) fn revoked(name: &str) -> Failure {
-    Failure::new(code::LOST, format!("revoked while it waited for `{name}`"))
 }

@@ -3,8 +3,8 @@
 use clap::CommandFactory;
 use clap_mangen::Man as Page;
 
-use crate::End;
 use crate::args::{Args, Man};
+use crate::end::End;
 use crate::failure::Failure;
 use crate::out;
 

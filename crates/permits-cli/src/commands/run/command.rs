@@ -1,0 +1,65 @@
+//! The command of a run: how it is made, how it is shown, and why it cannot be started.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use permits_host::HostSemaphore;
+
+use crate::args::{Common, Run};
+use crate::failure::{Failure, code};
+use crate::out::Notes;
+use crate::sys;
+
+/// A run, once its semaphore is open.
+pub(super) struct Job<'a> {
+    pub(super) args: &'a Run,
+    pub(super) common: &'a Common,
+    pub(super) notes: &'a Notes,
+    pub(super) semaphore: &'a HostSemaphore,
+    pub(super) units: u32,
+}
+
+/// The command with its environment, not yet started.
+pub(super) fn command(job: &Job<'_>, grant: &str) -> Command {
+    let args = job.args;
+    let mut command = match &args.shell {
+        Some(text) => {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "sh".into());
+            let mut command = Command::new(shell);
+            command.arg("-c").arg(text);
+            command
+        }
+        None => {
+            let mut command = Command::new(&args.command[0]);
+            command.args(&args.command[1..]);
+            command
+        }
+    };
+    command.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant).env("PERMITS_UNITS", job.units.to_string());
+    if let Some(dir) = &job.common.dir {
+        // A nested run must mean the same semaphore, wherever it stands.
+        command.env("PERMITS_DIR", std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+    }
+    command
+}
+
+/// What `status` shows as the command.
+pub(super) fn shown(args: &Run) -> OsString {
+    match &args.shell {
+        Some(text) => text.clone(),
+        None => args.command.join(" ".as_ref()),
+    }
+}
+
+pub(super) fn cannot_start(args: &Run, error: &std::io::Error) -> Failure {
+    if let Some(error) = sys::lock_error(error) {
+        return Failure::system("the command could not take its lock on the permits, and was not executed", &error);
+    }
+    let (code, what) = match error.raw_os_error() {
+        Some(libc::ENOENT) => (code::NOT_FOUND, "not found"),
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => (code::FAILED, "cannot be started"),
+        _ => (code::CANNOT_EXECUTE, "cannot be executed"),
+    };
+    let program = args.command.first().map_or_else(|| "the shell".into(), |program| program.to_string_lossy());
+    Failure::new(code, format!("command `{program}` {what}: {error}"))
+}
