@@ -2,13 +2,13 @@
 //!
 //! Fields may be added under the same number; a field that is removed or means something else raises it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use permits_host::{Participant, SemaphoreFile, Side, Status};
+use permits_host::{SemaphoreFile, Side, Status};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::table::user;
+use crate::people::{Who, age, is_hidden};
 
 /// Number of the schema.
 pub(crate) const SCHEMA: u32 = 1;
@@ -21,10 +21,23 @@ struct Line<T> {
 }
 
 /// An object with the number of the schema in front, and a line end.
+///
+/// Names, paths and errors are exact, as a program may use them again; so their [hidden](is_hidden) characters are written as
+/// `\u202e`, which is the same to a program and nothing to a terminal. What a holder tells of itself is tame already, see [`Who`].
 pub(crate) fn line(what: impl Serialize) -> String {
     let text =
         serde_json::to_string(&Line { schema: SCHEMA, what }).expect("strings and numbers only, all keys are names");
-    text + "\n"
+    // What has to be written so can only stand inside of a string: the rest of JSON is ASCII.
+    let mut line = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if is_hidden(c) {
+            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            line.push(c);
+        }
+    }
+    line.push('\n');
+    line
 }
 
 /// What `acquire` took.
@@ -126,14 +139,14 @@ pub(crate) struct StatusLine<'a> {
     created: String,
     mode: String,
     owner_uid: u32,
-    holders: Vec<HolderLine<'a>>,
-    waiters: Vec<WaiterLine<'a>>,
+    holders: Vec<HolderLine>,
+    waiters: Vec<WaiterLine>,
 }
 
 impl<'a> StatusLine<'a> {
     pub(crate) fn of(status: &'a Status) -> Self {
         let holders = status.holders.iter().map(|holder| HolderLine {
-            who: Who::of(&holder.who),
+            who: Who::from(&holder.who),
             permits: holder.permits,
             since: time(holder.since),
             held_seconds: age(holder.since).as_secs_f64(),
@@ -144,7 +157,7 @@ impl<'a> StatusLine<'a> {
                 Side::Acquire => "acquire",
                 Side::Release => "release",
             },
-            who: Who::of(&waiter.who),
+            who: Who::from(&waiter.who),
             permits: waiter.permits,
             since: time(waiter.since),
             waiting_seconds: age(waiter.since).as_secs_f64(),
@@ -165,67 +178,46 @@ impl<'a> StatusLine<'a> {
 }
 
 #[derive(Serialize)]
-struct HolderLine<'a> {
+struct HolderLine {
     #[serde(flatten)]
-    who: Who<'a>,
+    who: Who,
     permits: u32,
     since: String,
     held_seconds: f64,
 }
 
 #[derive(Serialize)]
-struct WaiterLine<'a> {
+struct WaiterLine {
     position: u32,
     side: &'static str,
     #[serde(flatten)]
-    who: Who<'a>,
+    who: Who,
     permits: u32,
     since: String,
     waiting_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Who<'a> {
-    grant: String,
-    pid: u32,
-    /// Inode of the PID namespace in which `pid` has its meaning, if it is not the reader's.
-    pid_namespace: Option<u64>,
-    command_pid: Option<u32>,
-    uid: u32,
-    user: String,
-    command: &'a str,
-    label: &'a str,
-    alive: bool,
-    revoked: bool,
-}
-
-impl<'a> Who<'a> {
-    fn of(who: &'a Participant) -> Self {
-        Who {
-            grant: who.id.to_string(),
-            pid: who.pid,
-            pid_namespace: who.foreign_pid_namespace,
-            command_pid: who.command_pid,
-            uid: who.uid,
-            user: user(who.uid),
-            command: &who.command,
-            label: &who.label,
-            alive: who.alive,
-            revoked: who.revoked,
-        }
-    }
 }
 
 fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_millis(at).to_string()
 }
 
-/// 0 for a time in the future: the clock was set back.
-fn age(since: SystemTime) -> Duration {
-    since.elapsed().unwrap_or_default()
-}
-
 /// The file of a semaphore, which those of a host are kept in.
 pub(crate) fn file_of(status: &Status) -> &SemaphoreFile {
     status.file.as_ref().expect("a semaphore of a host has a file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_escaped_and_stay_the_same() {
+        let name = "a\u{202e}b\u{7f}\u{e0041}\n建";
+
+        let line = line(Summary { name, counts: None, error: None });
+
+        assert_eq!(line, "{\"schema\":1,\"name\":\"a\\u202eb\\u007f\\udb40\\udc41\\n建\"}\n");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["name"], name);
+    }
 }

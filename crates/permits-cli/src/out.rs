@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use crate::args::Common;
+use crate::columns::cut;
 use crate::failure::{Failure, code};
+use crate::people::tame;
 
 /// Prints data. A reader that has gone away ends the program quietly, as it does others in a pipeline.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -73,11 +75,9 @@ impl Notes {
         let width = crossterm::terminal::size().map_or(0, |(columns, _)| usize::from(columns));
         // A terminal may say 0 when it was never told its size.
         let width = if width == 0 { 80 } else { width.max(20) };
-        let mut line: String = text.chars().take(width - 1).collect();
-        if line.len() < text.len() {
-            line.pop();
-            line.push('…');
-        }
+        // One column stays free: a terminal may wrap when the last one is written, and then the wipe misses the first line.
+        let text = tame(text);
+        let line = cut(&text, width - 1);
         self.waiting_line.set(true);
         write_stderr(&format!("\r\x1b[K{line}"));
     }
@@ -89,9 +89,10 @@ impl Notes {
         }
     }
 
+    /// Tamed as a whole: an error of the library may name what others have named.
     fn say(&self, text: &str) {
         self.wipe_waiting();
-        write_stderr(&format!("permits: {text}\n"));
+        write_stderr(&format!("permits: {}\n", tame(text)));
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
-use permits_host::{Holder, Participant, Side, Status, Waiter};
+use permits_host::{Holder, Side, Status, Waiter};
 
 use crate::failure::{Failure, code};
+use crate::people::{Who, age, tame};
 
 const HEADING: Style = Style::new().bold();
 
@@ -31,7 +32,7 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                     status.recovered_total,
                 ];
                 let word = if state.closed { "closed" } else { "open" };
-                rows.add([name.clone()].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
+                rows.add([tame(name)].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
             }
             Err(failure) => {
                 let word = match failure.code {
@@ -39,7 +40,7 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                     code::CONFIG => "refused",
                     _ => "unreadable",
                 };
-                rows.add([name.clone()].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([word.to_owned()]));
+                rows.add([tame(name)].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([word.to_owned()]));
             }
         }
     }
@@ -49,7 +50,7 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
 /// One semaphore with its holders and waiters.
 pub(crate) fn status(status: &Status) -> String {
     let closed = if status.state.closed { ", closed" } else { "" };
-    let mut text = format!("{HEADING}{}{HEADING:#}: {}{closed}\n", status.name, status.state);
+    let mut text = format!("{HEADING}{}{HEADING:#}: {}{closed}\n", tame(&status.name), status.state);
     text += &format!(
         "{} granted since {}, {} recovered from the dead\n",
         status.granted_total,
@@ -70,14 +71,15 @@ pub(crate) fn status(status: &Status) -> String {
 fn holders(holders: &[Holder]) -> String {
     let mut rows = Rows::new(&["HOLDER", ">PERMITS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
     for Holder { who, permits, since, .. } in holders {
+        let who = Who::from(who);
         rows.add([
-            who.id.to_string(),
+            who.grant.clone(),
             permits.to_string(),
-            pid(who),
-            user(who.uid),
+            who.pid_text(),
+            who.user.clone(),
             ago(*since),
-            one_line(&who.label),
-            command(who),
+            who.label.clone(),
+            command(&who),
         ]);
     }
     rows.text()
@@ -86,29 +88,31 @@ fn holders(holders: &[Holder]) -> String {
 fn waiters(waiters: &[Waiter]) -> String {
     let mut rows = Rows::new(&["WAITER", ">PLACE", "TO", ">PERMITS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
     for Waiter { who, side, position, permits, since, .. } in waiters {
+        let who = Who::from(who);
         let side = match side {
             Side::Acquire => "acquire",
             Side::Release => "release",
         };
         let (position, permits) = (position.to_string(), permits.to_string());
-        let (label, id) = (one_line(&who.label), who.id.to_string());
-        rows.add([id, position, side.to_owned(), permits, pid(who), user(who.uid), ago(*since), label, command(who)]);
+        let (side, command) = (side.to_owned(), command(&who));
+        rows.add([
+            who.grant.clone(),
+            position,
+            side,
+            permits,
+            who.pid_text(),
+            who.user,
+            ago(*since),
+            who.label,
+            command,
+        ]);
     }
     rows.text()
 }
 
-/// The process that does the work: the command, or else the participant itself.
-fn pid(who: &Participant) -> String {
-    let pid = who.command_pid.unwrap_or(who.pid);
-    match who.foreign_pid_namespace {
-        Some(namespace) => format!("{pid}@{namespace}"),
-        None => pid.to_string(),
-    }
-}
-
 /// The command, with what is unusual about its process.
-fn command(who: &Participant) -> String {
-    let mut text = one_line(&who.command);
+fn command(who: &Who) -> String {
+    let mut text = who.command.clone();
     if who.revoked {
         text += " (revoked)";
     }
@@ -118,21 +122,10 @@ fn command(who: &Participant) -> String {
     text
 }
 
-/// The name of a user, or its number if it has none here.
-pub(crate) fn user(uid: u32) -> String {
-    let known = nix::unistd::User::from_uid(uid.into()).ok().flatten();
-    known.map_or_else(|| uid.to_string(), |user| user.name)
-}
-
 /// `3m 12s`
 fn ago(since: SystemTime) -> String {
-    let seconds = since.elapsed().unwrap_or_default().as_secs();
+    let seconds = age(since).as_secs();
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
-}
-
-/// What others told about themselves, without what could move the cursor or break the row.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim_end().to_owned()
 }
 
 /// A table without lines: columns are aligned, headings bold; a heading with `>` in front is that of a column of numbers.

@@ -18,7 +18,8 @@ use crate::args::Patience;
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
-use crate::{sys, table};
+use crate::people::Who;
+use crate::sys;
 
 /// A request that queues: for permits, or to give loose ones back.
 pub(crate) trait Request: Future<Output = Result<Self::Given, Error>> + Unpin {
@@ -192,8 +193,8 @@ impl Waiting<'_> {
 /// `; held by 4711 (cargo test), 4712 (make), and 3 loose`; nothing if nothing is out.
 fn held_by(status: &Status) -> String {
     let holder = |holder: &Holder| {
-        let who = &holder.who;
-        format!("{} ({})", who.command_pid.unwrap_or(who.pid), table::one_line(&who.command))
+        let who = Who::from(&holder.who);
+        format!("{} ({})", who.pid_text(), who.command)
     };
     let mut holders: Vec<_> = status.holders.iter().take(NAMED).map(holder).collect();
     if status.holders.len() > NAMED {

@@ -8,6 +8,7 @@ use crate::args::{Common, Doctor};
 use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::json::{self, Examined, FindingLine};
+use crate::people::tame;
 use crate::{out, place};
 
 /// Exits 78 if something is bad, so that a script can ask.
@@ -20,10 +21,10 @@ pub(crate) fn run(common: &Common, args: &Doctor) -> Result<End, Failure> {
     if args.json {
         out::print(&json::line(Examined { dir: dir.display().to_string(), good: !bad, findings: lines }))?;
     } else {
-        let mut text = format!("directory: {}\n", dir.display());
+        let mut text = format!("directory: {}\n", tame(&dir.to_string_lossy()));
         for FindingLine { level, about, text: said } in lines {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{level:<8} {about}: {said}");
+            let _ = writeln!(text, "{level:<8} {}: {}", tame(about), tame(said));
         }
         out::print(&text)?;
     }

@@ -6,24 +6,25 @@ use crate::args::{Common, Repair};
 use crate::end::End;
 use crate::failure::Failure;
 use crate::json::{self, Repaired};
+use crate::people::tame;
 use crate::{out, place};
 
 pub(crate) fn run(common: &Common, args: &Repair) -> Result<End, Failure> {
     let outcome = place::options(common).repair(&args.name)?;
+    let name = tame(&args.name);
     let (word, text) = match &outcome {
-        Outcome::Sound => ("sound", format!("`{}` is sound", args.name)),
+        Outcome::Sound => ("sound", format!("`{name}` is sound")),
         Outcome::Recounted { before, after } => {
-            ("recounted", format!("`{}` was recounted\nbefore: {before}\nafter:  {after}", args.name))
+            ("recounted", format!("`{name}` was recounted\nbefore: {before}\nafter:  {after}"))
         }
         Outcome::SetAside { as_path } => (
             "set-aside",
             format!(
-                "`{}` was beyond repair and is now {}; the next user creates it anew",
-                args.name,
-                as_path.display()
+                "`{name}` was beyond repair and is now {}; the next user creates it anew",
+                tame(&as_path.to_string_lossy())
             ),
         ),
-        other => ("other", format!("`{}`: {other:?}", args.name)),
+        other => ("other", format!("`{name}`: {other:?}")),
     };
     if args.json {
         let set_aside = match &outcome {

@@ -15,6 +15,7 @@ mod queue;
 mod report;
 mod signals;
 mod size;
+mod strangers;
 mod streams;
 mod terminal;
 mod top;

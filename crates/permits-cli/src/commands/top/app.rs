@@ -7,6 +7,7 @@ use super::history::History;
 use super::sample::{Reading, Sample, Semaphore};
 use super::text;
 use super::theme::Theme;
+use crate::people::tame;
 
 #[derive(Clone, Debug)]
 pub(crate) struct App {
@@ -155,7 +156,7 @@ impl App {
         let Some(Semaphore { name, reading: Ok(reading) }) = self.chosen() else { return Next::Draw };
         let (from, given_out) = (reading.max, reading.given_out());
         let Ok(to @ 1..) = u32::try_from(i64::from(from) + by) else {
-            self.message = Some(Err(format!("`{name}` has `{from}` permit: it cannot have fewer")));
+            self.message = Some(Err(format!("`{}` has `{from}` permit: it cannot have fewer", tame(name))));
             return Next::Draw;
         };
         let act = Act::SetMax { name: name.clone(), from, to, given_out };
@@ -251,14 +252,21 @@ impl Cursor {
 }
 
 impl Act {
+    /// The name of its semaphore, as it is shown.
+    fn shown(&self) -> String {
+        let (Act::SetMax { name, .. } | Act::Revoke { name, .. }) = self;
+        tame(name)
+    }
+
     /// What is asked before it is done.
     pub(crate) fn question(&self) -> String {
+        let name = self.shown();
         match self {
-            Act::SetMax { name, from, to, given_out } => format!(
+            Act::SetMax { from, to, given_out, .. } => format!(
                 "Shrink `{name}` from {from} to {to}?\n\n{given_out} are out. None is taken from its holder; nothing is \
                  granted until no more than {to} are out."
             ),
-            Act::Revoke { name, grant, who } => format!(
+            Act::Revoke { grant, who, .. } => format!(
                 "Revoke {grant} of `{name}`?\n\n{who}\n\nIt is asked to give up, and a `permits run` ends its command as \
                  its --on-lost says. Nothing is taken from it before it does."
             ),
@@ -267,11 +275,12 @@ impl Act {
 
     /// What is said when it was done.
     pub(crate) fn outcome(&self) -> String {
+        let name = self.shown();
         match self {
-            Act::SetMax { name, from, to, .. } => {
+            Act::SetMax { from, to, .. } => {
                 format!("`{name}` has {} now, it had {from}", text::count((*to).into(), "permit"))
             }
-            Act::Revoke { name, grant, .. } => format!("{grant} of `{name}` was asked to give up"),
+            Act::Revoke { grant, .. } => format!("{grant} of `{name}` was asked to give up"),
         }
     }
 }

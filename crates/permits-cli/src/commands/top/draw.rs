@@ -9,8 +9,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding, Paragraph, Wrap};
 
 use super::app::{App, Dialog, Focus};
-use super::text::{cut, width};
 use super::{lists, pictures};
+use crate::columns::{cut, width};
 
 /// Rows that a panel takes besides its list: its title and the heading.
 const FRAME: u16 = 2;

@@ -10,10 +10,12 @@ use ratatui::widgets::Paragraph;
 use super::app::{App, Cursor, Focus};
 use super::history::Past;
 use super::pictures::rule;
-use super::sample::{Reading, Semaphore, Side, Who};
+use super::sample::{Reading, Semaphore, Side};
 use super::table::{self, Column};
-use super::text::{age, cut, rate};
+use super::text::{age, rate};
 use super::theme::Theme;
+use crate::columns::cut;
+use crate::people::Who;
 
 const SEMAPHORES: [Column; 10] = [
     Column::left("NAME", 0, 32),
@@ -66,7 +68,7 @@ pub(crate) fn semaphores(frame: &mut Frame, area: Rect, app: &mut App) {
 
 /// Row of a semaphore; also of the table that is printed where there is no terminal.
 pub(crate) fn semaphore_row(semaphore: &Semaphore, past: Option<&Past>) -> [String; 10] {
-    let name = semaphore.name.clone();
+    let name = semaphore.shown();
     let Ok(reading) = &semaphore.reading else {
         return std::array::from_fn(|i| match i {
             0 => name.clone(),

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "the tests and the example each use a part")]
 use std::time::{Duration, SystemTime};
 
-use super::sample::{Holder, Reading, Sample, Semaphore, Side, Waiter, Who};
+use super::sample::{Holder, Reading, Sample, Semaphore, Side, Waiter};
+use crate::people::Who;
 
 /// `seconds` after a fixed beginning.
 pub(crate) fn at(seconds: u64) -> SystemTime {
@@ -14,7 +15,7 @@ pub(crate) fn who(grant: &str, pid: u32, user: &str, label: &str, command: &str)
         grant: grant.to_owned(),
         pid,
         command_pid: None,
-        foreign_pid_namespace: None,
+        pid_namespace: None,
         uid: 1000,
         user: user.to_owned(),
         label: label.to_owned(),

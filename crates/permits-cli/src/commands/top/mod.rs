@@ -29,6 +29,7 @@ use permits_host::{HolderId, Options};
 use crate::args::{Common, Top};
 use crate::end::End;
 use crate::failure::{Failure, code};
+use crate::people::tame;
 use crate::place;
 
 /// What was shown.
@@ -52,7 +53,7 @@ pub(crate) fn run(common: &Common, args: &Top) -> Result<End, Failure> {
 
 /// Until the user quits. What goes wrong with a semaphore is shown, and ends nothing.
 fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
-    let directory = text::tame(&directory.to_string_lossy());
+    let directory = tame(&directory.to_string_lossy());
     let mut handles = sample::Handles::new();
     let sample = || sample::sample(options, &mut handles, &directory, &args.names);
     if args.json || args.watch || !is_screen() {
@@ -61,7 +62,7 @@ fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
     let mut app = app::App::new(theme::Theme::from_environment(), args.interval);
     screen::run(&mut app, sample, |act| match perform(options, act) {
         Ok(()) => Ok(act.outcome()),
-        Err(e) => Err(e.to_string()),
+        Err(e) => Err(tame(&e.to_string())),
     })?;
     Ok(Shown::All)
 }

@@ -8,8 +8,9 @@ use ratatui::widgets::Paragraph;
 use super::app::App;
 use super::history::{CLASSES, Counts, Past};
 use super::sample::Reading;
-use super::text::{age, cut, rate, width};
+use super::text::{age, rate};
 use super::theme::Theme;
+use crate::columns::{cut, width};
 
 /// Title, bar, and its numbers, where there is room for all three; on two rows without the title.
 pub(crate) fn gauge(frame: &mut Frame, area: Rect, app: &App) {
@@ -25,14 +26,14 @@ pub(crate) fn gauge(frame: &mut Frame, area: Rect, app: &App) {
                 right.push_str(&format!(" (+{})", past.recovered));
             }
         }
-        lines.push(rule(app.theme, &semaphore.name, &right, columns, false));
+        lines.push(rule(app.theme, &semaphore.shown(), &right, columns, false));
     }
     if let Ok(reading) = &semaphore.reading {
         lines.push(bar(app.theme, reading, columns));
-        let name = (area.height <= 2).then_some(semaphore.name.as_str());
-        lines.push(numbers(app.theme, reading, past, name, columns));
+        let name = (area.height <= 2).then(|| semaphore.shown());
+        lines.push(numbers(app.theme, reading, past, name.as_deref(), columns));
     } else if area.height <= 2 {
-        lines.push(Line::styled(cut(&semaphore.name, columns).into_owned(), app.theme.bad()));
+        lines.push(Line::styled(cut(&semaphore.shown(), columns).into_owned(), app.theme.bad()));
     }
     frame.render_widget(Paragraph::new(lines), area);
 }

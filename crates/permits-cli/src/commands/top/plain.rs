@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::history::{History, Past};
 use super::lists::{SEMAPHORE_COLUMNS, semaphore_row};
-use super::sample::{Reading, Sample, Semaphore, Side, Who};
+use super::sample::{Reading, Sample, Semaphore, Side};
 use super::table;
+use crate::people::Who;
 
 /// One table; what could not be read is said on `err`.
 pub(crate) fn table(out: &mut impl Write, err: &mut impl Write, sample: &Sample, history: &History) -> io::Result<()> {
@@ -81,7 +82,7 @@ struct Read<'a> {
 #[derive(Serialize)]
 struct Held<'a> {
     #[serde(flatten)]
-    who: Person<'a>,
+    who: &'a Who,
     permits: u32,
     since: String,
 }
@@ -91,23 +92,9 @@ struct Waiting<'a> {
     side: &'static str,
     position: u32,
     #[serde(flatten)]
-    who: Person<'a>,
+    who: &'a Who,
     permits: u32,
     since: String,
-}
-
-#[derive(Serialize)]
-struct Person<'a> {
-    grant: &'a str,
-    pid: u32,
-    pid_namespace: Option<u64>,
-    command_pid: Option<u32>,
-    uid: u32,
-    user: &'a str,
-    label: &'a str,
-    command: &'a str,
-    alive: bool,
-    revoked: bool,
 }
 
 fn one<'a>(semaphore: &'a Semaphore, past: Option<&Past>) -> One<'a> {
@@ -131,12 +118,12 @@ fn read<'a>(name: &'a str, reading: &'a Reading, past: Option<&Past>) -> Read<'a
         waiting_acquirers: reading.waiting(Side::Acquire),
         waiting_releasers: reading.waiting(Side::Release),
         closed: reading.closed,
-        holders: holders.map(|h| Held { who: person(&h.who), permits: h.permits, since: time(h.since) }).collect(),
+        holders: holders.map(|h| Held { who: &h.who, permits: h.permits, since: time(h.since) }).collect(),
         waiters: waiters
             .map(|w| Waiting {
                 side: w.side.word(),
                 position: w.position,
-                who: person(&w.who),
+                who: &w.who,
                 permits: w.permits,
                 since: time(w.since),
             })
@@ -144,21 +131,6 @@ fn read<'a>(name: &'a str, reading: &'a Reading, past: Option<&Past>) -> Read<'a
         granted_total: reading.granted,
         recovered_total: reading.recovered,
         grants_per_second: past.and_then(Past::rate),
-    }
-}
-
-fn person(who: &Who) -> Person<'_> {
-    Person {
-        grant: &who.grant,
-        pid: who.pid,
-        pid_namespace: who.foreign_pid_namespace,
-        command_pid: who.command_pid,
-        uid: who.uid,
-        user: &who.user,
-        label: &who.label,
-        command: &who.command,
-        alive: who.alive,
-        revoked: who.revoked,
     }
 }
 

@@ -1,15 +1,15 @@
 //! What is shown: one reading of every semaphore, in plain values.
 //!
 //! The types of `permits-host` cannot be made by others, so the screen has its own: a test, or a picture in the docs, makes
-//! up a sample of any size.
+//! up a sample of any size. Only who takes part is of the whole program, see [`Who`].
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
-use permits_host::{Error, ErrorKind, HostSemaphore, Options, Participant, Status};
+use permits_host::{Error, ErrorKind, HostSemaphore, Options, Status};
 
-use super::text;
+use crate::people::{Who, tame};
 
 /// One reading of everything.
 #[derive(Clone, Debug)]
@@ -46,26 +46,6 @@ pub(crate) struct Reading {
     pub(crate) granted: u64,
     /// Permits taken back from the dead since then.
     pub(crate) recovered: u64,
-}
-
-/// Who holds or waits, as it told of itself: a claim, not evidence.
-#[derive(Clone, Debug)]
-pub(crate) struct Who {
-    /// As `permits revoke` takes it.
-    pub(crate) grant: String,
-    /// Of the process that takes part.
-    pub(crate) pid: u32,
-    /// Of the command that it runs.
-    pub(crate) command_pid: Option<u32>,
-    /// Inode of the PID namespace in which these mean something, if it is not ours.
-    pub(crate) foreign_pid_namespace: Option<u64>,
-    pub(crate) uid: u32,
-    pub(crate) user: String,
-    pub(crate) label: String,
-    pub(crate) command: String,
-    pub(crate) alive: bool,
-    /// Was asked to give up.
-    pub(crate) revoked: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -108,16 +88,10 @@ impl Sample {
     }
 }
 
-impl Who {
-    /// Number of the process that does the work, as people know it.
-    ///
-    /// With the inode of its PID namespace if the number means nothing in ours.
-    pub(crate) fn pid_text(&self) -> String {
-        let pid = self.command_pid.unwrap_or(self.pid);
-        match self.foreign_pid_namespace {
-            Some(inode) => format!("{pid}@{inode}"),
-            None => pid.to_string(),
-        }
+impl Semaphore {
+    /// Its name as it is shown: others may have chosen it.
+    pub(crate) fn shown(&self) -> String {
+        tame(&self.name)
     }
 }
 
@@ -163,11 +137,11 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, 
         Ok(names) => {
             handles.retain(|name, _| names.contains(name));
             for name in names {
-                let reading = status(options, handles, &name).map(Reading::from).map_err(|e| e.to_string());
+                let reading = status(options, handles, &name).map(Reading::from).map_err(|e| tame(&e.to_string()));
                 sample.semaphores.push(Semaphore { name, reading });
             }
         }
-        Err(e) => sample.trouble = Some(e.to_string()),
+        Err(e) => sample.trouble = Some(tame(&e.to_string())),
     }
     sample
 }
@@ -207,10 +181,10 @@ impl From<Status> for Reading {
             held: state.given_out.saturating_sub(state.loose),
             loose: state.loose,
             closed: state.closed,
-            holders: holders.map(|h| Holder { who: h.who.into(), permits: h.permits, since: h.since }).collect(),
+            holders: holders.map(|h| Holder { who: Who::from(&h.who), permits: h.permits, since: h.since }).collect(),
             waiters: waiters
                 .map(|w| Waiter {
-                    who: w.who.into(),
+                    who: Who::from(&w.who),
                     side: match w.side {
                         permits_host::Side::Acquire => Side::Acquire,
                         permits_host::Side::Release => Side::Release,
@@ -222,23 +196,6 @@ impl From<Status> for Reading {
                 .collect(),
             granted: status.granted_total,
             recovered: status.recovered_total,
-        }
-    }
-}
-
-impl From<Participant> for Who {
-    fn from(p: Participant) -> Self {
-        Who {
-            grant: p.id.to_string(),
-            pid: p.pid,
-            command_pid: p.command_pid,
-            foreign_pid_namespace: p.foreign_pid_namespace,
-            uid: p.uid,
-            user: text::user_name(p.uid),
-            label: text::tame(&p.label),
-            command: text::tame(&p.command),
-            alive: p.alive,
-            revoked: p.revoked,
         }
     }
 }

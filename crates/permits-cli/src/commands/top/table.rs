@@ -1,5 +1,5 @@
 //! Columns that fit the room: the least needed ones are left out first, and the last one is cut.
-use super::text::{cut, width};
+use crate::columns::{cut, width};
 
 /// Between two columns.
 const GAP: usize = 2;

@@ -10,9 +10,9 @@ use super::app::{Act, App, Dialog, Focus, Next};
 use super::draw::draw;
 use super::made_up::{at, busy, busy_with_a_past, reading, sample, sample_of, waiter};
 use super::sample::{Reading, Sample, Semaphore};
-use super::text::width;
 use super::theme::Theme;
 use super::{history::History, plain};
+use crate::columns::width;
 
 fn app(sample: Sample) -> App {
     let mut app = App::new(Theme { colour: true }, Duration::from_secs(1));
