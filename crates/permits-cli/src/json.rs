@@ -1,17 +1,16 @@
-//! JSON for programs: one object a line, each with the number of the schema.
+//! JSON for programs: one object a line, each with the number of the schema. All of the program's JSON is written here.
 //!
 //! Fields may be added under the same number; a field that is removed or means something else raises it.
 
 use std::time::SystemTime;
 
-use permits_host::{SemaphoreFile, Side, Status};
+use permits_host::{SemaphoreFile, Status};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::people::{Who, age, is_hidden};
+use crate::people::{Who, age, is_hidden, side};
 
 /// Number of the schema.
-pub(crate) const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
 struct Line<T> {
@@ -76,59 +75,40 @@ pub(crate) struct FindingLine<'a> {
 #[derive(Serialize)]
 pub(crate) struct Listed<'a> {
     pub(crate) dir: String,
-    pub(crate) semaphores: Vec<Summary<'a>>,
+    pub(crate) semaphores: Vec<Named<'a, Counts>>,
 }
 
-/// A semaphore in the list: its counts, or why they cannot be read.
+/// One reading of `top`.
 #[derive(Serialize)]
-pub(crate) struct Summary<'a> {
+pub(crate) struct Tick<'a> {
+    pub(crate) time: String,
+    pub(crate) dir: &'a str,
+    /// Why the directory cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<&'a str>,
+    pub(crate) semaphores: Vec<Named<'a, Ticked>>,
+}
+
+/// A semaphore among others: what was read of it, or why it cannot be read.
+#[derive(Serialize)]
+pub(crate) struct Named<'a, T> {
     name: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    counts: Option<Counts>,
+    read: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
 
-impl<'a> Summary<'a> {
-    pub(crate) fn of(name: &'a str, status: Result<&Status, &'a Failure>) -> Self {
-        Summary { name, counts: status.ok().map(Counts::of), error: status.err().map(|failure| failure.text.as_str()) }
-    }
-}
-
-/// The numbers of a semaphore.
-#[derive(Serialize)]
-struct Counts {
-    max_permits: u32,
-    free: u32,
-    given_out: u32,
-    held: u32,
-    loose: u32,
-    waiting_acquirers: u32,
-    waiting_releasers: u32,
-    closed: bool,
-    granted_total: u64,
-    recovered_total: u64,
-}
-
-impl Counts {
-    fn of(status: &Status) -> Self {
-        let state = &status.state;
-        Counts {
-            max_permits: state.max_permits,
-            free: state.available_permits,
-            given_out: state.given_out,
-            held: state.given_out.saturating_sub(state.loose),
-            loose: state.loose,
-            waiting_acquirers: state.waiting_acquirers,
-            waiting_releasers: state.waiting_releasers,
-            closed: state.closed,
-            granted_total: status.granted_total,
-            recovered_total: status.recovered_total,
+impl<'a, T> Named<'a, T> {
+    pub(crate) fn of(name: &'a str, read: Result<T, &'a str>) -> Self {
+        match read {
+            Ok(read) => Named { name, read: Some(read), error: None },
+            Err(error) => Named { name, read: None, error: Some(error) },
         }
     }
 }
 
-/// Everything about one semaphore.
+/// Everything about one semaphore, for `status`.
 #[derive(Serialize)]
 pub(crate) struct StatusLine<'a> {
     name: &'a str,
@@ -149,18 +129,15 @@ impl<'a> StatusLine<'a> {
             who: Who::from(&holder.who),
             permits: holder.permits,
             since: time(holder.since),
-            held_seconds: age(holder.since).as_secs_f64(),
+            held_seconds: Some(age(holder.since).as_secs_f64()),
         });
         let waiters = status.waiters.iter().map(|waiter| WaiterLine {
             position: waiter.position,
-            side: match waiter.side {
-                Side::Acquire => "acquire",
-                Side::Release => "release",
-            },
+            side: side(waiter.side),
             who: Who::from(&waiter.who),
             permits: waiter.permits,
             since: time(waiter.since),
-            waiting_seconds: age(waiter.since).as_secs_f64(),
+            waiting_seconds: Some(age(waiter.since).as_secs_f64()),
         });
         let file = file_of(status);
         StatusLine {
@@ -177,27 +154,76 @@ impl<'a> StatusLine<'a> {
     }
 }
 
+/// One semaphore in a reading of `top`.
 #[derive(Serialize)]
-struct HolderLine {
+pub(crate) struct Ticked {
     #[serde(flatten)]
-    who: Who,
-    permits: u32,
-    since: String,
-    held_seconds: f64,
+    pub(crate) counts: Counts,
+    pub(crate) holders: Vec<HolderLine>,
+    pub(crate) waiters: Vec<WaiterLine>,
+    /// `null` in the first reading: a rate needs two.
+    pub(crate) grants_per_second: Option<f64>,
+}
+
+/// The numbers of a semaphore.
+#[derive(Serialize)]
+pub(crate) struct Counts {
+    pub(crate) max_permits: u32,
+    pub(crate) free: u32,
+    pub(crate) given_out: u32,
+    pub(crate) held: u32,
+    pub(crate) loose: u32,
+    pub(crate) waiting_acquirers: u32,
+    pub(crate) waiting_releasers: u32,
+    pub(crate) closed: bool,
+    pub(crate) granted_total: u64,
+    pub(crate) recovered_total: u64,
+}
+
+impl Counts {
+    pub(crate) fn of(status: &Status) -> Self {
+        let state = &status.state;
+        Counts {
+            max_permits: state.max_permits,
+            free: state.available_permits,
+            given_out: state.given_out,
+            held: state.given_out.saturating_sub(state.loose),
+            loose: state.loose,
+            waiting_acquirers: state.waiting_acquirers,
+            waiting_releasers: state.waiting_releasers,
+            closed: state.closed,
+            granted_total: status.granted_total,
+            recovered_total: status.recovered_total,
+        }
+    }
 }
 
 #[derive(Serialize)]
-struct WaiterLine {
-    position: u32,
-    side: &'static str,
+pub(crate) struct HolderLine {
     #[serde(flatten)]
-    who: Who,
-    permits: u32,
-    since: String,
-    waiting_seconds: f64,
+    pub(crate) who: Who,
+    pub(crate) permits: u32,
+    pub(crate) since: String,
+    /// Left out in `top`, where `time` is the time of the reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held_seconds: Option<f64>,
 }
 
-fn time(at: SystemTime) -> String {
+#[derive(Serialize)]
+pub(crate) struct WaiterLine {
+    pub(crate) position: u32,
+    pub(crate) side: &'static str,
+    #[serde(flatten)]
+    pub(crate) who: Who,
+    pub(crate) permits: u32,
+    pub(crate) since: String,
+    /// Left out in `top`, where `time` is the time of the reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting_seconds: Option<f64>,
+}
+
+/// RFC 3339 in UTC.
+pub(crate) fn time(at: SystemTime) -> String {
     humantime::format_rfc3339_millis(at).to_string()
 }
 
@@ -214,7 +240,7 @@ mod tests {
     fn hidden_characters_are_escaped_and_stay_the_same() {
         let name = "a\u{202e}b\u{7f}\u{e0041}\n建";
 
-        let line = line(Summary { name, counts: None, error: None });
+        let line = line(Named::<Counts> { name, read: None, error: None });
 
         assert_eq!(line, "{\"schema\":1,\"name\":\"a\\u202eb\\u007f\\udb40\\udc41\\n建\"}\n");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use permits_host::Participant;
+use permits_host::{Participant, Side};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -76,6 +76,14 @@ fn user(uid: u32) -> String {
         };
         known.entry(uid).or_insert_with(look_up).clone()
     })
+}
+
+/// The queue in which a waiter stands, in a word.
+pub(crate) fn side(side: Side) -> &'static str {
+    match side {
+        Side::Acquire => "acquire",
+        Side::Release => "release",
+    }
 }
 
 /// Time since then; 0 for a time in the future, as a clock can be set back.

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
-use permits_host::{Holder, Side, Status, Waiter};
+use permits_host::{Holder, Status, Waiter};
 
 use crate::failure::{Failure, code};
-use crate::people::{Who, age, tame};
+use crate::people::{Who, age, side, tame};
 
 const HEADING: Style = Style::new().bold();
 
@@ -87,14 +87,10 @@ fn holders(holders: &[Holder]) -> String {
 
 fn waiters(waiters: &[Waiter]) -> String {
     let mut rows = Rows::new(&["WAITER", ">PLACE", "TO", ">PERMITS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
-    for Waiter { who, side, position, permits, since, .. } in waiters {
+    for Waiter { who, side: queue, position, permits, since, .. } in waiters {
         let who = Who::from(who);
-        let side = match side {
-            Side::Acquire => "acquire",
-            Side::Release => "release",
-        };
         let (position, permits) = (position.to_string(), permits.to_string());
-        let (side, command) = (side.to_owned(), command(&who));
+        let (side, command) = (side(*queue).to_owned(), command(&who));
         rows.add([
             who.grant.clone(),
             position,

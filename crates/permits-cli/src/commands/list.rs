@@ -5,7 +5,7 @@ use permits_host::Status;
 use crate::args::{Common, List};
 use crate::end::End;
 use crate::failure::Failure;
-use crate::json::{self, Listed};
+use crate::json::{self, Counts, Listed, Named};
 use crate::out::{self, Notes};
 use crate::{place, table};
 
@@ -16,7 +16,10 @@ pub(crate) fn run(common: &Common, args: &List, notes: &Notes) -> Result<End, Fa
     let read: Vec<(String, Result<Status, Failure>)> =
         names.into_iter().map(|name| (name.clone(), place::status(&options, &name).map_err(Failure::from))).collect();
     if args.json {
-        let semaphores = read.iter().map(|(name, status)| json::Summary::of(name, status.as_ref())).collect();
+        let semaphores = read.iter().map(|(name, status)| {
+            Named::of(name, status.as_ref().map(Counts::of).map_err(|failure| failure.text.as_str()))
+        });
+        let semaphores = semaphores.collect();
         out::print(&json::line(Listed { dir: dir.display().to_string(), semaphores }))?;
     } else {
         out::print(&table::list(&read))?;

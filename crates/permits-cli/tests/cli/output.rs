@@ -35,6 +35,29 @@ fn status_tells_holders_and_waiters() {
 }
 
 #[test]
+fn top_tells_the_same_as_status() {
+    let place = Place::new();
+    assert_eq!(place.code(&["acquire", "--max", "3", "a"]), 0);
+    let _holder = place.hold("a");
+    let _waiter = Running::start(place.permits(["run", "--units", "2", "a", "--", "echo", "never"]));
+    place.until_waiting("a", 1);
+
+    let mut status = place.status("a");
+    let top: Value = serde_json::from_slice(&place.output(&["top", "--json", "a"]).stdout).expect("JSON");
+
+    let mut top = top["semaphores"][0].clone();
+    top.as_object_mut().expect("an object").remove("grants_per_second").expect("it is there, if only as null");
+    let object = status.as_object_mut().expect("an object");
+    for field in ["schema", "path", "format", "created", "mode", "owner_uid"] {
+        object.remove(field).expect(field);
+    }
+    for (list, field) in [("holders", "held_seconds"), ("waiters", "waiting_seconds")] {
+        object[list][0].as_object_mut().expect("an object").remove(field).expect(field);
+    }
+    assert_eq!(top, status);
+}
+
+#[test]
 fn list_tells_all_semaphores() {
     let place = Place::new();
     assert_eq!(place.code(&["run", "--max", "3", "b", "--", "true"]), 0);

@@ -97,7 +97,7 @@ fn name_of_a_semaphore_is_harmless_and_exact_for_programs() {
         assert!(text.contains("b\u{fffd}\u{fffd}c"), "{args:?}: {text:?}");
     }
     assert_harmless(&stderr(&place.output(&["status", "no\u{202e}such"])));
-    for args in [&["list", "--json"][..], &["status", "--json"]] {
+    for args in [&["list", "--json"][..], &["status", "--json"], &["top", "--json"]] {
         let text = stdout(&place.output(args));
         assert_harmless(&text);
         let value: Value = serde_json::from_str(&text).expect("JSON");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::Run;
 use crate::failure::{Failure, code};
-use crate::json::SCHEMA;
+use crate::json;
 use crate::sys;
 
 /// Where events go; nowhere if nobody asked.
@@ -49,13 +49,6 @@ pub(crate) enum Reason {
     Failed,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    schema: u32,
-    #[serde(flatten)]
-    event: Event<'a>,
-}
-
 impl Report {
     pub(crate) fn open(args: &Run) -> Result<Self, Failure> {
         let to: Option<Box<dyn Write>> = match args.report_fd {
@@ -77,9 +70,6 @@ impl Report {
     /// A reader that has gone away is no reason to stop the command: what cannot be told is dropped.
     pub(crate) fn tell(&mut self, event: Event<'_>) {
         let Some(to) = &mut self.0 else { return };
-        if let Ok(mut line) = serde_json::to_vec(&Line { schema: SCHEMA, event }) {
-            line.push(b'\n');
-            let _ = to.write_all(&line);
-        }
+        let _ = to.write_all(json::line(event).as_bytes());
     }
 }
