@@ -34,11 +34,18 @@ pub(crate) mod code {
 pub(crate) struct Failure {
     pub(crate) code: u8,
     pub(crate) text: String,
+    /// It was not to be had in time: a script foresees it by the exit code, so `-q` keeps the text back.
+    pub(crate) busy: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: u8, text: impl Into<String>) -> Self {
-        Failure { code, text: text.into() }
+        Failure { code, text: text.into(), busy: code == code::BUSY }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Failure { code, ..self }
     }
 
     /// The system refused `what`.

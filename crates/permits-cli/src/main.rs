@@ -25,6 +25,7 @@ use clap::error::ErrorKind;
 use end::End;
 use failure::code;
 use out::Notes;
+use place::Scene;
 
 fn main() {
     let args = match Args::of_process() {
@@ -41,12 +42,12 @@ fn main() {
         }
     };
     let notes = Notes::new(&args.common);
-    match commands::run(&args, &notes) {
-        Ok(End::Code(code)) => std::process::exit(code.into()),
-        Ok(End::Signal(signal)) => sys::die_by(signal),
-        Err(failure) => {
-            notes.error(&failure);
-            std::process::exit(failure.code.into());
-        }
+    let end = commands::run(&args.act, Scene { common: &args.common, notes: &notes }).unwrap_or_else(|failure| {
+        notes.error(&failure);
+        End::Code(failure.code)
+    });
+    if let End::Signal(signal) = end {
+        sys::die_by(signal);
     }
+    std::process::exit(end.code().into());
 }

@@ -42,9 +42,9 @@ impl Notes {
         Notes { loudness, waiting_line: Cell::new(false) }
     }
 
-    /// Said always, except that `-q` keeps back what a script foresees by its exit code: that it is busy.
+    /// Said always, except that `-q` keeps back that it is [busy](Failure::busy).
     pub(crate) fn error(&self, failure: &Failure) {
-        if failure.code != code::BUSY || self.loudness != Loudness::Quiet {
+        if !failure.busy || self.loudness != Loudness::Quiet {
             self.say(&failure.text);
         }
     }

@@ -1,4 +1,4 @@
-//! Which semaphore is meant: the directory, and how it is opened.
+//! Where a command works: which directory, which semaphore, and how it is opened.
 
 use std::path::PathBuf;
 
@@ -8,20 +8,38 @@ use crate::args::{Common, Number, Size};
 use crate::failure::Failure;
 use crate::out::Notes;
 
-/// `--dir`, then `PERMITS_DIR`, then `None` for the library's default.
-pub(crate) fn directory(common: &Common) -> Option<PathBuf> {
-    let set = |dir: &PathBuf| !dir.as_os_str().is_empty();
-    common.dir.clone().or_else(|| std::env::var_os("PERMITS_DIR").map(PathBuf::from)).filter(set)
+/// What every command is given besides its arguments: where it works, and to whom it talks.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) notes: &'a Notes,
 }
 
-/// Options of the library for these arguments.
-pub(crate) fn options(common: &Common) -> Options {
-    let options = directory(common).into_iter().fold(Options::new(), Options::directory);
-    common.mode.into_iter().fold(options, Options::mode)
+impl Scene<'_> {
+    /// The directory of the semaphores: `--dir`, then `PERMITS_DIR`, then the library's default.
+    pub(crate) fn directory(self) -> PathBuf {
+        self.chosen_directory().unwrap_or_else(permits_host::default_directory)
+    }
+
+    fn chosen_directory(self) -> Option<PathBuf> {
+        let set = |dir: &PathBuf| !dir.as_os_str().is_empty();
+        self.common.dir.clone().or_else(|| std::env::var_os("PERMITS_DIR").map(PathBuf::from)).filter(set)
+    }
+
+    /// Options of the library for these arguments.
+    pub(crate) fn options(self) -> Options {
+        let options = self.chosen_directory().into_iter().fold(Options::new(), Options::directory);
+        self.common.mode.into_iter().fold(options, Options::mode)
+    }
+
+    /// [`options`](Self::options) with what this process calls itself, if it does.
+    pub(crate) fn labelled(self, label: Option<&String>) -> Options {
+        label.into_iter().fold(self.options(), Options::label)
+    }
 }
 
 /// Opens the semaphore, or creates it. Without `--max` the stored number holds, and a new one gets that of `--create`, or one permit.
-pub(crate) fn open(options: &Options, name: &str, size: &Size, notes: &Notes) -> Result<HostSemaphore, Failure> {
+pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
     if let Some(max) = size.max {
         return options.clone().resize(size.resize).open(name, count(max)).map_err(|error| {
             let differs = error.kind() == ErrorKind::MaxDiffers;
@@ -43,7 +61,7 @@ pub(crate) fn open(options: &Options, name: &str, size: &Size, notes: &Notes) ->
             Err(error) if error.kind() == ErrorKind::MaxDiffers => {}
             opened => {
                 let semaphore = opened?;
-                notes.verbose(|| format!("created `{name}` with max `{new}`; `permits set {name} N` changes it"));
+                scene.notes.verbose(|| format!("created `{name}` with max `{new}`; `permits set {name} N` changes it"));
                 return Ok(semaphore);
             }
         }

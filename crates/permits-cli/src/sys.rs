@@ -111,13 +111,13 @@ pub(crate) fn stop_by(signal: i32) {
 }
 
 /// Ends this process by the signal, without a core dump of its own, so that the caller sees what became of the command.
-pub(crate) fn die_by(signal: i32) -> ! {
+///
+/// Returns if the signal is harmless by default, or was kept back by a debugger.
+pub(crate) fn die_by(signal: i32) {
     let _ = nix::sys::prctl::set_dumpable(false);
     let _ = set_default(signal);
     raise(signal);
     let _ = change_mask(libc::SIG_UNBLOCK, &signal_set([signal]));
-    // A signal that is harmless by default, or masked by a debugger: the number that shells show for it.
-    std::process::exit(128 + signal)
 }
 
 /// Sends a signal to a process of ours that has not been waited for yet.

@@ -12,17 +12,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use permits_host::{AcquireOwned, Error, ErrorKind, Holder, HostSemaphore, ReleaseOwned, Side, State, Status};
+use permits_host::{
+    AcquireOwned, Error, ErrorKind, Holder, HostSemaphore, OwnedPermit, ReleaseOwned, Side, State, Status,
+};
 
 use crate::args::Patience;
+use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
 use crate::people::Who;
+use crate::place::Scene;
 use crate::sys;
 
 /// A request that queues: for permits, or to give loose ones back.
-pub(crate) trait Request: Future<Output = Result<Self::Given, Error>> + Unpin {
+trait Request: Future<Output = Result<Self::Given, Error>> + Unpin {
     /// What is had when it is granted.
     type Given;
     /// Place in the queue, 1 for the first.
@@ -32,7 +36,7 @@ pub(crate) trait Request: Future<Output = Result<Self::Given, Error>> + Unpin {
 }
 
 impl Request for AcquireOwned {
-    type Given = permits_host::OwnedPermit;
+    type Given = OwnedPermit;
 
     fn position(&self) -> Option<u32> {
         AcquireOwned::position(self)
@@ -55,29 +59,41 @@ impl Request for ReleaseOwned {
     }
 }
 
-/// How a wait ended.
-pub(crate) enum Ended<T> {
-    /// With what was asked for.
-    Granted(T),
-    /// Not within the time: nothing was taken, and the place is given up.
+/// Why a wait ended without what was asked for. Nothing was taken, and the place in the queue is given up.
+pub(crate) enum Ungranted {
+    /// Not within the time.
     TooLate(Failure),
-    /// By a signal: the place is given up.
+    /// By a signal.
     Signalled(i32),
-    /// By a revocation: the place is given up.
-    Revoked,
-    /// Because the extra descriptor became readable: the place is given up.
-    Extra,
+    /// By a revocation.
+    Revoked(Failure),
+    /// By an error, or because the process for which it waited has ended.
+    Failed(Failure),
 }
 
-/// What a wait concerns and whom it tells.
+impl Ungranted {
+    /// The end of a program that has nothing else to do.
+    pub(crate) fn end(self) -> Result<End, Failure> {
+        match self {
+            Ungranted::Signalled(signal) => Ok(End::Signal(signal)),
+            Ungranted::TooLate(failure) | Ungranted::Revoked(failure) | Ungranted::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Ungranted {
+    fn from(error: E) -> Self {
+        Ungranted::Failed(error.into())
+    }
+}
+
+/// A wait that is about to begin: for what, how long, and whom it tells.
 pub(crate) struct Waiting<'a> {
-    pub(crate) semaphore: &'a HostSemaphore,
-    pub(crate) side: Side,
-    pub(crate) units: u32,
-    pub(crate) patience: &'a Patience,
-    pub(crate) notes: &'a Notes,
-    /// Ends the wait when it is readable.
-    pub(crate) extra: Option<BorrowedFd<'a>>,
+    notes: &'a Notes,
+    semaphore: &'a HostSemaphore,
+    units: u32,
+    patience: &'a Patience,
+    process: Option<(i32, BorrowedFd<'a>)>,
 }
 
 /// Holders that are named in one line; `status` names them all.
@@ -86,28 +102,60 @@ const NAMED: usize = 3;
 const UNNOTICED: Duration = Duration::from_millis(300);
 const REDRAW: Duration = Duration::from_secs(1);
 
-impl Waiting<'_> {
-    /// Waits for the request that `make` makes; `queued` is told the position when it has to queue.
-    pub(crate) fn run<R: Request>(
+impl<'a> Waiting<'a> {
+    pub(crate) fn new(scene: Scene<'a>, semaphore: &'a HostSemaphore, units: u32, patience: &'a Patience) -> Self {
+        Waiting { notes: scene.notes, semaphore, units, patience, process: None }
+    }
+
+    /// Ends the wait when this process ends.
+    pub(crate) fn while_alive(self, pid: i32, pidfd: BorrowedFd<'a>) -> Self {
+        Waiting { process: Some((pid, pidfd)), ..self }
+    }
+
+    /// Waits for permits; `queued` is told the position when it has to queue.
+    pub(crate) fn acquire(
         &self,
+        events: &mut Events,
+        queued: impl FnMut(Option<u32>),
+    ) -> Result<OwnedPermit, Ungranted> {
+        self.run(Side::Acquire, events, || self.semaphore.acquire_many_owned(self.units), queued)
+    }
+
+    /// Waits until as many are loose, and gives them back.
+    pub(crate) fn release(&self, events: &mut Events) -> Result<(), Ungranted> {
+        self.run(Side::Release, events, || self.semaphore.release_many_owned(self.units), |_| ())
+    }
+
+    fn run<R: Request>(
+        &self,
+        side: Side,
+        events: &mut Events,
+        make: impl FnMut() -> R,
+        queued: impl FnMut(Option<u32>),
+    ) -> Result<R::Given, Ungranted> {
+        let ended = self.queue(side, events, make, queued);
+        self.notes.wipe_waiting();
+        ended
+    }
+
+    fn queue<R: Request>(
+        &self,
+        side: Side,
         events: &mut Events,
         mut make: impl FnMut() -> R,
         mut queued: impl FnMut(Option<u32>),
-    ) -> Result<Ended<R::Given>, Failure> {
+    ) -> Result<R::Given, Ungranted> {
         let began = Instant::now();
         if self.patience.try_now || self.patience.wait == Some(Duration::ZERO) {
-            return match make().try_now() {
-                Ok(given) => Ok(Ended::Granted(given)),
-                Err(error) if error.kind() == ErrorKind::NotNow => {
-                    Ok(Ended::TooLate(self.too_late("not now".to_owned())))
-                }
-                Err(error) => Err(error.into()),
-            };
+            return make().try_now().map_err(|error| match error.kind() {
+                ErrorKind::NotNow => Ungranted::TooLate(self.too_late(side, "not now".to_owned())),
+                _ => error.into(),
+            });
         }
         let mut request = make();
         // The usual case needs neither a waker nor a thread that calls it.
         if let Some(given) = ready(&mut request, Waker::noop())? {
-            return Ok(Ended::Granted(given));
+            return Ok(given);
         }
         let deadline = self.patience.wait.and_then(|time| began.checked_add(time));
         let waker = events.waker();
@@ -118,26 +166,28 @@ impl Waiting<'_> {
         loop {
             if let Some(given) = ready(&mut request, &waker)? {
                 self.notes.verbose(|| format!("waited {} for `{}`", seconds(began.elapsed()), self.semaphore.name()));
-                return Ok(self.over(Ended::Granted(given)));
+                return Ok(given);
             }
             let now = Instant::now();
             if self.semaphore.is_revoked() {
-                return Ok(self.over(Ended::Revoked));
+                let text = format!("revoked while it waited for `{}`", self.semaphore.name());
+                return Err(Ungranted::Revoked(Failure::new(code::LOST, text)));
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
                 // First the place, lest the text count this one among those who wait.
                 drop(request);
-                return Ok(
-                    self.over(Ended::TooLate(self.too_late(format!("timed out after {}", seconds(began.elapsed())))))
-                );
+                let how = format!("timed out after {}", seconds(began.elapsed()));
+                return Err(Ungranted::TooLate(self.too_late(side, how)));
             }
             if redraw.is_some_and(|at| now >= at) {
                 self.notes.show_waiting(&self.waiting_text(request.position(), began));
                 redraw = Some(now + REDRAW);
             }
-            let seen = events.wait([deadline, redraw].into_iter().flatten().min(), self.extra)?;
-            if seen.extra {
-                return Ok(self.over(Ended::Extra));
+            let seen =
+                events.wait([deadline, redraw].into_iter().flatten().min(), self.process.map(|(_, pidfd)| pidfd))?;
+            if let Some((pid, _)) = self.process.filter(|_| seen.extra) {
+                let text = format!("process `{pid}` ended before `{}` was free", self.semaphore.name());
+                return Err(Failure::new(code::UNAVAILABLE, text).into());
             }
             for received in seen.signals {
                 if received.signal == libc::SIGTSTP {
@@ -146,29 +196,24 @@ impl Waiting<'_> {
                     sys::stop_by(libc::SIGTSTP);
                     request = make();
                 } else if !sys::is_harmless(received.signal) && !sys::is_ignored(received.signal) {
-                    return Ok(self.over(Ended::Signalled(received.signal)));
+                    return Err(Ungranted::Signalled(received.signal));
                 }
             }
         }
     }
 
-    fn over<T>(&self, ended: Ended<T>) -> Ended<T> {
-        self.notes.wipe_waiting();
-        ended
-    }
-
     /// `not now: asked for `1`, `build` has `0` of `1` free; held by 4711 (cargo test)`
-    fn too_late(&self, how: String) -> Failure {
+    fn too_late(&self, side: Side, how: String) -> Failure {
         let name = self.semaphore.name();
         let mut text = format!("{how}: asked for `{}`", self.units);
         // Why it was refused is good to know, and no reason to fail in another way.
         if let Ok(status) = self.semaphore.status() {
             let State { max_permits, available_permits, loose, waiting_acquirers, .. } = status.state;
-            text += &match self.side {
+            text += &match side {
                 Side::Acquire => format!(", `{name}` has `{available_permits}` of `{max_permits}` free"),
                 Side::Release => format!(", `{name}` has `{loose}` loose"),
             };
-            if self.side == Side::Acquire && waiting_acquirers > 0 {
+            if side == Side::Acquire && waiting_acquirers > 0 {
                 text += &format!(", {waiting_acquirers} wait before");
             }
             text += &held_by(&status);
@@ -206,13 +251,8 @@ fn held_by(status: &Status) -> String {
     if holders.is_empty() { String::new() } else { format!("; held by {}", holders.join(", ")) }
 }
 
-/// This program, and not the command of a run, was asked to give up.
-pub(crate) fn revoked(name: &str) -> Failure {
-    Failure::new(code::LOST, format!("revoked while it waited for `{name}`"))
-}
-
 /// `0.3 s`
-pub(crate) fn seconds(time: Duration) -> String {
+fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 

@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use permits_host::Level;
 
-use crate::args::{Common, Doctor};
+use crate::args::Doctor;
 use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::json::{self, Examined, FindingLine};
+use crate::out;
 use crate::people::tame;
-use crate::{out, place};
+use crate::place::Scene;
 
 /// Exits 78 if something is bad, so that a script can ask.
-pub(crate) fn run(common: &Common, args: &Doctor) -> Result<End, Failure> {
-    let dir = place::directory(common).unwrap_or_else(permits_host::default_directory);
-    let findings = place::options(common).examine();
+pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
+    let dir = scene.directory();
+    let findings = scene.options().examine();
     let bad = findings.iter().any(|finding| finding.level == Level::Bad);
     let lines: Vec<_> =
         findings.iter().map(|f| FindingLine { level: word(f.level), about: &f.about, text: &f.text }).collect();

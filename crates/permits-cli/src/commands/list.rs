@@ -2,16 +2,17 @@
 
 use permits_host::Status;
 
-use crate::args::{Common, List};
+use crate::args::List;
 use crate::end::End;
 use crate::failure::Failure;
 use crate::json::{self, Counts, Listed, Named};
-use crate::out::{self, Notes};
-use crate::{place, table};
+use crate::out;
+use crate::place::{self, Scene};
+use crate::table;
 
-pub(crate) fn run(common: &Common, args: &List, notes: &Notes) -> Result<End, Failure> {
-    let dir = place::directory(common).unwrap_or_else(permits_host::default_directory);
-    let options = place::options(common);
+pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
+    let dir = scene.directory();
+    let options = scene.options();
     let names = options.clone().list()?;
     let read: Vec<(String, Result<Status, Failure>)> =
         names.into_iter().map(|name| (name.clone(), place::status(&options, &name).map_err(Failure::from))).collect();
@@ -24,7 +25,7 @@ pub(crate) fn run(common: &Common, args: &List, notes: &Notes) -> Result<End, Fa
     } else {
         out::print(&table::list(&read))?;
         for failure in read.iter().filter_map(|(_, status)| status.as_ref().err()) {
-            notes.error(failure);
+            scene.notes.error(failure);
         }
     }
     Ok(End::Code(0))

@@ -16,26 +16,25 @@ mod status;
 mod top;
 mod wait;
 
-use crate::args::{Act, Args};
+use crate::args::Act;
 use crate::end::End;
 use crate::failure::Failure;
-use crate::out::Notes;
+use crate::place::Scene;
 
 /// Does what the arguments ask for.
-pub(crate) fn run(args: &Args, notes: &Notes) -> Result<End, Failure> {
-    let common = &args.common;
-    match &args.act {
-        Act::Run(run) => run::run(common, run, notes),
-        Act::Acquire(acquire) => acquire::run(common, acquire, notes),
-        Act::Release(release) => release::run(common, release, notes),
-        Act::Status(status) => status::run(common, status, notes),
-        Act::List(list) => list::run(common, list, notes),
-        Act::Top(top) => top::run(common, top),
-        Act::Set(set) => set::run(common, set, notes),
-        Act::Wait(wait) => wait::run(common, wait, notes),
-        Act::Revoke(revoke) => revoke::run(common, revoke, notes),
-        Act::Repair(repair) => repair::run(common, repair),
-        Act::Doctor(doctor) => doctor::run(common, doctor),
+pub(crate) fn run(act: &Act, scene: Scene<'_>) -> Result<End, Failure> {
+    match act {
+        Act::Run(run) => run::run(scene, run),
+        Act::Acquire(acquire) => acquire::run(scene, acquire),
+        Act::Release(release) => release::run(scene, release),
+        Act::Status(status) => status::run(scene, status),
+        Act::List(list) => list::run(scene, list),
+        Act::Top(top) => top::run(scene, top),
+        Act::Set(set) => set::run(scene, set),
+        Act::Wait(wait) => wait::run(scene, wait),
+        Act::Revoke(revoke) => revoke::run(scene, revoke),
+        Act::Repair(repair) => repair::run(scene, repair),
+        Act::Doctor(doctor) => doctor::run(scene, doctor),
         Act::Completions(completions) => completions::run(completions),
         Act::Man(man) => man::run(man),
     }

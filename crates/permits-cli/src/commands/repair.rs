@@ -2,15 +2,16 @@
 
 use permits_host::Repair as Outcome;
 
-use crate::args::{Common, Repair};
+use crate::args::Repair;
 use crate::end::End;
 use crate::failure::Failure;
 use crate::json::{self, Repaired};
+use crate::out;
 use crate::people::tame;
-use crate::{out, place};
+use crate::place::Scene;
 
-pub(crate) fn run(common: &Common, args: &Repair) -> Result<End, Failure> {
-    let outcome = place::options(common).repair(&args.name)?;
+pub(crate) fn run(scene: Scene<'_>, args: &Repair) -> Result<End, Failure> {
+    let outcome = scene.options().repair(&args.name)?;
     let name = tame(&args.name);
     let (word, text) = match &outcome {
         Outcome::Sound => ("sound", format!("`{name}` is sound")),

@@ -4,33 +4,26 @@ use std::time::{Duration, Instant};
 
 use permits_host::{HolderId, HostSemaphore};
 
-use crate::args::{Common, Revoke};
+use crate::args::Revoke;
 use crate::end::End;
 use crate::failure::{Failure, code};
-use crate::out::Notes;
-use crate::place;
+use crate::place::Scene;
 
 /// Time between two looks at whether the holder has given up. There is nothing to sleep on: a grant is not an event of the
 /// semaphore, which others may hold all the while.
 const LOOK: Duration = Duration::from_millis(10);
 
-pub(crate) fn run(common: &Common, args: &Revoke, notes: &Notes) -> Result<End, Failure> {
-    ask(common, &args.name, &args.grant, args.wait, notes)
+pub(crate) fn run(scene: Scene<'_>, args: &Revoke) -> Result<End, Failure> {
+    ask(scene, &args.name, &args.grant, args.wait)
 }
 
 /// Asks, and with a `patience` waits until the holder is gone.
-pub(crate) fn ask(
-    common: &Common,
-    name: &str,
-    grant: &str,
-    patience: Option<Duration>,
-    notes: &Notes,
-) -> Result<End, Failure> {
+pub(crate) fn ask(scene: Scene<'_>, name: &str, grant: &str, patience: Option<Duration>) -> Result<End, Failure> {
     let id: HolderId =
         grant.parse().map_err(|error: permits_host::Error| Failure::new(code::USAGE, error.to_string()))?;
-    let semaphore = place::options(common).open_existing(name)?;
+    let semaphore = scene.options().open_existing(name)?;
     semaphore.revoke(id)?;
-    notes.verbose(|| format!("asked {grant} to give `{name}` up"));
+    scene.notes.verbose(|| format!("asked {grant} to give `{name}` up"));
     let Some(patience) = patience else { return Ok(End::Code(0)) };
     let deadline = Instant::now().checked_add(patience);
     while takes_part(&semaphore, id)? {

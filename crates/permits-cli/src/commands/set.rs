@@ -1,13 +1,12 @@
 //! `permits set`: another number of permits.
 
-use crate::args::{Common, Set};
+use crate::args::Set;
 use crate::end::End;
 use crate::failure::Failure;
-use crate::out::Notes;
-use crate::place;
+use crate::place::{self, Scene};
 
-pub(crate) fn run(common: &Common, args: &Set, notes: &Notes) -> Result<End, Failure> {
-    let (options, max) = (place::options(common), place::count(args.max));
+pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
+    let (options, max) = (scene.options(), place::count(args.max));
     let semaphore = if args.create {
         options.resize(true).open(&args.name, max)?
     } else {
@@ -15,7 +14,7 @@ pub(crate) fn run(common: &Common, args: &Set, notes: &Notes) -> Result<End, Fai
         semaphore.set_max_permits(max)?;
         semaphore
     };
-    notes.verbose(|| match semaphore.state() {
+    scene.notes.verbose(|| match semaphore.state() {
         Ok(state) => format!("`{}` has {state}", args.name),
         Err(error) => error.to_string(),
     });

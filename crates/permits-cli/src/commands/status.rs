@@ -5,17 +5,18 @@ use std::thread;
 
 use permits_host::{ErrorKind, Options};
 
-use crate::args::{Common, Status};
+use crate::args::Status;
 use crate::end::End;
 use crate::failure::Failure;
 use crate::json;
-use crate::out::{self, Notes};
-use crate::{place, table};
+use crate::out;
+use crate::place::{self, Scene};
+use crate::table;
 
-pub(crate) fn run(common: &Common, args: &Status, notes: &Notes) -> Result<End, Failure> {
-    let options = place::options(common);
+pub(crate) fn run(scene: Scene<'_>, args: &Status) -> Result<End, Failure> {
+    let options = scene.options();
     loop {
-        let (text, worst) = show(&options, args, notes)?;
+        let (text, worst) = show(scene, &options, args)?;
         // A screen is redrawn in place; a file or a pipe gets one reading after the other.
         let redraw = args.watch && !args.json && std::io::stdout().is_terminal();
         out::print(&if redraw { format!("\x1b[H\x1b[J{text}") } else { text })?;
@@ -27,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &Status, notes: &Notes) -> Result<End, 
 }
 
 /// The text, and the exit code: that of the last one that cannot be read.
-fn show(options: &Options, args: &Status, notes: &Notes) -> Result<(String, u8), Failure> {
+fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u8), Failure> {
     let (mut texts, mut worst) = (Vec::new(), 0);
     if args.names.is_empty() {
         for name in options.clone().list()? {
@@ -38,7 +39,7 @@ fn show(options: &Options, args: &Status, notes: &Notes) -> Result<(String, u8),
                 // One that cannot be read keeps nobody from seeing the others.
                 Err(error) => {
                     let failure = Failure::from(error);
-                    notes.error(&failure);
+                    scene.notes.error(&failure);
                     worst = failure.code;
                 }
             }

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use crate::args::{Common, Wait};
+use crate::args::Wait;
 use crate::end::End;
 use crate::failure::{Failure, code};
-use crate::out::Notes;
-use crate::place;
+use crate::place::Scene;
 
-pub(crate) fn run(common: &Common, args: &Wait, notes: &Notes) -> Result<End, Failure> {
-    let semaphore = place::options(common).open_existing(&args.name)?;
+pub(crate) fn run(scene: Scene<'_>, args: &Wait) -> Result<End, Failure> {
+    let semaphore = scene.options().open_existing(&args.name)?;
     let time = if args.patience.try_now { Some(Duration::ZERO) } else { args.patience.wait };
     if semaphore.wait_idle(time)? {
-        notes.verbose(|| format!("`{}` is idle", args.name));
+        scene.notes.verbose(|| format!("`{}` is idle", args.name));
         return Ok(End::Code(0));
     }
     Err(Failure::new(code::BUSY, format!("`{}` is not idle: {}", args.name, semaphore.state()?)))

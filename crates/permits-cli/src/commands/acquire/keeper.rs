@@ -6,22 +6,20 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 
-use permits_host::{HostSemaphore, OwnedPermit, Side};
+use permits_host::{HostSemaphore, OwnedPermit};
 
+use crate::args::Acquire;
 use crate::end::End;
-
-use crate::args::{Acquire, Common};
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::json::{self, Taken};
-use crate::out::{self, Notes};
-use crate::place;
+use crate::out;
+use crate::place::{self, Scene};
 use crate::sys::{self, Fork};
-use crate::waiting::{Ended, Waiting, revoked};
+use crate::waiting::Waiting;
 
-pub(crate) fn start(common: &Common, args: &Acquire, pid: i32, notes: &Notes) -> Result<End, Failure> {
+pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, Failure> {
     let process = sys::pidfd(pid).map_err(|error| match error.raw_os_error() {
         Some(libc::ESRCH) => Failure::new(code::USAGE, format!("there is no process `{pid}` to hold permits for")),
         _ => Failure::system(&format!("cannot watch process `{pid}`"), &error),
@@ -38,10 +36,7 @@ pub(crate) fn start(common: &Common, args: &Acquire, pid: i32, notes: &Notes) ->
                 return Ok(End::Code(0));
             }
             // The keeper has ended, and has said why.
-            let status = sys::wait_for_end(keeper).map_err(failed)?;
-            Ok(status
-                .code()
-                .map_or(End::Signal(status.signal().unwrap_or(libc::SIGKILL)), |code| End::Code(code.to_le_bytes()[0])))
+            Ok(sys::wait_for_end(keeper).map_err(failed)?.into())
         }
         Fork::Child => {
             drop(read);
@@ -49,33 +44,19 @@ pub(crate) fn start(common: &Common, args: &Acquire, pid: i32, notes: &Notes) ->
             if std::os::unix::process::parent_id() != parent {
                 return Ok(End::Signal(libc::SIGTERM));
             }
-            keep(common, args, &process, write, notes)
+            keep(scene, args, pid, &process, write)
         }
     }
 }
 
-fn keep(common: &Common, args: &Acquire, process: &OwnedFd, answer: File, notes: &Notes) -> Result<End, Failure> {
+fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: File) -> Result<End, Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let mut options = place::options(common);
-    if let Some(label) = &args.label {
-        options = options.label(label);
-    }
-    let semaphore = place::open(&options, &args.name, &args.size, notes)?;
-    let extra = Some(process.as_fd());
-    let wait = Waiting { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra };
-    let permit = match wait.run(&mut events, || semaphore.acquire_many_owned(units), |_| ())? {
-        Ended::Granted(permit) => permit,
-        Ended::TooLate(failure) => return Err(failure),
-        Ended::Signalled(signal) => return Ok(End::Signal(signal)),
-        Ended::Revoked => return Err(revoked(&args.name)),
-        Ended::Extra => {
-            let pid = args.while_pid.unwrap_or_default();
-            return Err(Failure::new(
-                code::UNAVAILABLE,
-                format!("process `{pid}` ended before `{}` was free", args.name),
-            ));
-        }
+    let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.size)?;
+    let waiting = Waiting::new(scene, &semaphore, units, &args.patience).while_alive(pid, process.as_fd());
+    let permit = match waiting.acquire(&mut events, |_| ()) {
+        Ok(permit) => permit,
+        Err(ungranted) => return ungranted.end(),
     };
     detach(args, units, &semaphore, answer).map_err(|error| Failure::system("cannot go to the background", &error))?;
     hold(&mut events, &semaphore, process, permit)

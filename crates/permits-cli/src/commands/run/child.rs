@@ -91,7 +91,7 @@ impl Running<'_> {
                 events.watch_revocation(self.job.semaphore);
             }
             if max_hold.take_if(|at| now >= *at).is_some() {
-                self.job.notes.warn(&format!(
+                self.job.scene.notes.warn(&format!(
                     "`{}` was held for {:?}, stopping the command",
                     args.name,
                     args.max_hold.unwrap_or_default()
@@ -143,7 +143,8 @@ impl Running<'_> {
 
     fn lost(&mut self, grant: &str) {
         let args = self.job.args;
-        let warn = |what: &str| self.job.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
+        let warn =
+            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
         match &args.on_lost {
             OnLost::Ignore => warn("going on as --on-lost says"),
             OnLost::Term => {
@@ -164,7 +165,10 @@ impl Running<'_> {
                 match hook.spawn() {
                     Ok(child) => self.hook = Some(child),
                     Err(error) => {
-                        self.job.notes.warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
+                        self.job
+                            .scene
+                            .notes
+                            .warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
                         self.stop(Reason::Lost, libc::SIGTERM, args.grace);
                     }
                 }
@@ -190,10 +194,10 @@ impl Running<'_> {
 }
 
 fn end(status: ExitStatus, stopped: Option<Reason>) -> (End, Reason) {
-    match (stopped, status.code(), status.signal()) {
-        (Some(Reason::MaxHold), ..) => (End::Code(code::HELD_TOO_LONG), Reason::MaxHold),
-        (Some(reason), ..) => (End::Code(code::LOST), reason),
-        (None, Some(code), _) => (End::Code(code.to_le_bytes()[0]), Reason::Exit),
-        (None, None, signal) => (End::Signal(signal.unwrap_or(libc::SIGKILL)), Reason::Signal),
+    match (stopped, End::from(status)) {
+        (Some(Reason::MaxHold), _) => (End::Code(code::HELD_TOO_LONG), Reason::MaxHold),
+        (Some(reason), _) => (End::Code(code::LOST), reason),
+        (None, end @ End::Code(_)) => (end, Reason::Exit),
+        (None, end @ End::Signal(_)) => (end, Reason::Signal),
     }
 }

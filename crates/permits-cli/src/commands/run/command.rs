@@ -5,16 +5,15 @@ use std::process::Command;
 
 use permits_host::HostSemaphore;
 
-use crate::args::{Common, Run};
+use crate::args::Run;
 use crate::failure::{Failure, code};
-use crate::out::Notes;
+use crate::place::Scene;
 use crate::sys;
 
 /// A run, once its semaphore is open.
 pub(super) struct Job<'a> {
+    pub(super) scene: Scene<'a>,
     pub(super) args: &'a Run,
-    pub(super) common: &'a Common,
-    pub(super) notes: &'a Notes,
     pub(super) semaphore: &'a HostSemaphore,
     pub(super) units: u32,
 }
@@ -36,7 +35,7 @@ pub(super) fn command(job: &Job<'_>, grant: &str) -> Command {
         }
     };
     command.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant).env("PERMITS_UNITS", job.units.to_string());
-    if let Some(dir) = &job.common.dir {
+    if let Some(dir) = &job.scene.common.dir {
         // A nested run must mean the same semaphore, wherever it stands.
         command.env("PERMITS_DIR", std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
     }

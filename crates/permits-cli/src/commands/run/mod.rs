@@ -19,62 +19,54 @@ use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use permits_host::{OwnedPermit, Side};
+use permits_host::OwnedPermit;
 
 use self::command::{Job, cannot_start, command, shown};
 use self::report::{Event, Reason, Report};
-use crate::args::{Common, Run};
+use crate::args::Run;
 use crate::end::End;
 use crate::events::Events;
-use crate::failure::{Failure, code};
-use crate::out::Notes;
-use crate::place;
+use crate::failure::Failure;
+use crate::place::{self, Scene};
 use crate::sys::{self, BeforeExec};
-use crate::waiting::{Ended, Waiting};
+use crate::waiting::{Ungranted, Waiting};
 
-pub(crate) fn run(common: &Common, args: &Run, notes: &Notes) -> Result<End, Failure> {
+pub(crate) fn run(scene: Scene<'_>, args: &Run) -> Result<End, Failure> {
     let mut report = Report::open(args)?;
-    let ended = attempt(common, args, notes, &mut report);
+    let ended = attempt(scene, args, &mut report);
     let (reason, code) = match &ended {
-        Ok((End::Code(code), reason)) => (*reason, *code),
-        Ok((End::Signal(signal), reason)) => (*reason, shown_by_shells(*signal)),
+        Ok((end, reason)) => (*reason, end.code()),
+        Err(failure) if failure.busy => (Reason::Timeout, failure.code),
         Err(failure) => (Reason::Failed, failure.code),
     };
     report.tell(Event::Done { reason, code });
     ended.map(|(end, _)| end)
 }
 
-fn attempt(common: &Common, args: &Run, notes: &Notes, report: &mut Report) -> Result<(End, Reason), Failure> {
+fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Reason), Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let mut options = place::options(common).command(shown(args));
-    if let Some(label) = &args.label {
-        options = options.label(label);
-    }
-    let semaphore = place::open(&options, &args.name, &args.size, notes)?;
-    let job = Job { args, common, notes, semaphore: &semaphore, units };
+    let options = scene.labelled(args.label.as_ref()).command(shown(args));
+    let semaphore = place::open(scene, &options, &args.name, &args.size)?;
+    let job = Job { scene, args, semaphore: &semaphore, units };
     if let Some(outer) = nested::outer_grant(&job)? {
         return child::supervise(&job, &mut events, report, None, &outer);
     }
 
-    let wait =
-        Waiting { semaphore: &semaphore, side: Side::Acquire, units, patience: &args.patience, notes, extra: None };
     let began = Instant::now();
-    let waiting = |position| report.tell(Event::Waiting { name: &args.name, position });
-    let permit = match wait.run(&mut events, || semaphore.acquire_many_owned(units), waiting)? {
-        Ended::Granted(permit) => permit,
-        Ended::TooLate(failure) => {
-            notes.error(&failure);
-            return Ok((End::Code(args.conflict_exit_code), Reason::Timeout));
+    let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
+    let permit = match Waiting::new(scene, &semaphore, units, &args.patience).acquire(&mut events, queued) {
+        Ok(permit) => permit,
+        Err(Ungranted::TooLate(failure)) => return Err(failure.with_code(args.conflict_exit_code)),
+        Err(Ungranted::Signalled(signal)) => return Ok((End::Signal(signal), Reason::Interrupted)),
+        Err(Ungranted::Revoked(failure)) => {
+            scene.notes.warn(&failure.text);
+            return Ok((End::Code(failure.code), Reason::Lost));
         }
-        Ended::Signalled(signal) => return Ok((End::Signal(signal), Reason::Interrupted)),
-        Ended::Revoked | Ended::Extra => {
-            notes.warn(&format!("revoked while it waited for `{}`", args.name));
-            return Ok((End::Code(code::LOST), Reason::Lost));
-        }
+        Err(Ungranted::Failed(failure)) => return Err(failure),
     };
     let grant = semaphore.id().to_string();
-    notes.verbose(|| format!("`{}`: grant {grant}, after {:.1?}", args.name, began.elapsed()));
+    scene.notes.verbose(|| format!("`{}`: grant {grant}, after {:.1?}", args.name, began.elapsed()));
     report.tell(Event::Granted {
         name: &args.name,
         grant: grant.clone(),
@@ -96,9 +88,4 @@ fn become_command(job: &Job<'_>, permit: OwnedPermit, grant: &str) -> Result<(En
     let error = command.exec();
     drop(permit);
     Err(cannot_start(job.args, &error))
-}
-
-/// The exit code by which shells show a death by signal.
-fn shown_by_shells(signal: i32) -> u8 {
-    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

@@ -31,7 +31,7 @@ pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
     }
     let waits = !args.patience.try_now && args.patience.wait.is_none();
     if waits && status.state.available_permits < job.units {
-        job.notes.warn(&format!(
+        job.scene.notes.warn(&format!(
             "this run of `{}` is inside another, grant {grant}, and may wait for it for ever; see --reentrant and --wait",
             args.name
         ));

@@ -26,11 +26,11 @@ use std::path::Path;
 
 use permits_host::{HolderId, Options};
 
-use crate::args::{Common, Top};
+use crate::args::Top;
 use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::people::tame;
-use crate::place;
+use crate::place::Scene;
 
 /// What was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +41,9 @@ pub(crate) enum Shown {
     Part,
 }
 
-pub(crate) fn run(common: &Common, args: &Top) -> Result<End, Failure> {
-    let directory = place::directory(common).unwrap_or_else(permits_host::default_directory);
-    match show(args, &place::options(common), &directory) {
+pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
+    let directory = scene.directory();
+    match show(args, &scene.options(), &directory) {
         Ok(Shown::All) => Ok(End::Code(0)),
         // What it was, stands on stderr already.
         Ok(Shown::Part) => Ok(End::Code(code::UNAVAILABLE)),
