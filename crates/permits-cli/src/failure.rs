@@ -60,21 +60,87 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The fact is the library's; what to do about it with this program is said here.
 impl From<permits_host::Error> for Failure {
     fn from(error: permits_host::Error) -> Self {
-        let code = match error.kind() {
-            ErrorKind::NotNow | ErrorKind::TimedOut => code::BUSY,
-            ErrorKind::Closed | ErrorKind::NotFound | ErrorKind::NoSuchHolder | ErrorKind::Gone => code::UNAVAILABLE,
-            ErrorKind::BadName | ErrorKind::BadMax => code::USAGE,
-            ErrorKind::Denied => code::DENIED,
-            ErrorKind::TooMany
-            | ErrorKind::MaxDiffers
-            | ErrorKind::Insecure
-            | ErrorKind::ForeignFormat
-            | ErrorKind::BadFileSystem => code::CONFIG,
-            // Damaged, Exhausted, System, and whatever the library adds.
-            _ => code::FAILED,
+        let text = match hint(error.kind()) {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
         };
-        Failure::new(code, error.to_string())
+        Failure::new(exit_code(error.kind()), text)
+    }
+}
+
+/// The exit code for each kind of error of the library.
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::NotNow | ErrorKind::TimedOut => code::BUSY,
+        ErrorKind::Closed | ErrorKind::NotFound | ErrorKind::NoSuchHolder | ErrorKind::Gone => code::UNAVAILABLE,
+        ErrorKind::BadName | ErrorKind::BadMax => code::USAGE,
+        ErrorKind::Denied => code::DENIED,
+        ErrorKind::TooMany
+        | ErrorKind::MaxDiffers
+        | ErrorKind::Insecure
+        | ErrorKind::ForeignFormat
+        | ErrorKind::BadFileSystem => code::CONFIG,
+        ErrorKind::Damaged | ErrorKind::Exhausted | ErrorKind::NotOurs | ErrorKind::System => code::FAILED,
+        // A kind that the library adds. The table in the tests has to name it.
+        _ => code::FAILED,
+    }
+}
+
+/// What to do about a kind of error with this program, if there is something.
+///
+/// `NAME` and `N` stand as in the help: an error does not tell which semaphore it is about.
+fn hint(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::NotFound => "`permits set --create NAME N` creates a semaphore with `N` permits",
+        ErrorKind::MaxDiffers => "`--resize` or `permits set NAME N` changes the number",
+        ErrorKind::Damaged => "`permits repair NAME` says what can be done",
+        ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory",
+        ErrorKind::NoSuchHolder => "`permits status NAME` lists holders and waiters with their ids",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_exit_code_and_hint() {
+        // Every kind that the library has, in its order.
+        let kinds = [
+            (ErrorKind::Closed, 69, None),
+            (ErrorKind::TooMany, 78, None),
+            (ErrorKind::NotNow, 75, None),
+            (ErrorKind::TimedOut, 75, None),
+            (ErrorKind::BadMax, 64, None),
+            (ErrorKind::MaxDiffers, 78, Some("--resize")),
+            (ErrorKind::BadName, 64, None),
+            (ErrorKind::NotFound, 69, Some("permits set --create")),
+            (ErrorKind::NoSuchHolder, 69, Some("permits status")),
+            (ErrorKind::Insecure, 78, Some("--dir")),
+            (ErrorKind::Denied, 77, None),
+            (ErrorKind::Damaged, 125, Some("permits repair")),
+            (ErrorKind::ForeignFormat, 78, None),
+            (ErrorKind::BadFileSystem, 78, Some("--dir")),
+            (ErrorKind::Gone, 69, None),
+            (ErrorKind::Exhausted, 125, None),
+            (ErrorKind::NotOurs, 125, None),
+            (ErrorKind::System, 125, None),
+        ];
+        for (kind, code, word) in kinds {
+            assert_eq!(exit_code(kind), code, "{kind:?}");
+            assert_eq!(hint(kind).is_some(), word.is_some(), "{kind:?}");
+            assert!(word.is_none_or(|word| hint(kind).is_some_and(|hint| hint.contains(word))), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn only_busy_is_kept_back_by_quiet() {
+        assert!(Failure::new(code::BUSY, "").busy);
+        assert!(Failure::new(code::BUSY, "").with_code(3).busy);
+        assert!(!Failure::new(code::FAILED, "").with_code(code::BUSY).busy);
     }
 }

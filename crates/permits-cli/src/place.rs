@@ -41,14 +41,7 @@ impl Scene<'_> {
 /// Opens the semaphore, or creates it. Without `--max` the stored number holds, and a new one gets that of `--create`, or one permit.
 pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
     if let Some(max) = size.max {
-        return options.clone().resize(size.resize).open(name, count(max)).map_err(|error| {
-            let differs = error.kind() == ErrorKind::MaxDiffers;
-            let mut failure = Failure::from(error);
-            if differs {
-                failure.text += ", or give --resize";
-            }
-            failure
-        });
+        return Ok(options.clone().resize(size.resize).open(name, count(max))?);
     }
     let new = size.create.map_or(1, count);
     loop {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use permits_host::Level;
+use permits_host::{Finding, Level};
 
 use crate::args::Doctor;
 use crate::end::End;
@@ -26,6 +26,10 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
         for FindingLine { level, about, text: said } in lines {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{level:<8} {}: {}", tame(about), tame(said));
+        }
+        let elsewhere = |f: &Finding| f.level == Level::Bad && matches!(f.about.as_str(), "directory" | "file system");
+        if findings.iter().any(elsewhere) {
+            text += "`--dir` or PERMITS_DIR chooses another directory\n";
         }
         out::print(&text)?;
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Revoke) -> Result<End, Failure> {
 /// Asks, and with a `patience` waits until the holder is gone.
 pub(crate) fn ask(scene: Scene<'_>, name: &str, grant: &str, patience: Option<Duration>) -> Result<End, Failure> {
     let id: HolderId =
-        grant.parse().map_err(|error: permits_host::Error| Failure::new(code::USAGE, error.to_string()))?;
+        grant.parse().map_err(|error: permits_host::Error| Failure::from(error).with_code(code::USAGE))?;
     let semaphore = scene.options().open_existing(name)?;
     semaphore.revoke(id)?;
     scene.notes.verbose(|| format!("asked {grant} to give `{name}` up"));

@@ -175,3 +175,24 @@ fn help_lists_the_codes() {
         }
     }
 }
+
+#[test]
+fn errors_name_the_command_that_helps() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "--max", "5", "a", "--", "true"]), 0);
+    assert_eq!(place.code(&["run", "broken", "--", "true"]), 0);
+    let path = place.status("broken")["path"].as_str().expect("a path").to_owned();
+    std::fs::write(path, "nonsense").expect("it is ours");
+
+    let cases: [(&[&str], &str); 5] = [
+        (&["status", "nosuch"], "; `permits set --create NAME N` creates"),
+        (&["run", "--max", "6", "a", "--", "true"], "; `--resize` or `permits set NAME N`"),
+        (&["revoke", "a", "7-3"], "; `permits status NAME` lists"),
+        (&["revoke", "a", "seven"], "; `permits status NAME` lists"),
+        (&["status", "broken"], "; `permits repair NAME` says"),
+    ];
+    for (args, hint) in cases {
+        let text = stderr(&place.output(args));
+        assert!(text.contains(hint), "{args:?}: {text}");
+    }
+}

@@ -62,7 +62,7 @@ fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
     let mut app = app::App::new(theme::Theme::from_environment(), args.interval);
     screen::run(&mut app, sample, |act| match perform(options, act) {
         Ok(()) => Ok(act.outcome()),
-        Err(e) => Err(tame(&e.to_string())),
+        Err(e) => Err(tame(&Failure::from(e).text)),
     })?;
     Ok(Shown::All)
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use permits_host::{Error, ErrorKind, HostSemaphore, Options, Status};
 
+use crate::failure::Failure;
 use crate::people::{Who, tame};
 
 /// One reading of everything.
@@ -137,13 +138,18 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, 
         Ok(names) => {
             handles.retain(|name, _| names.contains(name));
             for name in names {
-                let reading = status(options, handles, &name).map(Reading::from).map_err(|e| tame(&e.to_string()));
+                let reading = status(options, handles, &name).map(Reading::from).map_err(why);
                 sample.semaphores.push(Semaphore { name, reading });
             }
         }
-        Err(e) => sample.trouble = Some(tame(&e.to_string())),
+        Err(e) => sample.trouble = Some(why(e)),
     }
     sample
+}
+
+/// Why something cannot be read, as it is shown.
+fn why(error: Error) -> String {
+    tame(&Failure::from(error).text)
 }
 
 /// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only read sees the dead
