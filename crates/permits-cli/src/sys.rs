@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 
 use permits_host::CommandLock;
 
-/// Signals that are passed on to the command, or that end or stop a wait.
+/// Signals that are passed on to the command, or that end or stop a wait. Besides them all real-time signals are.
+///
+/// CHLD alone is for this program: it says that the command has ended or stopped.
 ///
 /// Not among them: KILL and STOP, which nobody can catch; what the kernel sends for a fault of this very process (SEGV and
 /// the like, XCPU, XFSZ, SYS, PIPE); and TTIN and TTOU, which stop the whole group by themselves.

@@ -32,6 +32,17 @@ fn every_signal_reaches_the_command() {
 }
 
 #[test]
+fn guide_lists_the_signals_that_are_passed_on() {
+    let guide = include_str!("../../../../docs/guide/shell.md");
+    let row = guide.lines().find(|line| line.contains("it is passed on:")).expect("a row about signals");
+    let words: Vec<&str> = row.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+
+    let missing: Vec<_> = FORWARDED.into_iter().filter(|name| !words.contains(name)).collect();
+
+    assert!(missing.is_empty() && row.contains("real-time"), "{missing:?} in {row}");
+}
+
+#[test]
 fn command_is_not_orphaned_by_term() {
     let place = Place::new();
     let mut run = Running::start(place.permits(["run", "a", "--", "sh", "-c", "echo $$; exec sleep 100"]));
