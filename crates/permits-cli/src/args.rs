@@ -1,4 +1,4 @@
-//! The arguments of the program, and nothing else: whoever makes completions and man pages can include this file alone.
+//! The arguments of the program, and nothing else: a program that makes completions and man pages can include this file alone.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ pub(crate) mod code {
     pub(crate) const LOST: u8 = 76;
     /// No permission (`EX_NOPERM`).
     pub(crate) const DENIED: u8 = 77;
-    /// Trying again does not help before somebody changes something (`EX_CONFIG`).
+    /// Trying again does not help before the configuration has changed (`EX_CONFIG`).
     pub(crate) const CONFIG: u8 = 78;
     /// `--max-hold` ran out, as timeout(1) has it.
     pub(crate) const HELD_TOO_LONG: u8 = 124;

@@ -31,7 +31,7 @@ fn main() {
     let args = match Args::of_process() {
         Ok(args) => args,
         Err(error) => {
-            // Help that cannot be printed is no help; there is nobody left to tell.
+            // Help that cannot be printed is lost: stderr was the last place to say so.
             let _ = error.print();
             let stray = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
             if stray && std::env::args_os().any(|arg| arg == "run") {

@@ -50,7 +50,7 @@ pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size)
             opened => return Ok(opened?),
         }
         match options.clone().open(name, new) {
-            // Somebody else created it in between, with another number: theirs holds.
+            // Another process created it in between, with another number: that number holds.
             Err(error) if error.kind() == ErrorKind::MaxDiffers => {}
             opened => {
                 let semaphore = opened?;

@@ -18,7 +18,7 @@ use permits_host::CommandLock;
 ///
 /// CHLD alone is for this program: it says that the command has ended or stopped.
 ///
-/// Not among them: KILL and STOP, which nobody can catch; what the kernel sends for a fault of this very process (SEGV and
+/// Not among them: KILL and STOP, which no process can catch; what the kernel sends for a fault of this very process (SEGV and
 /// the like, XCPU, XFSZ, SYS, PIPE); and TTIN and TTOU, which stop the whole group by themselves.
 const SIGNALS: [i32; 17] = [
     libc::SIGHUP,
@@ -56,7 +56,7 @@ const LOCK_FAILED: i32 = 1 << 30;
 
 /// Blocks [`SIGNALS`] and the real-time signals, and opens a descriptor that reads them.
 pub(crate) fn receive_signals() -> io::Result<OwnedFd> {
-    // An ignored SIGCHLD, inherited from whoever started this program, would make the kernel throw away exit codes.
+    // An ignored SIGCHLD, inherited from the parent, would make the kernel throw away exit codes.
     set_default(libc::SIGCHLD)?;
     let set = signal_set(SIGNALS.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()));
     let found = change_mask(libc::SIG_BLOCK, &set)?;
@@ -150,7 +150,7 @@ pub(crate) fn wait_child(pid: u32) -> io::Result<Option<ExitStatus>> {
 pub(crate) struct BeforeExec {
     /// Signal for the child when this program dies.
     pub(crate) pdeathsig: Option<i32>,
-    /// Descriptors that it shall inherit.
+    /// Descriptors that it inherits.
     pub(crate) inherited: Vec<RawFd>,
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn prepare(command: &mut Command, lock: Option<Arc<CommandLock>>, bef
         if let Some(signal) = before.pdeathsig {
             set_pdeathsig(signal)?;
             if std::os::unix::process::parent_id() != parent {
-                // The parent died before the call above: nobody would send it.
+                // The parent died before the call above: the kernel would never send it.
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
         }
@@ -231,7 +231,7 @@ pub(crate) fn inherited_file(fd: RawFd) -> io::Result<File> {
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     let owned = borrowed.try_clone_to_owned()?;
     if fd > libc::STDERR_FILENO {
-        // The copy stays; the command and its daemons shall not keep the reader from seeing the end of the report.
+        // The copy stays. An inherited descriptor would keep the reader from seeing the end of the report.
         // SAFETY: the number is a plain descriptor of this process, and setting a flag on it touches no memory.
         done(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     }
@@ -321,6 +321,6 @@ fn done(result: i32) -> io::Result<()> {
 
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     done(fd)?;
-    // SAFETY: the kernel has just opened it for the caller of this function, and nobody else knows of it.
+    // SAFETY: the kernel has just opened it for the caller of this function, and nothing else uses it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -4,7 +4,7 @@
 //! everything else.
 //!
 //! A job that is stopped (Ctrl-Z) gives up its place and queues again, at the end, when it is continued. Were it to keep the place,
-//! it would be granted permits that it cannot use, and everybody behind it would wait for somebody's shell.
+//! it would be granted permits that it cannot use, and all waiters behind it would wait for its shell.
 
 use std::future::Future;
 use std::os::fd::BorrowedFd;

@@ -36,7 +36,7 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
                 Ok(status) => texts.push(one(&status, args.json)),
                 // Deleted since it was listed.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                // One that cannot be read keeps nobody from seeing the others.
+                // One that cannot be read does not hide the others.
                 Err(error) => {
                     let failure = Failure::from(error);
                     scene.notes.error(&failure);

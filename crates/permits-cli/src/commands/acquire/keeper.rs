@@ -78,7 +78,7 @@ fn detach(args: &Acquire, units: u32, semaphore: &HostSemaphore, mut answer: Fil
     answer.write_all(text.as_bytes())
 }
 
-/// Until the process has ended, somebody revokes the grant, or a signal says so.
+/// Until the process has ended, the grant is revoked, or a signal says so.
 fn hold(
     events: &mut Events,
     semaphore: &HostSemaphore,

@@ -1,4 +1,4 @@
-//! `permits acquire`: permits that nobody owns, or that a keeper in the background owns.
+//! `permits acquire`: permits without an owner, or permits that a keeper in the background owns.
 
 mod keeper;
 

@@ -134,7 +134,7 @@ impl Running<'_> {
             let Some(status) = changed else { return Ok(None) };
             match status.stopped_signal() {
                 None => return Ok(Some(status)),
-                // A STOP was meant for the command alone: whoever sent it to the job sent one to us, too.
+                // A STOP was meant for the command alone: one for the job would have come to this program, too.
                 Some(libc::SIGSTOP) => {}
                 Some(signal) => sys::stop_by(signal),
             }

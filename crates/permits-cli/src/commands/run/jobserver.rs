@@ -1,6 +1,6 @@
 //! A make jobserver of the command's own: tokens in a FIFO or a pipe, one less than the permits that it has.
 //!
-//! Whoever runs has one job for nothing and reads a byte for each further one, by the protocol at
+//! A running job has one token for nothing and reads a byte for each further one, by the protocol at
 //! <https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html>. A token that a killed job never writes back is lost
 //! for this run only; the permits themselves are not tokens, and cannot be lost.
 

@@ -5,9 +5,9 @@
 //! 1. Signals are blocked before any thread starts (see `events`).
 //! 2. The permits are taken, after a wait if need be (see `waiting`).
 //! 3. The command takes its own lock on the permits between fork and exec (see `sys::prepare`). So there is no moment at which the
-//!    command runs and neither it nor this program keeps the permits, whoever is killed when.
+//!    command runs and neither it nor this program keeps the permits, whichever of the two is killed, and when.
 //! 4. This program waits, forwards signals and watches the clock (see `child`).
-//! 5. The permits are given back, and only then this program ends: who waits for its end may count on them.
+//! 5. The permits are given back, and only then this program ends: a caller that waits for its end may count on them.
 
 mod child;
 mod command;

@@ -1,4 +1,4 @@
-//! A run inside a run of the same semaphore, which can wait for itself for ever.
+//! A run inside a run of the same semaphore, which can wait for itself without end.
 
 use super::command::Job;
 use crate::failure::{Failure, code};
@@ -14,7 +14,7 @@ pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
         return Ok(None);
     };
     let status = job.semaphore.status()?;
-    // A grant that nobody holds any more was inherited from a run that is over, or belongs to another directory.
+    // A grant that is not held any more was inherited from a run that is over, or belongs to another directory.
     let Some(holder) = status.holders.iter().find(|holder| holder.who.id.to_string() == grant && holder.who.alive)
     else {
         return Ok(None);

@@ -10,7 +10,7 @@ use crate::failure::{Failure, code};
 use crate::json;
 use crate::sys;
 
-/// Where events go; nowhere if nobody asked.
+/// Where events go; nowhere unless asked for.
 pub(crate) struct Report(Option<Box<dyn Write>>);
 
 /// What happened.

@@ -117,7 +117,7 @@ impl App {
         self.message = None;
         match self.dialog.take() {
             Some(Dialog::Help) => Next::Draw,
-            // Only `y`: whoever types ahead, or leans on Enter, must not take a permit from somebody.
+            // Only `y`: typing ahead, or leaning on Enter, must not revoke a permit.
             Some(Dialog::Confirm(act)) if key.code == KeyCode::Char('y') => Next::Do(act),
             Some(Dialog::Confirm(_)) => {
                 self.message = Some(Ok("nothing was changed".to_owned()));

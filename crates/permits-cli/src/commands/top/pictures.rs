@@ -40,7 +40,7 @@ pub(crate) fn gauge(frame: &mut Frame, area: Rect, app: &App) {
 
 fn bar(theme: Theme, reading: &Reading, columns: usize) -> Line<'static> {
     let whole = u64::from(reading.max.max(reading.given_out())).max(1);
-    // Whoever is there is seen: at least one column for one permit of many.
+    // One permit of many is seen: it gets at least one column.
     let part = |n: u32| (u64::from(n) * columns as u64 / whole).max(u64::from(n > 0)) as usize;
     let held = part(reading.held).min(columns);
     let loose = part(reading.loose).min(columns - held);

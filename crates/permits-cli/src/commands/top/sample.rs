@@ -66,7 +66,7 @@ pub(crate) struct Waiter {
     pub(crate) since: SystemTime,
 }
 
-/// The queue somebody stands in.
+/// The queue of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Acquire,
@@ -101,7 +101,7 @@ impl Reading {
         self.waiters.iter().filter(|waiter| waiter.side == side).count()
     }
 
-    /// Permits whose holder has died, where nobody has taken them back yet; see [`sample`].
+    /// Permits whose holder has died, where no process has taken them back yet; see [`sample`].
     pub(crate) fn of_the_dead(&self) -> u32 {
         self.holders.iter().filter(|holder| !holder.who.alive).map(|holder| holder.permits).sum()
     }
@@ -153,7 +153,7 @@ fn why(error: Error) -> String {
 }
 
 /// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only read sees the dead
-/// among the holders, until somebody else takes it back.
+/// among the holders, until another process takes it back.
 fn status(options: &Options, handles: &mut Handles, name: &str) -> Result<Status, Error> {
     if let Some(handle) = handles.get(name).filter(|handle| handle.file == file_of(&handle.semaphore)) {
         return handle.semaphore.status();

@@ -101,7 +101,7 @@ fn take_terminal() -> io::Result<DefaultTerminal> {
 }
 
 fn give_back() {
-    // It fails where there is no terminal any more, and then there is nobody to tell.
+    // It fails where there is no terminal any more, and then there is no place to say so.
     let _ = ratatui::try_restore();
 }
 
