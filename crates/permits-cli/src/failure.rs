@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
 /// The fact is the library's; what to do about it with this program is said here.
 impl From<permits_host::Error> for Failure {
     fn from(error: permits_host::Error) -> Self {
-        let text = match hint(error.kind()) {
+        let text = match hint(error.kind(), error.semaphore().unwrap_or("NAME")) {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
@@ -83,6 +83,8 @@ fn exit_code(kind: ErrorKind) -> u8 {
         | ErrorKind::Insecure
         | ErrorKind::ForeignFormat
         | ErrorKind::BadFileSystem => code::CONFIG,
+        ErrorKind::Unreachable => code::UNAVAILABLE,
+        ErrorKind::Lost => code::LOST,
         ErrorKind::Damaged | ErrorKind::Exhausted | ErrorKind::NotOurs | ErrorKind::System => code::FAILED,
         // A kind that the library adds. The table in the tests has to name it.
         _ => code::FAILED,
@@ -91,14 +93,14 @@ fn exit_code(kind: ErrorKind) -> u8 {
 
 /// What to do about a kind of error with this program, if there is something.
 ///
-/// `NAME` and `N` stand as in the help: an error does not tell which semaphore it is about.
-fn hint(kind: ErrorKind) -> Option<&'static str> {
+/// `N` stands as in the help, for a number of permits.
+fn hint(kind: ErrorKind, name: &str) -> Option<String> {
     Some(match kind {
-        ErrorKind::NotFound => "`permits set --create NAME N` creates a semaphore with `N` permits",
-        ErrorKind::MaxDiffers => "`--resize` or `permits set NAME N` changes the number",
-        ErrorKind::Damaged => "`permits repair NAME` says what can be done",
-        ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory",
-        ErrorKind::NoSuchHolder => "`permits status NAME` lists holders and waiters with their ids",
+        ErrorKind::NotFound => format!("`permits set --create {name} N` creates it with `N` permits"),
+        ErrorKind::MaxDiffers => format!("`--resize` or `permits set {name} N` changes the number"),
+        ErrorKind::Damaged => format!("`permits repair {name}` says what can be done"),
+        ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory".into(),
+        ErrorKind::NoSuchHolder => format!("`permits status {name}` lists holders and waiters with their ids"),
         _ => return None,
     })
 }
@@ -128,12 +130,15 @@ mod tests {
             (ErrorKind::Gone, 69, None),
             (ErrorKind::Exhausted, 125, None),
             (ErrorKind::NotOurs, 125, None),
+            (ErrorKind::Unreachable, 69, None),
+            (ErrorKind::Lost, 76, None),
             (ErrorKind::System, 125, None),
         ];
         for (kind, code, word) in kinds {
             assert_eq!(exit_code(kind), code, "{kind:?}");
-            assert_eq!(hint(kind).is_some(), word.is_some(), "{kind:?}");
-            assert!(word.is_none_or(|word| hint(kind).is_some_and(|hint| hint.contains(word))), "{kind:?}");
+            let hint = hint(kind, "build");
+            assert_eq!(hint.is_some(), word.is_some(), "{kind:?}");
+            assert!(word.is_none_or(|word| hint.is_some_and(|hint| hint.contains(word))), "{kind:?}");
         }
     }
 

@@ -48,8 +48,7 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
                 let (owner, mode) = (found.uid(), found.mode() & 0o7777);
                 find(Level::Good, "directory", format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"));
                 if !files::c_path(directory).is_ok_and(|path| sys::may_write(&path)) {
-                    let text =
-                        "this user may not write to it, and can make no semaphores there: choose another with `--dir`";
+                    let text = "this user may not write to it, and can create no semaphores there";
                     find(Level::Bad, "directory", text.into());
                 }
             }

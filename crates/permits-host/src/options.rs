@@ -129,13 +129,8 @@ impl Options {
             semaphore.set_max_permits(max)?;
             return Ok(semaphore);
         }
-        Err(Error::new(
-            ErrorKind::MaxDiffers,
-            format!(
-                "semaphore `{name}` has `{stored}` permits, and not `{max}`: say `{stored}`, or resize it (`permits set {name} \
-                 {max}`)"
-            ),
-        ))
+        let what = format!("it has `{stored}` permits, and not `{max}`");
+        Err(Error::new(ErrorKind::MaxDiffers, what).with_semaphore(name).with_operation(Operation::Open))
     }
 
     /// Opens one that exists, whatever number of permits it has.

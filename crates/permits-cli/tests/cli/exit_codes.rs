@@ -185,11 +185,11 @@ fn errors_name_the_command_that_helps() {
     std::fs::write(path, "nonsense").expect("it is ours");
 
     let cases: [(&[&str], &str); 5] = [
-        (&["status", "nosuch"], "; `permits set --create NAME N` creates"),
-        (&["run", "--max", "6", "a", "--", "true"], "; `--resize` or `permits set NAME N`"),
-        (&["revoke", "a", "7-3"], "; `permits status NAME` lists"),
+        (&["status", "nosuch"], "; `permits set --create nosuch N` creates"),
+        (&["run", "--max", "6", "a", "--", "true"], "; `--resize` or `permits set a N`"),
+        (&["revoke", "a", "7-3"], "; `permits status a` lists"),
         (&["revoke", "a", "seven"], "; `permits status NAME` lists"),
-        (&["status", "broken"], "; `permits repair NAME` says"),
+        (&["status", "broken"], "; `permits repair broken` says"),
     ];
     for (args, hint) in cases {
         let text = stderr(&place.output(args));

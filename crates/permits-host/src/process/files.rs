@@ -517,15 +517,8 @@ pub(crate) fn generation_byte(seat: usize, generation: u32) -> i64 {
 }
 
 pub(crate) fn not_found(place: &Place) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        format!(
-            "there is no semaphore `{}` in `{}`: whoever opens it with a number of permits makes it (`permits set --create {} 2`)",
-            place.name,
-            place.directory.display(),
-            place.name
-        ),
-    )
+    let what = format!("there is no semaphore of that name in `{}`", place.directory.display());
+    Error::new(ErrorKind::NotFound, what).with_semaphore(&place.name)
 }
 
 /// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if it is in use after all: some
