@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::harness::Sample;
-use crate::workloads::w2::Cell;
+use crate::workloads::crowd_cell::Cell;
 
 pub struct Java(RefCell<Talk>);
 

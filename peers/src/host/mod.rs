@@ -8,16 +8,22 @@ mod peer;
 mod semaphores;
 mod sys;
 
-mod h1;
-mod h2;
-mod h3;
-mod h4;
-mod h5;
-mod h6;
+mod alone;
+mod crowd;
+mod death;
+mod hand_over;
+mod long_queue;
+mod program;
 
 use crate::harness::Bench;
 
 type Run = fn(&mut Bench) -> Result<(), String>;
 
-pub const ALL: &[(&str, Run)] =
-    &[("h1", h1::run), ("h2", h2::run), ("h3", h3::run), ("h4", h4::run), ("h5", h5::run), ("h6", h6::run)];
+pub const ALL: &[(&str, Run)] = &[
+    ("h1", alone::run),
+    ("h2", hand_over::run),
+    ("h3", crowd::run),
+    ("h4", death::run),
+    ("h5", long_queue::run),
+    ("h6", program::run),
+];

@@ -1,31 +1,33 @@
-//! One file a workload; its first lines say what it shows.
+//! One file a workload; its first lines say what it shows. The numbers are those of the record and of `--only`; there is no w5.
 
-mod w1;
-mod w10;
-pub mod w2;
-mod w2b;
-mod w3;
-mod w4;
-mod w6;
-mod w7;
-mod w8;
-mod w9;
-mod w9_tasks;
-mod w9_threads;
+mod bound;
+mod crowd;
+pub mod crowd_cell;
+mod hand_over;
+mod large_request;
+mod long_queue;
+mod not_getting_it;
+mod producers_consumers;
+mod producers_consumers_tasks;
+mod producers_consumers_threads;
+mod sizes;
+mod tasks;
+mod uncontended;
+mod units;
 
 use crate::harness::Bench;
 
 type Run = fn(&mut Bench) -> Result<(), String>;
 
 pub const ALL: &[(&str, Run)] = &[
-    ("w1", w1::run),
-    ("w2", w2::run),
-    ("w2b", w2b::run),
-    ("w3", w3::run),
-    ("w4", w4::run),
-    ("w6", w6::run),
-    ("w7", w7::run),
-    ("w8", w8::run),
-    ("w9", w9::run),
-    ("w10", w10::run),
+    ("w1", uncontended::run),
+    ("w2", crowd::run),
+    ("w2b", bound::run),
+    ("w3", hand_over::run),
+    ("w4", tasks::run),
+    ("w6", long_queue::run),
+    ("w7", large_request::run),
+    ("w8", sizes::run),
+    ("w9", producers_consumers::run),
+    ("w10", not_getting_it::run),
 ];

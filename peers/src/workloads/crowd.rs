@@ -1,40 +1,14 @@
 //! Threads crowd on few permits: throughput, how evenly the turns fall, and the longest wait.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::engine::*;
 use crate::engines::floor::Xadd;
 use crate::engines::java::Java;
 use crate::engines::*;
 use crate::harness::{Bench, CellInfo, Entry, OPS, Sample};
-use crate::threads::{Section, contend};
-
-pub struct Cell {
-    pub threads: usize,
-    pub permits: u32,
-    pub section_ns: u32,
-    pub section: Section,
-    pub window: Duration,
-    pub clocked_window: Duration,
-}
-
-impl Cell {
-    pub fn new(bench: &Bench, threads: usize, permits: u32, section_ns: u32) -> Self {
-        Self {
-            threads,
-            permits,
-            section_ns,
-            section: bench.spin.section(section_ns),
-            window: Duration::from_millis(bench.pick(50, 20)),
-            clocked_window: Duration::from_millis(bench.pick(40, 20)),
-        }
-    }
-
-    pub fn parameters(&self) -> String {
-        format!("threads={} permits={} section={}ns", self.threads, self.permits, self.section_ns)
-    }
-}
+use crate::threads::contend;
+use crate::workloads::crowd_cell::Cell;
 
 pub fn run(bench: &mut Bench) -> Result<(), String> {
     let mut entries = vec![

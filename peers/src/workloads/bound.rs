@@ -3,7 +3,8 @@
 use crate::engine::*;
 use crate::engines::Permits;
 use crate::harness::{Bench, CellInfo, Entry, OPS};
-use crate::workloads::w2::{Cell, crowd};
+use crate::workloads::crowd::crowd;
+use crate::workloads::crowd_cell::Cell;
 
 const BOUNDS: &[u32] = &[0, 1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, u32::MAX];
 

@@ -9,7 +9,7 @@ use crate::engines::pipes::*;
 use crate::engines::*;
 use crate::harness::{Bench, CellInfo, Entry, Sample};
 use crate::threads::Place;
-use crate::workloads::w9::{CAPACITIES, UNIT, enough};
+use crate::workloads::units::{CAPACITIES, UNIT, enough};
 
 struct Cell {
     capacity: u32,

@@ -1,17 +1,10 @@
-//! A release that waits: producers and consumers through one semaphore of ours, against channels of units and against
-//! the classical pair of semaphores.
+//! What producers and consumers pass on, as threads and as tasks.
 
-use crate::harness::{Bench, Metric};
-use crate::workloads::{w9_tasks, w9_threads};
+use crate::harness::Metric;
 
 pub const UNIT: Metric = Metric { name: "unit passed", unit: "ns", higher_is_better: false };
 
 pub const CAPACITIES: &[u32] = &[1, 16, 1_024];
-
-pub fn run(bench: &mut Bench) -> Result<(), String> {
-    w9_threads::run(bench)?;
-    w9_tasks::run(bench)
-}
 
 /// How many units to pass: enough to fill the window at the speed of a probe.
 pub fn enough(probe: u64, took: std::time::Duration, window: std::time::Duration) -> u64 {

@@ -11,7 +11,7 @@ use crate::engines::task_pipes::*;
 use crate::engines::*;
 use crate::harness::{Bench, CellInfo, Entry, Sample};
 use crate::tasks::{one_thread, workers};
-use crate::workloads::w9::{CAPACITIES, UNIT, enough};
+use crate::workloads::units::{CAPACITIES, UNIT, enough};
 
 struct Cell {
     capacity: u32,
