@@ -2,6 +2,7 @@
 
 mod mutants;
 mod python;
+mod tidy;
 
 use std::error::Error;
 use std::path::Path;
@@ -10,11 +11,14 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask mutants [NAME]
        cargo xtask python [--python PATH]... [-- PYTEST-ARGUMENTS]
+       cargo xtask tidy
 
   mutants   breaks a copy of `permits` in one place after another and checks that a loom model fails each time;
             with NAME, only those whose description contains it
   python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
-            on the newest also its types";
+            on the newest also its types
+  tidy      checks that files and packages stand on each other as ARCHITECTURE.md says, without cycles, and that each file
+            has a row there";
 
 fn main() -> ExitCode {
     match chore() {
@@ -33,6 +37,7 @@ fn chore() -> Result<(), Box<dyn Error>> {
         ["mutants"] => mutants::run(root, None),
         ["mutants", name] => mutants::run(root, Some(name)),
         ["python", ..] => python::run(root, &python::Options::parse(&args[1..])?),
+        ["tidy"] => tidy::run(root),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");
             Ok(())

@@ -1,0 +1,225 @@
+//! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not there, no file without a row.
+
+mod arrows;
+mod crates;
+mod cycles;
+mod map;
+
+use arrows::Package;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where packages are: every folder below `crates`, and these.
+const PACKAGES: &[&str] = &["python", "peers", "fuzz", "xtask"];
+
+/// Packages whose files still go in circles, so that only the rest is checked of them. In `python` a semaphore's object knows the tasks
+/// that wait for it, for the garbage collector, and these know it and the mailboxes of their loops.
+const WITH_CYCLES: &[&str] = &["python"];
+
+/// Something that is not as it should be.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    /// The file that has to change, from the project's root.
+    file: PathBuf,
+    what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.what)
+    }
+}
+
+/// Prints all findings; fails if there are any.
+pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
+    let findings = findings(root)?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.is_empty() { Ok(()) } else { Err(format!("{} findings", findings.len()).into()) }
+}
+
+/// All that is not as it should be in a project.
+pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
+    let map = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    let mut findings = Vec::new();
+    let mut found: BTreeMap<String, Package> = BTreeMap::new();
+    for folder in packages(root)? {
+        let package = Package::read(root, &folder)?;
+        if !WITH_CYCLES.iter().any(|name| folder.ends_with(name)) {
+            findings.extend(cycles::findings(&package));
+        }
+        findings.extend(map::layers(&map, &package));
+        if folder.starts_with("crates") || folder.ends_with("python") {
+            findings.extend(map::files_without_a_row(&map, &package));
+        }
+        found.insert(folder.display().to_string(), package);
+    }
+    findings.extend(crates::findings(root, &map, found.keys())?);
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap_or_default();
+        findings.extend(map::stale_links(root, page, &text));
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+/// The folders that have a `src`, from the root.
+fn packages(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut folders: Vec<PathBuf> = PACKAGES.iter().map(PathBuf::from).collect();
+    if let Ok(entries) = fs::read_dir(root.join("crates")) {
+        for entry in entries {
+            folders.push(Path::new("crates").join(entry?.file_name()));
+        }
+    }
+    folders.retain(|folder| root.join(folder).join("src").is_dir());
+    folders.sort();
+    Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, findings, fs};
+    use std::error::Error;
+
+    const TABLE: &str = "| crate | what | depends on |\n|---|---|---|\n| [`crates/a`](crates/a) | | nothing |\n\n";
+
+    /// A project with these files, and a row for each of them unless ARCHITECTURE.md, the last of them, says otherwise.
+    fn project(files: &[(&str, &str)]) -> Result<tempfile::TempDir, Box<dyn Error>> {
+        let root = tempfile::tempdir()?;
+        let mut map = String::from(TABLE);
+        for (path, text) in files {
+            if *path == "ARCHITECTURE.md" {
+                map = format!("{TABLE}{text}");
+                continue;
+            }
+            let file = root.path().join(path);
+            fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
+            fs::write(file, text)?;
+            map += &format!("[`{path}`]({path})\n");
+        }
+        fs::write(root.path().join("crates/a/Cargo.toml"), "[package]\nname = \"a\"\n")?;
+        fs::write(root.path().join("ARCHITECTURE.md"), map)?;
+        Ok(root)
+    }
+
+    fn found(files: &[(&str, &str)]) -> Vec<String> {
+        let root = project(files).expect("it can be written");
+        findings(root.path()).expect("it can be read").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn files_in_a_line_are_no_cycle() {
+        let none: Vec<String> = Vec::new();
+        let line = [
+            ("crates/a/src/lib.rs", "mod one; mod two;"),
+            ("crates/a/src/one.rs", "use crate::two::Two;"),
+            ("crates/a/src/two.rs", "pub struct Two;"),
+        ];
+
+        assert_eq!(found(&line), none);
+    }
+
+    #[test]
+    fn two_files_that_use_each_other_are_a_cycle() {
+        let pair = [
+            ("crates/a/src/lib.rs", "mod one; mod two;"),
+            ("crates/a/src/one.rs", "use crate::two::Two;"),
+            ("crates/a/src/two.rs", "use super::one::{self, One as Uno};"),
+        ];
+
+        assert_eq!(found(&pair), ["crates/a/src/one.rs: a cycle: one -> two -> one"]);
+    }
+
+    #[test]
+    fn a_cycle_by_a_path_in_the_code_is_found_too() {
+        let three = [
+            ("crates/a/src/lib.rs", "mod one; mod two; mod three;"),
+            ("crates/a/src/one.rs", "fn f() { crate::two::g() }"),
+            ("crates/a/src/two.rs", "fn g(_: crate::three::Three) {}"),
+            ("crates/a/src/three.rs", "use crate::{one, two as other};"),
+        ];
+
+        let found = found(&three);
+        assert!(found.contains(&"crates/a/src/three.rs: a cycle: three -> two -> three".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn a_reexport_leads_to_the_file_that_it_is_of() {
+        let facade = [
+            ("crates/a/src/lib.rs", "mod f; mod user;"),
+            ("crates/a/src/f/mod.rs", "mod inner; pub(crate) use inner::Inner;"),
+            ("crates/a/src/f/inner.rs", "use crate::user::User;"),
+            ("crates/a/src/user.rs", "use crate::f::Inner;"),
+        ];
+
+        assert_eq!(found(&facade), ["crates/a/src/f/inner.rs: a cycle: f::inner -> user -> f::inner"]);
+    }
+
+    #[test]
+    fn tests_may_use_what_they_like_and_so_may_docs() {
+        let none: Vec<String> = Vec::new();
+        let tested = [
+            ("crates/a/src/lib.rs", "mod one; mod two;"),
+            ("crates/a/src/one.rs", "use crate::two::Two; #[cfg(doc)] use crate::three::Three;"),
+            ("crates/a/src/two.rs", "#[cfg(test)] mod tests { use crate::one::One; }"),
+        ];
+
+        assert_eq!(found(&tested), none);
+    }
+
+    #[test]
+    fn what_is_taken_from_the_root_is_named() {
+        let root = [("crates/a/src/lib.rs", "mod one; pub struct At;"), ("crates/a/src/one.rs", "use crate::At;")];
+
+        assert_eq!(found(&root), ["crates/a/src/one.rs: it imports `At` from the root of its crate"]);
+    }
+
+    #[test]
+    fn a_file_may_not_use_what_stands_above_it() {
+        let layered = [
+            ("crates/a/src/lib.rs", "mod high; mod low;"),
+            ("crates/a/src/high.rs", ""),
+            ("crates/a/src/low.rs", "use crate::high::High;"),
+            ("ARCHITECTURE.md", "[`src`](crates/a/src)\n```layers crates/a\nhigh\nlow\n```\n"),
+        ];
+
+        assert_eq!(found(&layered), ["crates/a/src/low.rs: an arrow upward: low -> high"]);
+    }
+
+    #[test]
+    fn a_dependency_that_the_table_does_not_have_is_an_arrow_too_many() {
+        let root = project(&[("crates/a/src/lib.rs", "")]).expect("it can be written");
+        let manifest = "[package]\nname = \"a\"\n[dependencies]\nb = { path = \"../b\" }\n[dev-dependencies]\nc = { path = \"../c\" }\n";
+        fs::write(root.path().join("crates/a/Cargo.toml"), manifest).expect("it can be written");
+
+        let found = findings(root.path()).expect("it can be read");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].to_string().starts_with("crates/a/Cargo.toml: it depends on `crates/b`"), "{}", found[0]);
+    }
+
+    #[test]
+    fn a_file_without_a_row_and_a_row_without_a_file_are_named() {
+        let stale = [("crates/a/src/lib.rs", ""), ("ARCHITECTURE.md", "[`gone`](crates/a/src/gone.rs)\n")];
+
+        assert_eq!(
+            found(&stale),
+            [
+                "ARCHITECTURE.md: it links to `crates/a/src/gone.rs`, which is not there",
+                "crates/a/src/lib.rs: it has no row in ARCHITECTURE.md, and neither has its folder",
+            ]
+        );
+    }
+
+    #[test]
+    fn this_project_is_tidy() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+
+        let found: Vec<String> = findings(root).expect("it can be read").iter().map(ToString::to_string).collect();
+
+        assert!(found.is_empty(), "see `cargo xtask tidy`:\n{}", found.join("\n"));
+    }
+}
