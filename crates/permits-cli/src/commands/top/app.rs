@@ -7,6 +7,7 @@ use super::history::History;
 use super::sample::{Reading, Sample, Semaphore};
 use super::text;
 use super::theme::Theme;
+use crate::people;
 use crate::people::tame;
 
 #[derive(Clone, Debug)]
@@ -209,7 +210,7 @@ impl App {
             return;
         };
         self.holders.settle(reading.holders.iter().map(|h| h.who.grant.clone()));
-        self.queue.settle(reading.waiters.iter().map(|w| format!("{} {}", w.side.word(), w.who.grant)));
+        self.queue.settle(reading.waiters.iter().map(|w| format!("{} {}", people::side(w.side), w.who.grant)));
     }
 }
 

@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use super::sample::{Reading, Sample, Side};
+use super::sample::{Reading, Sample};
+use permits_host::Side;
 
 /// Upper edges of the classes of waits; the last class has none.
 const EDGES: [Duration; 7] = [

@@ -10,12 +10,14 @@ use ratatui::widgets::Paragraph;
 use super::app::{App, Cursor, Focus};
 use super::history::Past;
 use super::pictures::rule;
-use super::sample::{Reading, Semaphore, Side};
+use super::sample::{Reading, Semaphore};
 use super::table::{self, Column};
 use super::text::{age, rate};
 use super::theme::Theme;
 use crate::columns::cut;
+use crate::people;
 use crate::people::Who;
+use permits_host::Side;
 
 const SEMAPHORES: [Column; 10] = [
     Column::left("NAME", 0, 32),
@@ -144,7 +146,7 @@ pub(crate) fn queue(frame: &mut Frame, area: Rect, app: &mut App) {
         .map(|w| {
             let who = &w.who;
             let place = w.position.to_string();
-            let to = if releasers > 0 { w.side.word().to_owned() } else { String::new() };
+            let to = if releasers > 0 { people::side(w.side).to_owned() } else { String::new() };
             let (permits, since) = (w.permits.to_string(), since(w.since, now));
             [place, to, who.grant.clone(), who.pid_text(), who.user.clone(), permits, since, command(who)]
         })

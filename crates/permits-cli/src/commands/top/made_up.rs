@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "the tests and the example each use a part")]
 use std::time::{Duration, SystemTime};
 
-use super::sample::{Holder, Reading, Sample, Semaphore, Side, Waiter};
+use super::sample::{Holder, Reading, Sample, Semaphore, Waiter};
 use crate::people::Who;
+use permits_host::Side;
 
 /// `seconds` after a fixed beginning.
 pub(crate) fn at(seconds: u64) -> SystemTime {

@@ -3,9 +3,11 @@ use std::io::{self, Write};
 
 use super::history::{History, Past};
 use super::lists::{SEMAPHORE_COLUMNS, semaphore_row};
-use super::sample::{Reading, Sample, Side};
+use super::sample::{Reading, Sample};
 use super::table;
 use crate::json::{self, Counts, HolderLine, Named, Tick, Ticked, WaiterLine};
+use crate::people;
+use permits_host::Side;
 
 /// One table; what could not be read is said on `err`.
 pub(crate) fn table(out: &mut impl Write, err: &mut impl Write, sample: &Sample, history: &History) -> io::Result<()> {
@@ -51,7 +53,7 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
     });
     let waiters = reading.waiters.iter().map(|waiter| WaiterLine {
         position: waiter.position,
-        side: waiter.side.word(),
+        side: people::side(waiter.side),
         who: waiter.who.clone(),
         permits: waiter.permits,
         since: json::time(waiter.since),

@@ -1,13 +1,13 @@
 //! What is shown: one reading of every semaphore, in plain values.
 //!
-//! The types of `permits-host` cannot be made by others, so the screen has its own: a test, or a picture in the docs, makes
-//! up a sample of any size. Only who takes part is of the whole program, see [`Who`].
+//! Less than the library's status, and its texts are harmless already, see [`Who`]: a test, or a picture in the docs, makes up a sample of
+//! any size.
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
-use permits_host::{Error, ErrorKind, HostSemaphore, Options, Status};
+use permits_host::{Error, ErrorKind, HostSemaphore, Options, Side, Status};
 
 use crate::failure::Failure;
 use crate::people::{Who, tame};
@@ -64,22 +64,6 @@ pub(crate) struct Waiter {
     pub(crate) position: u32,
     pub(crate) permits: u32,
     pub(crate) since: SystemTime,
-}
-
-/// The queue of a waiter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Side {
-    Acquire,
-    Release,
-}
-
-impl Side {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Side::Acquire => "acquire",
-            Side::Release => "release",
-        }
-    }
 }
 
 impl Sample {
@@ -191,10 +175,7 @@ impl From<Status> for Reading {
             waiters: waiters
                 .map(|w| Waiter {
                     who: Who::from(&w.who),
-                    side: match w.side {
-                        permits_host::Side::Acquire => Side::Acquire,
-                        permits_host::Side::Release => Side::Release,
-                    },
+                    side: w.side,
                     position: w.position,
                     permits: w.permits,
                     since: w.since,
