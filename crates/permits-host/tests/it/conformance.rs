@@ -1,7 +1,7 @@
 //! The clauses of the contract, across handles that know of each other by the file alone.
 
-use crate::actor::{Actor, NAME};
-use crate::place::Directory;
+use crate::actor::{Actor, Order};
+use crate::place::{Directory, NAME};
 use permits::Error;
 use permits_conformance::{Mortal, Participant, Policy, Rig};
 use permits_host::HostSemaphore;
@@ -103,11 +103,11 @@ impl Participant for Actor {
 
     fn hold_loose(&mut self, n: u32) {
         self.holds(n);
-        assert_eq!(self.asked("forget"), "forgotten");
+        assert_eq!(self.asked(Order::Forget), "forgotten");
     }
 
     fn ask(&mut self, n: u32) {
-        self.told(&format!("wait {n}"));
+        self.told(Order::Wait(n));
     }
 
     fn stop(&mut self) {

@@ -1,13 +1,14 @@
 //! Many who wait: they are served in their order (C8), and each grant wakes a few, not all.
 
-use crate::actor::{DEADLINE, NAME, waiting};
-use crate::handles::{alone, switches};
-use crate::place::Directory;
+use crate::actor::{self, Order};
+use crate::handles::alone;
+use crate::look::{DEADLINE, switches_of, waiting};
+use crate::place::fresh;
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::HostSemaphore;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Barrier, Mutex};
 
 /// Few, as processes have one or two: signals that wake the watch of one handle stir those of all handles of a process inside the kernel
@@ -20,7 +21,7 @@ const PROCESSES: usize = 1000;
 
 #[test]
 fn tasks_and_threads_of_many_handles_are_served_in_order_without_a_storm() {
-    let answer = alone("crowd");
+    let answer = alone(Order::ServeACrowd);
 
     let per_grant: f64 = answer.parse().expect("it is a number");
     println!("{per_grant} voluntary switches a grant");
@@ -31,7 +32,7 @@ fn tasks_and_threads_of_many_handles_are_served_in_order_without_a_storm() {
 /// In a process of its own: serves a crowd, and says how often threads went to sleep for each grant.
 pub(crate) fn serve(semaphore: &HostSemaphore) -> String {
     let directory = semaphore.path().parent().expect("a file is in a directory");
-    let open = || HostSemaphore::options().directory(directory).open_existing(NAME).expect("it is there");
+    let open = || HostSemaphore::options().directory(directory).open_existing(semaphore.name()).expect("it is there");
     let handles = (0..HANDLES).map(|_| open()).collect::<Vec<_>>();
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let served = Arc::new(Mutex::new(Vec::new()));
@@ -57,7 +58,7 @@ pub(crate) fn serve(semaphore: &HostSemaphore) -> String {
         assert!(eventually(DEADLINE, || semaphore.state().is_ok_and(|state| state.waiting_acquirers == all)));
     }
 
-    let before = switches();
+    let before = switches_of("self");
     drop(permit);
     for (number, mut task) in tasks {
         let permit = task.outcome(DEADLINE).expect("it is granted in its turn").expect("it is granted");
@@ -65,7 +66,7 @@ pub(crate) fn serve(semaphore: &HostSemaphore) -> String {
         drop(permit);
     }
     assert!(eventually(DEADLINE, || served.lock().expect("nobody panics").len() == WAITERS));
-    let switched = switches() - before;
+    let switched = switches_of("self") - before;
     end.wait();
     threads.iter_mut().for_each(|thread| thread.outcome(DEADLINE).expect("it ends"));
 
@@ -100,17 +101,13 @@ pub(crate) fn wait_in_line(semaphore: &HostSemaphore) -> String {
 
 #[test]
 fn a_thousand_processes_are_served_in_order() {
-    let directory = Directory::new();
-    let semaphore = directory.options().open(NAME, 1).expect("it can be made");
+    let (directory, semaphore) = fresh(1);
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let list = semaphore.path().with_extension("served");
     File::create(&list).expect("it can be made");
-    let program = std::env::current_exe().expect("a test knows its binary");
     let mut processes = Processes(Vec::new());
     for number in 1..=PROCESSES {
-        let mut command = Command::new(&program);
-        command.args(["--exact", "handles::scene", "--nocapture", "--test-threads=1"]);
-        command.env("PERMITS_TEST_SCENE", "one of the crowd").env("PERMITS_TEST_DIRECTORY", directory.path());
+        let mut command = actor::process(directory.path(), Some(Order::WaitInLine));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         processes.0.push(command.spawn().expect("a test binary can be started"));
         assert!(eventually(DEADLINE, || waiting(&semaphore) as usize == number), "the {number}th queues");

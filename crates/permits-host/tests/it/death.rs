@@ -1,32 +1,16 @@
 //! Who dies gives back what it held, and stands in nobody's way (C18).
 
-use crate::actor::{Actor, DEADLINE, NAME, lives, state_of, waiting};
-use crate::place::Directory;
+use crate::actor::{Actor, Order};
+use crate::look::{BOUND, DEADLINE, WHILE, lives, state_of, waiter, waiting};
+use crate::place::fresh;
 use permits_conformance::wait::{Polled, Running, always, eventually};
 use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// For how long something is looked at that must not happen.
-const WHILE: Duration = Duration::from_millis(300);
 /// How often the time from a death to the grant is taken.
 const DEATHS: usize = 60;
-/// The most that it may take.
-const BOUND: Duration = Duration::from_millis(250);
-
-fn fresh(max: u32) -> (Directory, HostSemaphore) {
-    let directory = Directory::new();
-    let semaphore = directory.options().open(NAME, max).expect("a new one can be made");
-    (directory, semaphore)
-}
-
-/// A thread of this process that waits for `n`.
-fn waiter(semaphore: &HostSemaphore, n: u32) -> Running<Result<OwnedPermit, Error>> {
-    let before = waiting(semaphore);
-    let request = semaphore.acquire_many_owned(n);
-    let running = Running::start(move || request.wait());
-    assert!(eventually(DEADLINE, || waiting(semaphore) == before + 1), "it queues");
-    running
-}
 
 fn granted(waiter: &mut Running<Result<OwnedPermit, Error>>) -> OwnedPermit {
     waiter.outcome(DEADLINE).expect("it is granted").expect("it is granted")
@@ -62,7 +46,7 @@ fn a_killed_holder_gives_back_many_permits() {
 fn a_killed_holder_gives_back_the_guards_of_all_its_threads() {
     let (directory, semaphore) = fresh(4);
     let mut holder = Actor::start(&directory);
-    assert_eq!(holder.asked("hold-in-threads 4"), "held 4");
+    assert_eq!(holder.asked(Order::HoldInThreads(4)), "held 4");
 
     holder.kill_and_reap();
 
@@ -124,7 +108,7 @@ fn the_end_of_a_thread_is_no_death() {
     let (directory, semaphore) = fresh(1);
     let mut holder = Actor::start(&directory);
 
-    assert_eq!(holder.asked("hold-in-thread-that-ends"), "ended");
+    assert_eq!(holder.asked(Order::HoldInThreadThatEnds), "ended");
 
     let stays_held =
         always(WHILE, || semaphore.try_acquire_owned().is_err_and(|error| error.kind() == ErrorKind::NotNow));
@@ -143,7 +127,7 @@ fn a_stopped_holder_keeps_its_permits() {
         always(WHILE, || semaphore.try_acquire_owned().is_err_and(|error| error.kind() == ErrorKind::NotNow));
     assert!(stays_held, "it lives, and sleeps");
     holder.resume();
-    assert_eq!(holder.asked("drop"), "dropped");
+    assert_eq!(holder.asked(Order::Drop), "dropped");
     assert!(semaphore.try_acquire_owned().is_ok());
 }
 
@@ -227,7 +211,7 @@ fn serves_all_but_the_dead(dead: &[usize]) {
 
     for waiter in waiters.iter_mut().filter(|waiter| lives(waiter.pid())) {
         assert_eq!(waiter.hear(), "got 1");
-        assert_eq!(waiter.asked("drop"), "dropped");
+        assert_eq!(waiter.asked(Order::Drop), "dropped");
     }
     assert!(semaphore.try_acquire_owned().is_ok(), "nothing is left behind");
     assert_eq!(waiting(&semaphore), 0);
@@ -321,7 +305,7 @@ fn loose_permits_outlive_who_took_them() {
     let (directory, semaphore) = fresh(3);
     let mut taker = Actor::start(&directory);
     taker.holds(2);
-    assert_eq!(taker.asked("forget"), "forgotten");
+    assert_eq!(taker.asked(Order::Forget), "forgotten");
     taker.holds(1);
 
     taker.kill_and_reap();
@@ -335,7 +319,7 @@ fn loose_permits_outlive_who_took_them() {
 fn a_process_killed_while_it_waits_to_release_is_passed_over() {
     let (directory, semaphore) = fresh(2);
     let mut dead = Actor::start(&directory);
-    dead.told("release 2");
+    dead.told(Order::Release(2));
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
     let request = semaphore.release_owned();
     let mut behind = Running::start(move || request.wait());
@@ -353,7 +337,7 @@ fn a_process_killed_while_it_waits_to_release_is_passed_over() {
 fn a_release_let_through_for_a_task_that_dies_is_undone() {
     let (directory, semaphore) = fresh(1);
     let mut dead = Actor::start(&directory);
-    dead.told("await-release 1");
+    dead.told(Order::AwaitRelease(1));
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
     // It cannot take part in its release any more.
     dead.stop();
@@ -370,7 +354,7 @@ fn a_release_let_through_for_a_task_that_dies_is_undone() {
 fn a_waiter_behind_a_dead_releaser_is_served() {
     let (directory, semaphore) = fresh(1);
     let mut dead = Actor::start(&directory);
-    dead.told("await-release 1");
+    dead.told(Order::AwaitRelease(1));
     assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it waits for somebody who takes");
     dead.stop();
     semaphore.try_acquire_owned().expect("it is free").forget();
@@ -449,4 +433,76 @@ fn death_to_grant(start: &impl for<'s> Fn(&'s HostSemaphore) -> Wait<'s>, round:
     let (then, _permit) = wait();
 
     then - killed
+}
+
+#[test]
+fn a_try_to_release_finds_a_dead_releaser_at_the_head() {
+    let (directory, semaphore) = fresh(3);
+    let mut releaser = Actor::start(&directory);
+    releaser.told(Order::Release(2));
+    assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it queues");
+    releaser.kill_and_reap();
+    semaphore.try_acquire_owned().expect("it is free").forget();
+
+    let outcome = semaphore.try_release();
+
+    outcome.expect("nobody who lives is before it");
+}
+
+#[test]
+fn a_release_without_patience_finds_a_dead_releaser_at_the_head() {
+    let (directory, semaphore) = fresh(3);
+    let mut releaser = Actor::start(&directory);
+    releaser.told(Order::Release(2));
+    assert!(eventually(DEADLINE, || waiting(&semaphore) == 1), "it queues");
+    releaser.kill_and_reap();
+    semaphore.try_acquire_owned().expect("it is free").forget();
+
+    let outcome = semaphore.release_owned().wait_timeout(Duration::ZERO);
+
+    outcome.expect("nobody who lives is before it");
+}
+
+#[test]
+fn a_wait_that_is_too_short_to_be_watched_finds_a_death() {
+    let (directory, semaphore) = fresh(1);
+    let mut holder = Actor::start(&directory);
+    holder.holds(1);
+    holder.kill_and_reap();
+
+    let outcome = semaphore.acquire_owned().wait_timeout(Duration::from_micros(100));
+
+    assert_eq!(outcome.expect("its holder is dead").count(), 1);
+}
+
+#[test]
+fn short_waits_on_patrol_find_a_death() {
+    /// More short waits than it takes until the watch makes its rounds, which meet no such wait twice.
+    const FOR_A_PATROL: u32 = 20;
+    const MOST: u32 = 1000;
+    let (directory, semaphore) = fresh(1);
+    let mut holder = Actor::start(&directory);
+    holder.holds(1);
+    let counts = Arc::new((AtomicU32::new(0), AtomicBool::new(false)));
+    let told = Arc::clone(&counts);
+    // How many waits begin after the death, the one that is granted included.
+    let mut waits = Running::start(move || {
+        let (in_vain, dead) = &*told;
+        let mut after = 0;
+        loop {
+            after += u32::from(dead.load(Ordering::SeqCst));
+            let outcome = semaphore.acquire_owned().wait_timeout(Duration::from_micros(500));
+            if outcome.is_ok() || after == MOST {
+                return after;
+            }
+            in_vain.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    assert!(eventually(DEADLINE, || counts.0.load(Ordering::SeqCst) >= FOR_A_PATROL), "it waits in vain");
+
+    holder.kill_and_reap();
+    counts.1.store(true, Ordering::SeqCst);
+
+    let after = waits.outcome(DEADLINE).expect("it ends");
+    assert!(after <= 1, "`{after}` waits began after the death");
 }

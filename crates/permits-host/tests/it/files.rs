@@ -1,7 +1,9 @@
 //! Files, directories and names that are not as they should be: each gives an error that says what is wrong and what to do (C21).
 
-use crate::actor::{DEADLINE, NAME};
-use crate::place::Directory;
+use crate::actor::{self, Actor, Order};
+use crate::format::FORMAT_AT;
+use crate::look::DEADLINE;
+use crate::place::{Directory, NAME, file_in};
 use permits_conformance::Dice;
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{Error, ErrorKind, HostSemaphore};
@@ -9,17 +11,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::{Arc, Barrier};
 
-/// Tells the process that `errand` runs in what to do; its presence makes a process an errand.
-const ERRAND: &str = "PERMITS_TEST_ERRAND";
 /// Somebody else.
 const NOBODY: u32 = 65534;
-
-fn file_in(directory: &Directory) -> PathBuf {
-    directory.path().join(format!("{NAME}.sem"))
-}
 
 fn open(directory: &Directory) -> Result<HostSemaphore, Error> {
     let options = directory.options();
@@ -124,11 +120,11 @@ fn another_major_version_is_refused_naming_both() {
     let (directory, path) = with_file();
     let file = File::options().read(true).write(true).open(&path).expect("it is ours");
     let mut format = [0; 8];
-    file.read_exact_at(&mut format, 8).expect("it has a second word");
+    file.read_exact_at(&mut format, FORMAT_AT).expect("it has a second word");
     let format = u64::from_ne_bytes(format);
     assert_eq!(format & 0xffff_ffff, 1 << 16, "this is format 1.0");
 
-    file.write_all_at(&(format & !0xffff_ffff | 7 << 16 | 5).to_ne_bytes(), 8).expect("it is written");
+    file.write_all_at(&(format & !0xffff_ffff | 7 << 16 | 5).to_ne_bytes(), FORMAT_AT).expect("it is written");
 
     let path = format!("`{}`", path.display());
     assert_refused(
@@ -144,7 +140,7 @@ fn a_newer_minor_version_is_used() {
     let file = File::options().write(true).open(path).expect("it is ours");
 
     // The lowest byte of the word, in either order of bytes.
-    let minor = if cfg!(target_endian = "little") { 8 } else { 15 };
+    let minor = if cfg!(target_endian = "little") { FORMAT_AT } else { FORMAT_AT + 7 };
     file.write_all_at(&[3], minor).expect("it is written");
 
     assert!(open(&directory).expect("it is opened").try_acquire_owned().is_ok());
@@ -155,10 +151,10 @@ fn other_sizes_are_a_foreign_format() {
     let (directory, path) = with_file();
     let file = File::options().read(true).write(true).open(path).expect("it is ours");
     let mut format = [0; 8];
-    file.read_exact_at(&mut format, 8).expect("it has a second word");
+    file.read_exact_at(&mut format, FORMAT_AT).expect("it has a second word");
 
     let format = u64::from_ne_bytes(format) & 0xffff_ffff | 8192 << 32;
-    file.write_all_at(&format.to_ne_bytes(), 8).expect("it is written");
+    file.write_all_at(&format.to_ne_bytes(), FORMAT_AT).expect("it is written");
 
     assert_refused(open(&directory), ErrorKind::ForeignFormat, &[&format!("`{NAME}`"), "same version"]);
 }
@@ -256,7 +252,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// What another user's process says to opening or reading the semaphore of a directory.
-fn by_nobody(directory: &Directory, errand: &str) -> String {
+fn by_nobody(directory: &Directory, order: Order) -> String {
     let program = std::env::current_exe().expect("a test knows its binary");
     // Where the binary is, somebody else may not be let in.
     let copy = Directory::new();
@@ -264,60 +260,18 @@ fn by_nobody(directory: &Directory, errand: &str) -> String {
     let program_of_all = copy.path().join("program");
     fs::copy(program, &program_of_all).expect("there is room for a copy");
     set_mode(&program_of_all, 0o755);
-    let mut command = errand_command(&program_of_all, directory.path(), errand);
+    let mut command = actor::process_of(&program_of_all, directory.path(), None);
     command.uid(NOBODY).gid(NOBODY);
-    let mut output = command.output();
+    let mut actor = Actor::spawn(&mut command);
     // Another test may be starting a process, which has the copy open to be written to until it executes its own program.
     eventually(DEADLINE, || {
-        let busy = output.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy);
+        let busy = actor.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy);
         if busy {
-            output = command.output();
+            actor = Actor::spawn(&mut command);
         }
         !busy
     });
-    answer_of(&output.expect("root can start processes of others"))
-}
-
-fn errand_command(program: &Path, directory: &Path, errand: &str) -> Command {
-    let mut command = Command::new(program);
-    command.args(["--exact", "files::errand", "--nocapture", "--test-threads=1"]);
-    command.env(ERRAND, errand).env("PERMITS_TEST_DIRECTORY", directory);
-    command
-}
-
-fn answer_of(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let answer = text.lines().find_map(|line| line.strip_prefix('@'));
-    answer.unwrap_or_else(|| panic!("an errand answers: {output:?}")).to_owned()
-}
-
-/// Not a test: a process that does one thing and ends, if this is one.
-#[test]
-fn errand() {
-    let Ok(errand) = std::env::var(ERRAND) else { return };
-    let directory = std::env::var_os("PERMITS_TEST_DIRECTORY").expect("an errand knows where");
-    let options = HostSemaphore::options().directory(&directory);
-    let outcome = match errand.as_str() {
-        "open" => options
-            .open(NAME, 3)
-            .map(|semaphore| semaphore.try_acquire_owned().expect("it is free").count().to_string()),
-        "read" => {
-            options.read(NAME).map(|status| format!("{} of {}", status.holders[0].permits, status.state.max_permits))
-        }
-        "die" => {
-            permits_host::crash_points::die_at(permits_host::crash_points::Point::Created, 1);
-            options.open(NAME, 3).map(|_| "lives".into())
-        }
-        "fill" => {
-            println!("\n@{}", fill_and_recover(Path::new(&directory)));
-            return;
-        }
-        _ => panic!("there is no errand `{errand}`"),
-    };
-    match outcome {
-        Ok(answer) => println!("\n@{answer}"),
-        Err(error) => println!("\n@{:?}: {error}", error.kind()),
-    }
+    actor.expect("root can start processes of others").asked(order)
 }
 
 #[test]
@@ -325,7 +279,7 @@ fn another_users_file_of_mode_0600_is_denied() {
     let (directory, path) = with_file();
     set_mode(directory.path(), 0o755);
 
-    let answer = by_nobody(&directory, "open");
+    let answer = by_nobody(&directory, Order::Open(3));
 
     assert!(answer.starts_with("Denied: ") && answer.contains(&format!("`{}`", path.display())), "{answer}");
 }
@@ -337,7 +291,7 @@ fn a_file_of_mode_0_is_denied_to_its_owner() {
     chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
     set_mode(&path, 0);
 
-    let answer = by_nobody(&directory, "open");
+    let answer = by_nobody(&directory, Order::Open(3));
 
     assert!(answer.starts_with("Denied: "), "{answer}");
 }
@@ -350,7 +304,7 @@ fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
     set_mode(directory.path(), 0o755);
     set_mode(&path, 0o444);
 
-    let answers = ["open", "read"].map(|errand| by_nobody(&directory, errand));
+    let answers = [Order::Open(3), Order::Read].map(|order| by_nobody(&directory, order));
 
     assert!(answers[0].starts_with("Denied: "), "{}", answers[0]);
     assert_eq!(answers[1], "2 of 3");
@@ -568,40 +522,28 @@ fn who_makes_it_at_once_with_other_numbers_is_refused() {
 #[test]
 fn who_dies_while_making_it_leaves_nothing() {
     let directory = Directory::new();
-    let program = std::env::current_exe().expect("a test knows its binary");
+    let mut actor = Actor::start(&directory);
 
-    let died = errand_command(&program, directory.path(), "die").output().expect("it can be started");
-    assert!(!died.status.success(), "{died:?}");
+    actor.told(Order::DieWhileCreating);
+    assert!(actor.is_silent_for_good(), "it would have told that it lives");
 
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
     assert!(open(&directory).expect("it is made").try_acquire_owned().is_ok());
 }
 
-/// Runs an errand in a mount namespace of its own, where `mount` has put a file system on the directory.
-fn errand_on(mount: &str, errand: &str) -> String {
-    let directory = Directory::new();
-    let program = std::env::current_exe().expect("a test knows its binary");
-    let errand = errand_command(&program, directory.path(), errand);
-    let mut command = Command::new("unshare");
-    let script = format!("{mount} && shift && exec \"$@\"");
-    command
-        .args(["--mount", "--", "sh", "-ec", &script, "sh"])
-        .arg(directory.path())
-        .arg(&program)
-        .args(errand.get_args());
-    command.envs(errand.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    answer_of(&command.output().expect("there is `unshare`"))
-}
-
 #[test]
 fn a_full_file_system_loses_nothing() {
-    let answer = errand_on("mount -t tmpfs -o size=1m,mode=700 tmpfs \"$1\"", "fill");
+    let directory = Directory::new();
+    let mut actor =
+        Actor::start_in("mount -t tmpfs -o size=1m,mode=700 tmpfs \"$directory\"; exec \"$@\"", directory.path());
 
-    assert_eq!(answer, "all is well");
+    actor.told(Order::Fill);
+
+    assert_eq!(actor.hear_within(10 * DEADLINE), "all is well");
 }
 
 /// In a small file system: what becomes of a creation, more seats and more waiters when it is full, and after room was made.
-fn fill_and_recover(directory: &Path) -> String {
+pub(crate) fn fill_and_recover(directory: &Path) -> String {
     let open = || HostSemaphore::options().directory(directory).open(NAME, 1);
     let stuffing = directory.join("stuffing");
     let stuff = || {
@@ -651,4 +593,26 @@ fn fill_and_recover(directory: &Path) -> String {
     let state = semaphore.state().expect("it can be read");
     assert_eq!((state.available_permits, state.waiting_acquirers), (1, 0));
     "all is well".into()
+}
+
+#[test]
+fn a_layered_file_system_is_refused() {
+    let directory = Directory::new();
+    let layers = "mount -t tmpfs -o mode=700 tmpfs \"$directory\"; cd \"$directory\"; mkdir lower upper work; mkdir -m 700 seen; \
+                  mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay seen; mkdir -m 700 seen/inner; \
+                  export PERMITS_TEST_DIRECTORY=\"$directory/seen/inner\"; exec \"$@\"";
+
+    let answer = Actor::start_in(layers, directory.path()).asked(Order::Open(1));
+
+    assert!(answer.starts_with("BadFileSystem: ") && answer.contains("overlayfs"), "{answer}");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
+    let directory = Directory::new();
+
+    let answer = Actor::start_in("ulimit -f 1000; exec \"$@\"", directory.path()).asked(Order::Open(1));
+
+    assert!(answer.contains("cannot create semaphore"), "{answer}");
+    assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
 }

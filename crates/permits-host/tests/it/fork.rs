@@ -1,22 +1,17 @@
 //! A child after fork is somebody else, and so is another program.
 
-use crate::actor::{Actor, DEADLINE, NAME, lives, waiting};
-use crate::place::Directory;
+use crate::actor::{Actor, Order};
+use crate::look::{DEADLINE, WHILE, lives, waiting};
+use crate::place::fresh;
 use crate::sys;
 use permits_conformance::wait::{always, eventually};
 use permits_host::HostSemaphore;
-use std::time::Duration;
+use std::pin::Pin;
+use std::process::Command;
+use std::task::{Context, Waker};
 
-/// For how long something is looked at that must not happen.
-const WHILE: Duration = Duration::from_millis(100);
 /// How often a busy process forks.
 const FORKS: u32 = 1000;
-
-fn fresh(max: u32) -> (Directory, HostSemaphore) {
-    let directory = Directory::new();
-    let semaphore = directory.options().open(NAME, max).expect("a new one can be made");
-    (directory, semaphore)
-}
 
 fn given_out(semaphore: &HostSemaphore) -> u32 {
     semaphore.given_out().expect("it is sound")
@@ -29,7 +24,7 @@ fn a_guard_that_a_child_drops_is_the_parents_still() {
     actor.holds(1);
     actor.forks();
 
-    assert_eq!(actor.asked("drop"), "dropped");
+    assert_eq!(actor.asked(Order::Drop), "dropped");
 
     assert_eq!(given_out(&semaphore), 1, "the parent holds it");
 }
@@ -41,7 +36,7 @@ fn a_guard_that_a_child_forgets_is_the_parents_still() {
     actor.holds(1);
     actor.forks();
 
-    assert_eq!(actor.asked("forget"), "forgotten");
+    assert_eq!(actor.asked(Order::Forget), "forgotten");
 
     assert_eq!(semaphore.loose().expect("it is sound"), 0, "the parent holds it");
     assert_eq!(given_out(&semaphore), 1, "the parent holds it");
@@ -85,7 +80,7 @@ fn the_death_of_a_parent_frees_what_it_held_though_its_child_uses_the_handle() {
     actor.kill_and_reap();
 
     assert_eq!(given_out(&semaphore), 1, "the child holds one, and the parent none");
-    assert_eq!(actor.asked("drop"), "dropped");
+    assert_eq!(actor.asked(Order::Drop), "dropped");
     assert_eq!(given_out(&semaphore), 0);
 }
 
@@ -169,16 +164,16 @@ fn a_child_that_waits_can_be_killed() {
 
 #[test]
 fn a_process_that_waits_forks_without_harm() {
-    forks_often("wait 3");
+    forks_often(Order::Wait(3));
 }
 
 #[test]
 fn a_process_that_waits_as_a_task_forks_without_harm() {
-    forks_often("await 3");
+    forks_often(Order::Await(3));
 }
 
 /// Forks while a thread of the process waits for more than is free, behind nobody; the children take what can be had when it is through.
-fn forks_often(order: &str) {
+fn forks_often(order: Order) {
     let (directory, semaphore) = fresh(3);
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut actor = Actor::start(&directory);
@@ -187,7 +182,7 @@ fn forks_often(order: &str) {
     assert!(eventually(DEADLINE, || waiting(&semaphore) == queued + 1), "it waits");
 
     // Each child would queue behind its parent, so these only come and go.
-    assert_eq!(actor.asked(&format!("fork-and-look {FORKS}")), "0 failed");
+    assert_eq!(actor.asked(Order::ForkAndLook(FORKS)), "0 failed");
 
     drop(permit);
     assert_eq!(actor.hear(), "got 3", "none of the children has taken its place, or its wake");
@@ -198,9 +193,9 @@ fn a_process_that_commits_all_the_time_forks_without_harm() {
     let (directory, semaphore) = fresh(4);
     let mut actor = Actor::start(&directory);
     actor.holds(2);
-    assert_eq!(actor.asked("commit-in-a-loop"), "commits");
+    assert_eq!(actor.asked(Order::CommitInALoop), "commits");
 
-    assert_eq!(actor.asked(&format!("fork-often {FORKS}")), "0 failed");
+    assert_eq!(actor.asked(Order::ForkOften(FORKS)), "0 failed");
 
     actor.kill_and_reap();
     let state = semaphore.state().expect("it is sound");
@@ -213,7 +208,7 @@ fn executing_another_program_gives_back_what_was_held() {
     let mut actor = Actor::start(&directory);
     actor.holds(1);
 
-    actor.told("exec");
+    actor.told(Order::Exec);
 
     let name = || std::fs::read_to_string(format!("/proc/{}/comm", actor.pid())).unwrap_or_default();
     assert!(eventually(DEADLINE, || name() == "sleep\n"), "it is another program now");
@@ -230,7 +225,7 @@ fn a_waiter_is_told_when_the_holder_executes_another_program() {
     let mut waiter = Actor::start(&directory);
     waiter.waits(1, &semaphore);
 
-    actor.told("exec");
+    actor.told(Order::Exec);
 
     assert_eq!(waiter.hear(), "got 1");
 }
@@ -240,12 +235,47 @@ fn a_program_that_the_holder_starts_does_not_keep_the_permit() {
     let (directory, semaphore) = fresh(1);
     let mut actor = Actor::start(&directory);
     actor.holds(1);
-    let program = actor.starts("spawn");
+    let program = actor.starts(Order::Spawn);
 
     actor.kill_and_reap();
 
     assert!(semaphore.try_acquire_owned().is_ok());
     assert!(lives(program));
+}
+
+/// Whether a child after fork comes through something, and executes its program.
+fn survives(act: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> bool {
+    let status = sys::before_exec(&mut Command::new("true"), act).status().expect("there is `true`");
+    status.success()
+}
+
+#[test]
+fn a_child_that_tells_the_pid_of_the_command_touches_nothing() {
+    let (_directory, semaphore) = fresh(1);
+    let lock = semaphore.command_lock().expect("it can be made");
+
+    let survived = survives(move || {
+        lock.set_command_pid(std::process::id());
+        Ok(())
+    });
+
+    assert!(survived);
+}
+
+#[test]
+fn a_child_that_asks_for_its_parents_position_touches_nothing() {
+    let (_directory, semaphore) = fresh(1);
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut request = semaphore.acquire_owned();
+    assert!(Pin::new(&mut request).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(request.position(), Some(1));
+
+    let survived = survives(move || match request.position() {
+        None => Ok(()),
+        Some(_) => Err(std::io::Error::from_raw_os_error(libc::EINVAL)),
+    });
+
+    assert!(survived);
 }
 
 #[test]
@@ -254,7 +284,7 @@ fn a_request_that_waits_is_the_parents_still() {
     let permit = semaphore.try_acquire().expect("it is free");
     let mut actor = Actor::start(&directory);
 
-    actor.starts("queue-and-fork");
+    actor.starts(Order::QueueAndFork);
 
     assert_eq!(actor.hear(), "NotOurs");
     assert_eq!(actor.hear(), "dropped");

@@ -1,16 +1,15 @@
 //! Handles: how many there can be, what they share, what is left of them; and what a process that waits costs.
 
-use crate::actor::{DEADLINE, NAME};
-use crate::place::Directory;
+use crate::actor::{Actor, Order};
+use crate::look::{DEADLINE, switches_of, waiting};
+use crate::place::{Directory, NAME, fresh};
 use crate::sys;
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{ErrorKind, HostSemaphore};
-use std::process::{Command, Stdio};
-use std::task::Poll;
+use permits_host::{AcquireOwned, ErrorKind, HostSemaphore};
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-/// Tells a process of its own what to do; its presence makes one.
-const SCENE: &str = "PERMITS_TEST_SCENE";
 
 fn open(directory: &Directory, max: u32) -> HostSemaphore {
     directory.options().open(NAME, max).expect("it can be opened")
@@ -184,38 +183,13 @@ fn one_waiter_too_many_is_refused_and_all_others_are_served() {
     assert_eq!((state.available_permits, state.waiting_acquirers), (1, 0));
 }
 
-/// Runs a scene in a process where nothing else is going on, and returns its answer.
-pub(crate) fn alone(scene: &str) -> String {
-    let directory = Directory::new();
-    let program = std::env::current_exe().expect("a test knows its binary");
-    let mut command = Command::new(program);
-    command.args(["--exact", "handles::scene", "--nocapture", "--test-threads=1"]);
-    command.env(SCENE, scene).env("PERMITS_TEST_DIRECTORY", directory.path()).stderr(Stdio::inherit());
-    let output = command.output().expect("a test binary can be started");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let answer = text.lines().find_map(|line| line.strip_prefix('@'));
-    answer.unwrap_or_else(|| panic!("scene `{scene}` answers: {text}")).to_owned()
-}
-
-/// Not a test: a process of its own, if this is one.
-#[test]
-fn scene() {
-    let Ok(scene) = std::env::var(SCENE) else { return };
-    sys::die_with_parent();
-    let directory = std::env::var_os("PERMITS_TEST_DIRECTORY").expect("a scene knows where");
-    let semaphore = HostSemaphore::options().directory(directory).open(NAME, 1).expect("it can be made");
-    let answer = match scene.as_str() {
-        "nobody waits" => nobody_waits(&semaphore),
-        "a thread waits" => a_thread_waits(&semaphore),
-        "a task waits" => a_task_waits(&semaphore),
-        "idle thread" => idle(&semaphore, false),
-        "idle task" => idle(&semaphore, true),
-        "descriptors" => descriptors(&semaphore),
-        "crowd" => crate::crowd::serve(&semaphore),
-        "one of the crowd" => crate::crowd::wait_in_line(&semaphore),
-        _ => panic!("there is no scene `{scene}`"),
-    };
-    println!("\n@{answer}");
+/// What a process says in which nothing else is going on.
+pub(crate) fn alone(order: Order) -> String {
+    let (directory, semaphore) = fresh(1);
+    drop(semaphore);
+    let mut actor = Actor::start(&directory);
+    actor.told(order);
+    actor.hear_within(10 * DEADLINE)
 }
 
 /// How many threads of the crate are running.
@@ -225,18 +199,7 @@ fn threads() -> usize {
     tasks.flatten().filter(|_| true).map(name).filter(|name| name.starts_with("permits-")).count()
 }
 
-/// What a thread's status file in /proc says under a heading that starts so, summed up over all threads.
-pub(crate) fn switches() -> u64 {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("there is /proc");
-    let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-    let count = |text: String| {
-        let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap_or("0");
-        line.trim().parse::<u64>().expect("it is a number")
-    };
-    tasks.flatten().map(status).map(count).sum()
-}
-
-fn nobody_waits(semaphore: &HostSemaphore) -> String {
+pub(crate) fn nobody_waits(semaphore: &HostSemaphore) -> String {
     let mut most = 0;
     for _ in 0..100 {
         let permit = semaphore.acquire_owned().wait().expect("it is free");
@@ -249,10 +212,10 @@ fn nobody_waits(semaphore: &HostSemaphore) -> String {
 
 #[test]
 fn where_nobody_waits_no_thread_runs() {
-    assert_eq!(alone("nobody waits"), "0 threads");
+    assert_eq!(alone(Order::NobodyWaits), "0 threads");
 }
 
-fn a_thread_waits(semaphore: &HostSemaphore) -> String {
+pub(crate) fn a_thread_waits(semaphore: &HostSemaphore) -> String {
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let request = semaphore.acquire_owned();
     let mut waits = Running::start(move || request.wait().map(drop));
@@ -265,10 +228,10 @@ fn a_thread_waits(semaphore: &HostSemaphore) -> String {
 
 #[test]
 fn the_watch_of_a_thread_ends_when_nobody_waits() {
-    assert_eq!(alone("a thread waits"), "they end");
+    assert_eq!(alone(Order::AThreadWaits), "they end");
 }
 
-fn a_task_waits(semaphore: &HostSemaphore) -> String {
+pub(crate) fn a_task_waits(semaphore: &HostSemaphore) -> String {
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut waits = Polled::new(semaphore.acquire_owned());
     assert!(waits.poll().is_pending());
@@ -281,11 +244,11 @@ fn a_task_waits(semaphore: &HostSemaphore) -> String {
 
 #[test]
 fn the_bell_of_a_task_ends_when_nobody_waits() {
-    assert_eq!(alone("a task waits"), "they end");
+    assert_eq!(alone(Order::ATaskWaits), "they end");
 }
 
 /// Handles that wait, look for the dead, and go, many times; how many descriptors more there are then.
-fn descriptors(semaphore: &HostSemaphore) -> String {
+pub(crate) fn descriptors(semaphore: &HostSemaphore) -> String {
     let open = || std::fs::read_dir("/proc/self/fd").expect("there is /proc").count();
     let directory = semaphore.path().parent().expect("a file is in a directory");
     let before = open();
@@ -306,14 +269,14 @@ fn descriptors(semaphore: &HostSemaphore) -> String {
 
 #[test]
 fn a_handle_leaves_no_descriptor() {
-    let answer = alone("descriptors");
+    let answer = alone(Order::CountDescriptors);
 
     // The handle that stays has opened one to look for the dead.
     assert!(["0 more", "1 more"].contains(&answer.as_str()), "{answer}");
 }
 
 /// How often the threads of a process are woken while somebody waits in it for two seconds.
-fn idle(semaphore: &HostSemaphore, is_task: bool) -> String {
+pub(crate) fn idle(semaphore: &HostSemaphore, is_task: bool) -> String {
     let permit = semaphore.try_acquire_owned().expect("it is free");
     let mut task = Polled::new(semaphore.acquire_owned());
     let mut thread = None;
@@ -324,10 +287,10 @@ fn idle(semaphore: &HostSemaphore, is_task: bool) -> String {
         thread = Some(Running::start(move || request.wait().map(drop)));
     }
     assert!(eventually(DEADLINE, || threads() == 1 + usize::from(is_task)), "it is watched");
-    let before = switches();
+    let before = switches_of("self");
     // It is the time itself that is measured.
     std::thread::sleep(Duration::from_secs(2));
-    let woken = switches() - before;
+    let woken = switches_of("self") - before;
     drop(permit);
     if is_task {
         drop(task.outcome(DEADLINE).expect("it is granted"));
@@ -340,11 +303,66 @@ fn idle(semaphore: &HostSemaphore, is_task: bool) -> String {
 
 #[test]
 fn an_idle_waiter_sleeps() {
-    for scene in ["idle thread", "idle task"] {
-        let woken: u64 = alone(scene).parse().expect("it is a number");
+    for order in [Order::IdleAsThread, Order::IdleAsTask] {
+        let woken: u64 = alone(order).parse().expect("it is a number");
 
-        println!("{scene}: woken {woken} times in two seconds");
+        println!("{order:?}: woken {woken} times in two seconds");
         // The looks after a hint at the start, and two a second.
-        assert!(woken <= 40, "{scene}: woken {woken} times in two seconds");
+        assert!(woken <= 40, "{order:?}: woken {woken} times in two seconds");
     }
+}
+
+#[test]
+fn the_watches_of_the_two_sides_do_not_wake_each_other_for_ever() {
+    let (directory, semaphore) = fresh(1);
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
+    let [mut acquirer, mut releaser] = [(); 2].map(|()| Actor::start(&directory));
+    acquirer.waits(1, &semaphore);
+    releaser.told(Order::Release(1));
+    assert!(eventually(DEADLINE, || waiting(&semaphore) == 2), "both queue");
+    let count = || [acquirer.pid(), releaser.pid()].map(|pid| switches_of(&pid.to_string()));
+
+    let before = count();
+    // It is the time itself that is measured.
+    std::thread::sleep(Duration::from_secs(2));
+    let after = count();
+
+    let woken = [after[0] - before[0], after[1] - before[1]];
+    println!("woken {woken:?} times in two seconds");
+    // The looks after a hint at the start, and one a second.
+    assert!(woken.iter().all(|&woken| woken <= 50), "woken {woken:?} times in two seconds");
+}
+
+/// The request that a waker drops when it is cloned.
+static DROPPED_BY_CLONE: Mutex<Option<AcquireOwned>> = Mutex::new(None);
+
+static CLONE_DROPS: std::task::RawWakerVTable = std::task::RawWakerVTable::new(
+    |data| {
+        let request = DROPPED_BY_CLONE.lock().expect("nobody panics with it").take();
+        drop(request);
+        std::task::RawWaker::new(data, &CLONE_DROPS)
+    },
+    |_| {},
+    |_| {},
+    |_| {},
+);
+
+#[test]
+fn the_clone_of_a_waker_may_drop_another_request() {
+    let (_directory, semaphore) = fresh(1);
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut other = semaphore.acquire_owned();
+    assert!(Pin::new(&mut other).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    *DROPPED_BY_CLONE.lock().expect("nobody panics with it") = Some(other);
+    let mut request = semaphore.acquire_owned();
+
+    let mut polls = Running::start(move || {
+        let waker = sys::waker_with_clone(&CLONE_DROPS);
+        let is_pending = Pin::new(&mut request).poll(&mut Context::from_waker(&waker)).is_pending();
+        (is_pending, request)
+    });
+
+    let (is_pending, request) = polls.outcome(DEADLINE).expect("it does not hang");
+    assert!(is_pending);
+    assert_eq!((waiting(&semaphore), request.position()), (1, Some(1)), "the other has left the queue");
 }

@@ -1,15 +1,21 @@
 //! What `permits-host` promises: a file a topic, a test a fact, named for what it shows.
 
 mod actor;
+mod boot;
+mod command;
 mod conformance;
 mod crowd;
 mod death;
+mod descriptors;
 mod files;
 mod fork;
+mod format;
+mod gone;
 mod handles;
-mod hazards;
+mod locks;
+mod look;
+mod namespace;
 mod place;
-mod premises;
 mod repair;
 mod status;
 mod sys;

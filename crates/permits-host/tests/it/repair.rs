@@ -1,45 +1,16 @@
 //! Files that somebody has written nonsense to: nobody is granted what is not there, hangs or panics, and they can be mended or set aside (C21).
 
-use crate::actor::{Actor, DEADLINE, NAME};
-use crate::place::Directory;
+use crate::actor::{Actor, Order};
+use crate::format::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter};
+use crate::look::{DEADLINE, kind};
+use crate::place::{Directory, NAME, file_in, fresh};
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit, Repair};
+use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, OwnedPermit, Repair};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-/// Where things are in a file of format 1.0, in words. They are copied from `layout.rs`, which is private: a change of either is a change of the
-/// format, and fails here.
-mod layout {
-    pub(super) const ROOT: u64 = 64;
-    const SEATS_AT: u64 = 512;
-    const SEAT_WORDS: u64 = 128;
-    /// Words of a seat.
-    pub(super) const STATUS: u64 = 0;
-    pub(super) const OWN: u64 = 1;
-    pub(super) const GIVEN: u64 = 2;
-    /// Words of a record.
-    pub(super) const CHANGES: u64 = 7;
-    pub(super) const FIRST_CHANGE: u64 = 8;
-    /// Words of a waiter.
-    pub(super) const WHO: u64 = 0;
-    pub(super) const UNITS: u64 = 1;
-    pub(super) const LINKS: u64 = 2;
-
-    pub(super) fn seat(number: u64, word: u64) -> u64 {
-        SEATS_AT + number * SEAT_WORDS + word
-    }
-
-    /// Records are numbered through all seats, two a seat.
-    pub(super) fn record(number: u64, word: u64) -> u64 {
-        seat(number / 2, 64) + number % 2 * 32 + word
-    }
-
-    pub(super) fn waiter(number: u64, word: u64) -> u64 {
-        SEATS_AT + 4096 * SEAT_WORDS + number * 8 + word
-    }
-}
-use layout::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter};
 
 const MAX: u32 = 4;
 
@@ -64,7 +35,7 @@ impl Victim {
         let watcher = victim.open().expect("it is sound");
         let mut holder = Actor::start(&victim.directory);
         holder.holds(1);
-        assert_eq!(holder.asked("forget"), "forgotten");
+        assert_eq!(holder.asked(Order::Forget), "forgotten");
         holder.holds(2);
         let mut waiters = Actor::start(&victim.directory);
         waiters.waits(3, &watcher);
@@ -509,4 +480,40 @@ fn who_uses_a_file_that_is_damaged_meanwhile_is_told() {
     }
     assert_eq!(other.state().expect_err("it is damaged").kind(), ErrorKind::Damaged);
     assert_eq!(other.close().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+}
+
+/// A request that a damaged file calls granted, for as many units as nobody can have.
+fn granted_beyond_all_bounds() -> (Directory, HostSemaphore, AcquireOwned) {
+    const GRANTED: u64 = 2 << 16;
+    let (directory, semaphore) = fresh(1);
+    semaphore.try_acquire_owned().expect("it is free").forget();
+    let mut request = semaphore.acquire_owned();
+    assert!(Pin::new(&mut request).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let file = File::options().read(true).write(true).open(file_in(&directory)).expect("it is there");
+    let mut who = [0; 8];
+    file.read_exact_at(&mut who, 8 * waiter(1, WHO)).expect("it is as long as that");
+    let who = u64::from_ne_bytes(who) & !0xffff_0000 | GRANTED;
+    file.write_all_at(&who.to_ne_bytes(), 8 * waiter(1, WHO)).expect("it is ours");
+    file.write_all_at(&0x8000_0000_u64.to_ne_bytes(), 8 * waiter(1, UNITS)).expect("it is ours");
+    (directory, semaphore, request)
+}
+
+#[test]
+fn units_beyond_all_bounds_end_in_an_error() {
+    let (_directory, _semaphore, mut request) = granted_beyond_all_bounds();
+
+    let outcome = Pin::new(&mut request).poll(&mut Context::from_waker(Waker::noop()));
+
+    let Poll::Ready(outcome) = outcome else { panic!("it is not queued any more") };
+    assert_eq!(kind(outcome), Some(ErrorKind::Damaged));
+}
+
+#[test]
+fn a_request_for_units_beyond_all_bounds_can_be_dropped() {
+    let (_directory, semaphore, request) = granted_beyond_all_bounds();
+
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(request)));
+
+    assert!(dropped.is_ok());
+    assert!(semaphore.try_acquire_owned().is_err(), "the only permit is loose");
 }

@@ -1,7 +1,8 @@
 //! What `Status` tells is true, and only looking changes nothing (C15).
 
-use crate::actor::{Actor, DEADLINE, NAME};
-use crate::place::Directory;
+use crate::actor::Actor;
+use crate::look::DEADLINE;
+use crate::place::{Directory, NAME, fresh};
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{ErrorKind, HolderId, HostSemaphore, Options, Side, Status};
 use std::ffi::OsString;
@@ -11,12 +12,6 @@ use std::time::{Duration, SystemTime};
 
 /// The clock that times are written down by ticks up to this often.
 const TICK: Duration = Duration::from_millis(50);
-
-fn fresh(max: u32) -> (Directory, HostSemaphore) {
-    let directory = Directory::new();
-    let semaphore = directory.options().open(NAME, max).expect("a new one can be made");
-    (directory, semaphore)
-}
 
 fn another(options: Options) -> HostSemaphore {
     options.open_existing(NAME).expect("it is there")

@@ -1,219 +1,32 @@
-//! Another process that takes part in a semaphore, and does what a test tells it: this test binary once more.
-//!
-//! A test orders by lines on its standard input, and the actor answers by lines on its standard output, that start with an `@` (the
-//! harness writes there as well). What takes long is done by a thread of the actor, which answers when it is through.
+//! What an actor does when it is told something: the side of its own process.
 
-use crate::place::Directory;
-use crate::sys;
+use super::{GO, Order};
+use crate::look::{DEADLINE, kind};
+use crate::place::NAME;
+use crate::{crowd, handles, sys};
 use permits_conformance::wait::{Polled, block_on, eventually};
-use permits_host::{Error, HostSemaphore, OwnedPermit};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, Write};
+use permits_host::crash_points::{self, Point};
+use permits_host::{Error, HostSemaphore, Options, OwnedPermit};
+use std::fs::{self, File, Permissions};
+use std::io::Seek;
 use std::mem::ManuallyDrop;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-/// How long anything may take that has to happen.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// Where the actor finds its directory; its presence makes a process an actor.
-const VARIABLE: &str = "PERMITS_TEST_ACTOR";
-/// The semaphore that a test and its actors share.
-pub(crate) const NAME: &str = "shared";
-
-/// The file that tells a child of an actor to go on.
-pub(crate) const GO: &str = "go";
-
-/// An actor, as the test has it. It is killed and reaped when this is dropped, and so is all that it forked.
-pub(crate) struct Actor {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: Receiver<String>,
-    descendants: Vec<u32>,
-}
-
-impl Actor {
-    /// Starts one, which opens the semaphore of the directory when it is first told something that needs it.
-    pub(crate) fn start(directory: &Directory) -> Actor {
-        let program = std::env::current_exe().expect("a test knows its binary");
-        let mut child = Command::new(program)
-            .args(["--exact", "actor::actor", "--nocapture", "--test-threads=1"])
-            .env(VARIABLE, directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a test binary can be started");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        let (report, answers) = channel();
-        thread::spawn(move || {
-            let answers =
-                lines.lines().map_while(Result::ok).filter_map(|line| Some(line.strip_prefix('@')?.to_owned()));
-            for answer in answers {
-                // A test that is over does not listen.
-                let _ = report.send(answer);
-            }
-        });
-        Actor { orders: child.stdin.take(), child, answers, descendants: Vec::new() }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Orders something, and returns what the actor answers first.
-    pub(crate) fn asked(&mut self, order: &str) -> String {
-        self.told(order);
-        self.hear()
-    }
-
-    /// Orders something.
-    pub(crate) fn told(&mut self, order: &str) {
-        let orders = self.orders.as_mut().expect("it listens until it is dropped");
-        writeln!(orders, "{order}").unwrap_or_else(|error| panic!("an actor is not there for `{order}`: {error}"));
-    }
-
-    /// What the actor says next.
-    pub(crate) fn hear(&mut self) -> String {
-        self.answers.recv_timeout(DEADLINE).expect("an actor answers")
-    }
-
-    /// Whether it says nothing more, now that it and all that it started are gone.
-    pub(crate) fn is_silent_for_good(&mut self) -> bool {
-        self.answers.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Disconnected)
-    }
-
-    /// Has it hold `n` more permits, which it gets at once.
-    pub(crate) fn holds(&mut self, n: u32) {
-        assert_eq!(self.asked(&format!("hold {n}")), format!("held {n}"));
-    }
-
-    /// Has it wait for `n` permits, as a thread, and sees to it that it is queued as one more.
-    pub(crate) fn waits(&mut self, n: u32, semaphore: &HostSemaphore) {
-        self.queues(&format!("wait {n}"), semaphore);
-    }
-
-    /// As [`waits`](Self::waits), as a task.
-    pub(crate) fn awaits(&mut self, n: u32, semaphore: &HostSemaphore) {
-        self.queues(&format!("await {n}"), semaphore);
-    }
-
-    fn queues(&mut self, order: &str, semaphore: &HostSemaphore) {
-        let before = waiting(semaphore);
-        self.told(order);
-        assert!(eventually(DEADLINE, || waiting(semaphore) == before + 1), "`{order}` queues");
-    }
-
-    /// Has it fork; it goes on as the child, and the parent does nothing more than keep what it has. The child's process id.
-    pub(crate) fn forks(&mut self) -> u32 {
-        let pid = self.starts("fork");
-        self.told("ping");
-        assert_eq!(self.hear(), "pong", "the child listens");
-        pid
-    }
-
-    /// As [`forks`](Self::forks), into a new PID namespace, whose first process the child is. Its process id here.
-    pub(crate) fn forks_into_a_namespace(&mut self) -> u32 {
-        // A process with several threads, as the harness is one, may not enter a user namespace.
-        self.forks();
-        assert_eq!(self.asked("unshare"), "unshared");
-        self.forks()
-    }
-
-    /// Orders something that is answered by the number of a process, which ends with the actor at the latest.
-    pub(crate) fn starts(&mut self, order: &str) -> u32 {
-        let answer = self.asked(order);
-        let pid = answer.parse().unwrap_or_else(|_| panic!("`{order}` is answered by a process id: {answer}"));
-        self.descendants.push(pid);
-        pid
-    }
-
-    /// Has it run a command that leaves a daemon behind, and ends; the daemon's process id.
-    pub(crate) fn starts_daemon(&mut self) -> u32 {
-        self.told("run-command-that-leaves-a-daemon");
-        // The actor tells the command, and the command its daemon, in any order.
-        let answers = [self.hear(), self.hear()];
-        let find = |answer: &String| answer.strip_prefix("daemon ").and_then(|pid| pid.parse().ok());
-        let daemon = answers.iter().find_map(find).unwrap_or_else(|| panic!("a daemon is told of: {answers:?}"));
-        self.descendants.push(daemon);
-        daemon
-    }
-
-    /// Kills its process, which stays a zombie.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it is a child of ours");
-    }
-
-    /// Kills its process and waits until nothing is left of it.
-    pub(crate) fn kill_and_reap(&mut self) {
-        self.kill();
-        self.child.wait().expect("it is a child of ours");
-    }
-
-    /// Stops its process, all of its threads.
-    pub(crate) fn stop(&self) {
-        sys::signal(self.pid(), libc::SIGSTOP);
-        assert!(eventually(DEADLINE, || state_of(self.pid()) == Some('T')), "it stops");
-    }
-
-    pub(crate) fn resume(&self) {
-        sys::signal(self.pid(), libc::SIGCONT);
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        for &pid in &self.descendants {
-            sys::signal(pid, libc::SIGKILL);
-        }
-        // Whoever was forked in the meantime ends with its input.
-        self.orders = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What the kernel says that a process does: `R`, `S`, `T`, `Z`; nothing if there is no such process.
-pub(crate) fn state_of(pid: u32) -> Option<char> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(')')?.1.trim_start().chars().next()
-}
-
-/// Whether a process lives: a zombie does not.
-pub(crate) fn lives(pid: u32) -> bool {
-    state_of(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
-}
-
-/// How many wait on both sides. Looks at the file alone, so that it helps nobody.
-pub(crate) fn waiting(semaphore: &HostSemaphore) -> u32 {
-    let directory = semaphore.path().parent().expect("a file is in a directory");
-    let status = HostSemaphore::options().directory(directory).read(semaphore.name()).expect("it can be read");
-    status.state.waiting_acquirers + status.state.waiting_releasers
-}
-
-/// Not a test: the process of an actor, if this is one.
-#[test]
-fn actor() {
-    let Some(directory) = std::env::var_os(VARIABLE) else { return };
-    sys::die_with_parent();
-    Scene {
-        directory: directory.into(),
-        semaphore: None,
-        guards: Guards::default(),
-        reused: Vec::new(),
-        programs: Vec::new(),
-    }
-    .act();
-}
+/// Longer than a watch takes to look for the file by its name once more.
+const UNTIL_THE_NAME_IS_CHECKED: Duration = Duration::from_millis(1300);
 
 type Guards = Arc<Mutex<Vec<OwnedPermit>>>;
 
 /// What an actor has.
-struct Scene {
+pub(super) struct Scene {
     directory: PathBuf,
     semaphore: Option<HostSemaphore>,
     guards: Guards,
@@ -225,6 +38,22 @@ struct Scene {
 
 fn say(answer: impl std::fmt::Display) {
     println!("\n@{answer}");
+}
+
+fn say_or(outcome: Result<String, Error>) {
+    say(outcome.unwrap_or_else(|error| format!("{:?}: {error}", error.kind())));
+}
+
+fn open_in(directory: &Path) -> HostSemaphore {
+    HostSemaphore::options().directory(directory).open(NAME, 1).expect("it can be opened")
+}
+
+/// Uses a semaphore of which all permits are held, by which it looks for the name of the file.
+fn look_and_wait(semaphore: &HostSemaphore) -> String {
+    let state = semaphore.state().expect("it can be looked at");
+    let tried = kind(semaphore.try_acquire_owned());
+    let waited = kind(semaphore.acquire_owned().wait_timeout(UNTIL_THE_NAME_IS_CHECKED));
+    format!("{} given out, {tried:?}, {waited:?}", state.given_out)
 }
 
 /// Keeps what was granted, and tells.
@@ -240,6 +69,22 @@ fn keep(guards: &Guards, outcome: Result<OwnedPermit, Error>) -> String {
 }
 
 impl Scene {
+    pub(super) fn new(directory: PathBuf) -> Scene {
+        Scene { directory, semaphore: None, guards: Guards::default(), reused: Vec::new(), programs: Vec::new() }
+    }
+
+    fn options(&self) -> Options {
+        HostSemaphore::options().directory(&self.directory)
+    }
+
+    fn open(&mut self, max: u32) {
+        let opened = self.options().open(NAME, max);
+        say_or(opened.map(|semaphore| {
+            self.semaphore = Some(semaphore);
+            "open".into()
+        }));
+    }
+
     fn semaphore(&mut self) -> HostSemaphore {
         let open = || {
             let options = HostSemaphore::options().directory(&self.directory);
@@ -248,74 +93,124 @@ impl Scene {
         self.semaphore.get_or_insert_with(open).clone()
     }
 
-    fn act(mut self) {
+    /// Obeys until there are no more orders.
+    pub(super) fn act(mut self, first: Option<Order>) {
+        if let Some(order) = first {
+            self.obey(order);
+        }
         for line in std::io::stdin().lines() {
-            let line = line.expect("orders are text");
-            let (order, n) = line.split_once(' ').unwrap_or((&line, "1"));
-            let n: u32 = n.parse().expect("an order's argument is a number");
-            self.obey(order, n);
+            self.obey(Order::from_line(&line.expect("orders are text")));
         }
         // The test is over, and a child of an actor must not go on with the parent's harness.
         sys::exit(0);
     }
 
-    fn obey(&mut self, order: &str, n: u32) {
+    fn obey(&mut self, order: Order) {
         match order {
-            "ping" => say("pong"),
-            "hold" => self.hold(n),
-            "hold-in-threads" => self.hold_in_threads(n),
-            "hold-in-thread-that-ends" => self.hold_in_thread_that_ends(),
-            "try" => {
+            Order::Ping => say("pong"),
+            Order::Hold(n) => self.hold(n),
+            Order::HoldInThreads(n) => self.hold_in_threads(n),
+            Order::HoldInThreadThatEnds => self.hold_in_thread_that_ends(),
+            Order::Try(n) => {
                 let outcome = self.semaphore().try_acquire_many_owned(n);
                 say(keep(&self.guards, outcome));
             }
-            "wait" => self.in_thread(move |semaphore| semaphore.acquire_many_owned(n).wait()),
-            "await" => self.in_thread(move |semaphore| block_on(semaphore.acquire_many_owned(n), DEADLINE * 10)),
-            "release" => self.release_in_thread(n, move |semaphore| semaphore.release_many_owned(n).wait()),
-            "await-release" => {
+            Order::Wait(n) => self.in_thread(move |semaphore| semaphore.acquire_many_owned(n).wait()),
+            Order::Await(n) => {
+                self.in_thread(move |semaphore| block_on(semaphore.acquire_many_owned(n), DEADLINE * 10))
+            }
+            Order::Release(n) => self.release_in_thread(n, move |semaphore| semaphore.release_many_owned(n).wait()),
+            Order::AwaitRelease(n) => {
                 self.release_in_thread(n, move |semaphore| block_on(semaphore.release_many_owned(n), DEADLINE * 10))
             }
-            "drop" => {
+            Order::Drop => {
                 self.taken().clear();
                 say("dropped");
             }
-            "forget" => {
+            Order::Forget => {
                 self.taken().into_iter().for_each(OwnedPermit::forget);
                 say("forgotten");
             }
-            "commit-in-a-loop" => self.commit_in_a_loop(),
-            "fork" => self.fork(),
-            "queue-and-fork" => self.queue_and_fork(),
-            "fork-often" => self.fork_often(n, |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok()),
-            "fork-and-look" => self.fork_often(n, |semaphore| semaphore.state().is_ok()),
-            "exec" => {
+            Order::CommitInALoop => self.commit_in_a_loop(),
+            Order::Fork => self.fork(),
+            Order::QueueAndFork => self.queue_and_fork(),
+            Order::ForkOften(n) => {
+                self.fork_often(n, |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok())
+            }
+            Order::ForkAndLook(n) => self.fork_often(n, |semaphore| semaphore.state().is_ok()),
+            Order::Exec => {
                 let error = Command::new("sleep").arg("1000").exec();
                 say(error);
             }
-            "spawn" => {
+            Order::Spawn => {
                 let child = Command::new("sleep").arg("1000").spawn().expect("there is `sleep`");
                 say(child.id());
                 self.programs.push(child);
             }
-            "look" => {
+            Order::Look => {
                 let state = self.semaphore().state().expect("it can be looked at");
                 say(format_args!("{} given out, {} loose", state.given_out, state.loose));
             }
-            "close-descriptors" => {
+            Order::LookAnew => {
+                let semaphore = self.options().open_existing(NAME).expect("it is there");
+                let state = semaphore.state().expect("it can be looked at");
+                let outcome = kind(semaphore.try_acquire_owned());
+                say(format_args!("{} given out, {outcome:?}", state.given_out));
+            }
+            Order::Read => {
+                let read = self.options().read(NAME);
+                say_or(read.map(|status| format!("{} of {}", status.holders[0].permits, status.state.max_permits)));
+            }
+            Order::Open(max) => self.open(max),
+            Order::DieWhileCreating => {
+                crash_points::die_at(Point::Created, 1);
+                self.open(3);
+            }
+            Order::Fill => say(crate::files::fill_and_recover(&self.directory)),
+            Order::UseFromElsewhere => {
+                std::env::set_current_dir(&self.directory).expect("it is there");
+                let semaphore = open_in(Path::new("."));
+                std::env::set_current_dir("/").expect("it is there");
+                say(look_and_wait(&semaphore));
+            }
+            Order::UseFromAnotherRoot => {
+                let semaphore = open_in(&self.directory);
+                std::os::unix::fs::chroot(self.directory.join("root")).expect("root may do this");
+                say(look_and_wait(&semaphore));
+            }
+            Order::UseWithoutTheRightToLook => {
+                let inner = self.directory.join("inner");
+                let semaphore = open_in(&inner);
+                fs::set_permissions(&self.directory, Permissions::from_mode(0o0)).expect("it is ours");
+                let seen = fs::symlink_metadata(inner).map_err(|error| error.kind());
+                assert_eq!(seen.err(), Some(std::io::ErrorKind::PermissionDenied), "it has no right to look any more");
+                say(look_and_wait(&semaphore));
+            }
+            Order::CloseDescriptors => {
                 sys::close_all();
                 say("closed");
             }
-            "close-and-reuse-descriptors" => self.close_and_reuse(),
-            "look-at-reused-descriptors" => self.look_at_reused(),
-            "unshare" => {
+            Order::CloseAndReuseDescriptors => self.close_and_reuse(),
+            Order::LookAtReusedDescriptors => self.look_at_reused(),
+            Order::UnsharePids => {
                 sys::unshare_pids();
                 say("unshared");
             }
-            "reuse-pid" => self.reuse_pid(),
-            "run-command" => self.run("exec sleep 1000"),
-            "run-command-that-leaves-a-daemon" => self.run("sleep 1000 >/dev/null & echo; echo @daemon $!"),
-            "run-command-late" => self.run_late(),
-            _ => panic!("no actor knows what `{order}` is"),
+            Order::ReusePid => self.reuse_pid(),
+            Order::RunCommand => self.run("exec sleep 1000"),
+            Order::RunCommandThatLeavesADaemon => self.run("sleep 1000 >/dev/null & echo; echo @daemon $!"),
+            Order::RunCommandLate => self.run_late(),
+            Order::Wrap => self.wrap(),
+            Order::WrapInPlace => self.wrap_in_place(),
+            Order::BeCommand => say("runs"),
+            Order::NobodyWaits => say(handles::nobody_waits(&self.semaphore())),
+            Order::AThreadWaits => say(handles::a_thread_waits(&self.semaphore())),
+            Order::ATaskWaits => say(handles::a_task_waits(&self.semaphore())),
+            Order::IdleAsThread => say(handles::idle(&self.semaphore(), false)),
+            Order::IdleAsTask => say(handles::idle(&self.semaphore(), true)),
+            Order::CountDescriptors => say(handles::descriptors(&self.semaphore())),
+            Order::ServeACrowd => say(crowd::serve(&self.semaphore())),
+            Order::WaitInLine => say(crowd::wait_in_line(&self.semaphore())),
         }
     }
 
@@ -504,5 +399,23 @@ impl Scene {
         });
         // It does not return: this process is killed before.
         let _ = command.spawn();
+    }
+
+    /// Has an actor keep a permit, as a command of this one, and listen in its place.
+    fn wrap(&mut self) {
+        let semaphore = self.semaphore();
+        let _permit = semaphore.try_acquire_owned().expect("it is free");
+        let lock = semaphore.command_lock().expect("it can be made");
+        let mut command = super::process(&self.directory, Some(Order::BeCommand));
+        let mut child = sys::before_exec(&mut command, move || lock.take()).spawn().expect("it can be started");
+        child.wait().expect("it is a child of ours");
+    }
+
+    fn wrap_in_place(&mut self) {
+        let semaphore = self.semaphore();
+        std::mem::forget(semaphore.try_acquire_owned().expect("it is free"));
+        semaphore.command_lock().expect("it can be made").take().expect("its owner lives");
+        let error = super::process(&self.directory, Some(Order::BeCommand)).exec();
+        panic!("it cannot be executed: {error}");
     }
 }

@@ -1,0 +1,123 @@
+//! A file of an earlier boot is made anew, and one in use never is, whatever its users believe about the boot.
+
+use crate::actor::{Actor, Order};
+use crate::format::BOOT_AT;
+use crate::look::{DEADLINE, kind};
+use crate::place::{NAME, file_in, fresh, overwrite};
+use permits_conformance::wait::Running;
+use permits_host::ErrorKind;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+use std::sync::{Arc, Barrier};
+
+#[test]
+fn after_a_reboot_all_is_free_and_the_number_of_permits_is_kept() {
+    let (directory, semaphore) = fresh(5);
+    let mut holder = Actor::start(&directory);
+    holder.holds(2);
+    semaphore.try_acquire_many_owned(2).expect("they are free").forget();
+    holder.kill_and_reap();
+    drop(semaphore);
+
+    overwrite(&directory, BOOT_AT, &[7; 16]);
+
+    let semaphore = directory.options().open_existing(NAME).expect("it is made anew");
+    let state = semaphore.state().expect("it is sound");
+    assert_eq!((state.max_permits, state.available_permits, state.loose), (5, 5, 0));
+}
+
+#[test]
+fn after_a_reboot_many_that_come_at_once_share_one_file() {
+    const ROUNDS: usize = 100;
+    const COMERS: u32 = 4;
+    let (directory, semaphore) = fresh(COMERS - 1);
+    drop(semaphore);
+    for _ in 0..ROUNDS {
+        overwrite(&directory, BOOT_AT, &[7; 16]);
+        let start = Arc::new(Barrier::new(COMERS as usize));
+        let come = |_| {
+            let (start, options) = (Arc::clone(&start), directory.options());
+            Running::start(move || {
+                start.wait();
+                let semaphore = options.open_existing(NAME).expect("it is made anew");
+                let outcome = semaphore.try_acquire_owned();
+                // Until the others have tried.
+                start.wait();
+                outcome.is_ok()
+            })
+        };
+
+        let mut comers: Vec<Running<bool>> = (0..COMERS).map(come).collect();
+
+        let granted = comers
+            .iter_mut()
+            .map(|comer| comer.outcome(DEADLINE).expect("nobody hangs"))
+            .filter(|&granted| granted)
+            .count();
+        assert_eq!(granted, COMERS as usize - 1, "all but one have a permit of the same file");
+    }
+}
+
+#[test]
+fn a_closed_semaphore_is_closed_after_a_reboot() {
+    let (directory, semaphore) = fresh(1);
+    semaphore.close().expect("it can be closed");
+    drop(semaphore);
+    let number = || fs::metadata(file_in(&directory)).expect("it is there").ino();
+    let before = number();
+    overwrite(&directory, BOOT_AT, &[7; 16]);
+
+    let semaphore = directory.options().open_existing(NAME).expect("it is made anew");
+
+    assert_eq!(kind(semaphore.try_acquire_owned()), Some(ErrorKind::Closed));
+    // In memory no file outlasts a boot, and none is made anew.
+    let in_memory =
+        Command::new("stat").args(["-f", "-c", "%T"]).arg(directory.path()).output().expect("there is `stat`");
+    assert_eq!(number() == before, in_memory.stdout.starts_with(b"tmpfs"));
+}
+
+/// What a process of another boot gets of a semaphore that is all held, and whether it is the same file after that.
+fn from_another_boot(script: &str) {
+    let (directory, semaphore) = fresh(1);
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
+    let number = || fs::metadata(file_in(&directory)).expect("it is there").ino();
+    let before = number();
+
+    let mut other = Actor::start_in(script, directory.path());
+    assert_eq!(other.asked(Order::Open(1)), "open");
+    let answer = other.asked(Order::Try(1));
+
+    assert_eq!((answer.as_str(), number()), ("NotNow", before));
+    assert_eq!(
+        kind(directory.options().open(NAME, 1).expect("it is there").try_acquire_owned()),
+        Some(ErrorKind::NotNow)
+    );
+}
+
+#[test]
+fn a_file_in_use_is_not_replaced_by_who_sees_another_boot() {
+    from_another_boot(
+        "echo 11111111-2222-3333-4444-555555555555 > \"$directory/boot\"; \
+         mount --bind \"$directory/boot\" /proc/sys/kernel/random/boot_id; exec \"$@\"",
+    );
+}
+
+#[test]
+fn a_file_in_use_is_not_replaced_by_who_sees_no_boot() {
+    from_another_boot("mount -t proc -o subset=pid proc /proc; test ! -e /proc/sys; exec \"$@\"");
+}
+
+#[test]
+fn a_file_that_a_command_alone_uses_is_not_replaced_by_who_sees_another_boot() {
+    let (directory, semaphore) = fresh(1);
+    let mut wrapper = Actor::start(&directory);
+    wrapper.starts(Order::RunCommand);
+    drop(semaphore);
+    wrapper.kill_and_reap();
+    overwrite(&directory, BOOT_AT, &[7; 16]);
+
+    let semaphore = directory.options().open(NAME, 1).expect("it is there");
+
+    assert_eq!(kind(semaphore.try_acquire_owned()), Some(ErrorKind::NotNow));
+}
