@@ -1,9 +1,11 @@
-//! What could go wrong in a directory, before it does.
+//! What could go wrong with a directory and the semaphores in it, before it does.
 
 use crate::error::ErrorKind;
 use crate::process::files::{self, Place};
 use crate::process::sys;
+use crate::status;
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -31,96 +33,132 @@ pub enum Level {
     Bad,
 }
 
+impl Finding {
+    fn new(level: Level, about: impl Into<String>, text: impl Into<String>) -> Finding {
+        Finding { level, about: about.into(), text: text.into() }
+    }
+}
+
 /// What could go wrong in a directory.
 pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut find = |level, about: &str, text: String| findings.push(Finding { level, about: about.into(), text });
+    findings.extend(trust(directory));
+    findings.extend(file_system(directory));
+    findings.extend(logout(directory));
+    findings.extend(private_tmp(directory));
+    findings.push(ends_of_processes());
+    findings.push(closes_of_files(directory));
+    findings.extend(boots());
+    findings.extend(semaphores(directory));
+    findings
+}
+
+/// Whether the directory is there, can be trusted, and can be written to.
+fn trust(directory: &Path) -> Vec<Finding> {
+    let about = "directory";
     let shown = directory.display();
-    match fs::metadata(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let found = match fs::metadata(directory) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = "is not there: whoever makes the first semaphore in it makes it, if its parent is there";
-            find(Level::Good, "directory", format!("`{shown}` {text}"));
+            return vec![Finding::new(Level::Good, about, format!("`{shown}` {text}"))];
         }
-        Err(error) => find(Level::Bad, "directory", format!("`{shown}` cannot be looked at: {error}")),
-        Ok(found) => match files::check_directory(directory, &found) {
-            Err(error) => find(Level::Bad, "directory", error.to_string()),
-            Ok(()) => {
-                let (owner, mode) = (found.uid(), found.mode() & 0o7777);
-                find(Level::Good, "directory", format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"));
-                if !files::c_path(directory).is_ok_and(|path| sys::may_write(&path)) {
-                    let text = "this user may not write to it, and can create no semaphores there";
-                    find(Level::Bad, "directory", text.into());
-                }
-            }
+        Err(error) => return vec![Finding::new(Level::Bad, about, format!("`{shown}` cannot be looked at: {error}"))],
+    };
+    if let Err(error) = files::check_directory(directory, &found) {
+        return vec![Finding::new(Level::Bad, about, error.to_string())];
+    }
+    let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+    let mut findings = vec![Finding::new(Level::Good, about, format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"))];
+    if !files::c_path(directory).is_ok_and(|path| sys::may_write(&path)) {
+        let text = "this user may not write to it, and can create no semaphores there";
+        findings.push(Finding::new(Level::Bad, about, text));
+    }
+    findings
+}
+
+/// Whether the file system is one that the processes of a host share memory on; nothing if there is no
+/// directory yet.
+fn file_system(directory: &Path) -> Option<Finding> {
+    let about = "file system";
+    let handle = File::open(directory).ok()?;
+    Some(match sys::file_system(handle.as_fd()) {
+        Ok(kind) => match files::foreign_file_system(kind) {
+            None => Finding::new(Level::Good, about, format!("local (`{kind:#x}`)")),
+            Some(name) => Finding::new(Level::Bad, about, format!("{name}: choose a local directory")),
         },
-    }
-    if let Ok(handle) = File::open(directory) {
-        match sys::file_system(handle.as_fd()) {
-            Ok(kind) => match files::foreign_file_system(kind) {
-                None => find(Level::Good, "file system", format!("local (`{kind:#x}`)")),
-                Some(name) => find(Level::Bad, "file system", format!("{name}: choose a local directory")),
-            },
-            Err(error) => find(Level::Warning, "file system", format!("it cannot be asked for: {error}")),
-        }
-    }
-    if directory.starts_with("/dev/shm") {
-        let text =
-            "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
-        find(Level::Warning, "directory", text.into());
-    }
-    if directory == files::default_directory() && directory.starts_with("/tmp") {
-        let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make `/run/permits`";
-        find(
-            Level::Warning,
-            "directory",
-            format!("{text} (mode 1777, by tmpfiles.d(5)), which is used if no other is named"),
-        );
-    }
+        Err(error) => Finding::new(Level::Warning, about, format!("it cannot be asked for: {error}")),
+    })
+}
+
+/// Whether the files go when the user does.
+fn logout(directory: &Path) -> Option<Finding> {
+    let text =
+        "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
+    directory.starts_with("/dev/shm").then(|| Finding::new(Level::Warning, "directory", text))
+}
+
+/// Whether services may have another directory of that name.
+fn private_tmp(directory: &Path) -> Option<Finding> {
+    let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make \
+                `/run/permits` (mode 1777, by tmpfiles.d(5)), which is used if no other is named";
+    let by_default = directory == files::default_directory() && directory.starts_with("/tmp");
+    by_default.then(|| Finding::new(Level::Warning, "directory", text))
+}
+
+/// Whether the kernel tells when a process has ended.
+fn ends_of_processes() -> Finding {
     match sys::pidfd(std::process::id()) {
-        Ok(_) => find(Level::Good, "kernel", "it tells when a process ends (pidfd)".into()),
+        Ok(_) => Finding::new(Level::Good, "kernel", "it tells when a process ends (pidfd)"),
         Err(error) => {
-            find(Level::Warning, "kernel", format!("no pidfd, so deaths are noticed later, within 250 ms: {error}"))
+            let text = format!("no pidfd, so deaths are noticed later, within 250 ms: {error}");
+            Finding::new(Level::Warning, "kernel", text)
         }
     }
+}
+
+/// Whether the kernel tells when a file was let go.
+fn closes_of_files(directory: &Path) -> Finding {
     let parent = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
-    match File::open(parent).map(|handle| sys::watch_closes(handle.as_fd())) {
-        Ok(Ok(_)) => find(Level::Good, "kernel", "it tells when a file is let go (inotify)".into()),
-        Ok(Err(error)) | Err(error) => {
+    match File::open(parent).and_then(|handle| sys::watch_closes(handle.as_fd())) {
+        Ok(_) => Finding::new(Level::Good, "kernel", "it tells when a file is let go (inotify)"),
+        Err(error) => {
             let why = match error.raw_os_error() {
                 Some(libc::EMFILE) => ": see `/proc/sys/fs/inotify/max_user_instances`",
                 _ => "",
             };
             let text = format!("no inotify, so deaths are noticed later, within 250 ms: {error}{why}");
-            find(Level::Warning, "kernel", text);
+            Finding::new(Level::Warning, "kernel", text)
         }
     }
-    if files::boot() == [0, 0] {
-        let text = "`/proc` cannot be read, so files of an earlier boot are not found out".to_owned();
-        find(Level::Warning, "kernel", text);
-    }
+}
+
+/// Whether files of an earlier boot are known for what they are.
+fn boots() -> Option<Finding> {
+    let text = "`/proc` cannot be read, so files of an earlier boot are not found out";
+    (files::boot() == [0, 0]).then(|| Finding::new(Level::Warning, "kernel", text))
+}
+
+/// How each semaphore of the directory stands.
+fn semaphores(directory: &Path) -> Vec<Finding> {
     let names = files::list(directory).unwrap_or_default();
-    for name in names {
-        match Place::new(directory, &name).and_then(|place| crate::status::read(&place)) {
-            Ok(status) => {
-                let dead = status.holders.iter().filter(|holder| !holder.who.alive).count();
-                let text = format!(
-                    "{}{}",
-                    status.state,
-                    if dead > 0 {
-                        format!(" ({dead} holders are dead: the next who asks has theirs)")
-                    } else {
-                        String::new()
-                    }
-                );
-                find(Level::Good, &format!("semaphore {name}"), text);
-            }
-            Err(error) => {
-                // Somebody else's is no fault of the directory.
-                let others = matches!(error.kind(), ErrorKind::Denied | ErrorKind::Insecure);
-                let level = if others { Level::Warning } else { Level::Bad };
-                find(level, &format!("semaphore {name}"), error.to_string());
-            }
+    names.iter().map(|name| semaphore(directory, name)).collect()
+}
+
+fn semaphore(directory: &Path, name: &str) -> Finding {
+    let about = format!("semaphore {name}");
+    match Place::new(directory, name).and_then(|place| status::read(&place)) {
+        Ok(status) => {
+            let dead = match status.holders.iter().filter(|holder| !holder.who.alive).count() {
+                0 => String::new(),
+                dead => format!(" ({dead} holders are dead: the next who asks has theirs)"),
+            };
+            Finding::new(Level::Good, about, format!("{}{dead}", status.state))
+        }
+        Err(error) => {
+            // Somebody else's is no fault of the directory.
+            let others = matches!(error.kind(), ErrorKind::Denied | ErrorKind::Insecure);
+            Finding::new(if others { Level::Warning } else { Level::Bad }, about, error.to_string())
         }
     }
-    findings
 }

@@ -275,6 +275,28 @@ fn two_never_hold_the_same_permit_by_the_quick_way() {
     });
 }
 
+/// One process after the other: what the quick way remembers of its last commit is what the other way would read.
+#[test]
+fn the_quick_way_writes_what_the_other_would() {
+    check(1, || {
+        let memory = Memory::new(2);
+        let (process, stranger) = (memory.process(0), memory.process(1));
+        let holds = |process: &Process, n| process.transact(|tx| Ok(Outcome::Keep(tx.held(0)? == n)));
+
+        assert!(process.try_acquire(1));
+        process.give_back_quickly(1);
+        assert!(holds(&process, 0), "what its seat holds is written, before anybody helps");
+        assert!(process.acquire_quickly(1));
+        assert_eq!((memory.held(), memory.book().free), ([1, 0, 0], 1));
+        process.give_back_quickly(1);
+        assert_eq!((memory.held(), memory.book().free), ([0; SEATS], 2));
+        assert!(stranger.try_acquire(1));
+        assert!(process.acquire_quickly(1));
+
+        assert_eq!((memory.held(), memory.book().free), ([1, 1, 0], 0), "the stranger's commit is not undone");
+    });
+}
+
 #[test]
 fn what_the_dead_committed_is_made_once() {
     check(2, || {

@@ -1,15 +1,25 @@
 //! A file of an earlier boot is made anew, and one in use never is, whatever its users believe about the boot.
 
 use crate::actor::{Actor, Order};
-use crate::format::BOOT_AT;
+use crate::format::{BOOT_AT, SEAT_BYTES};
 use crate::look::{DEADLINE, kind};
-use crate::place::{NAME, file_in, fresh, overwrite};
-use permits_conformance::wait::Running;
+use crate::place::{Directory, NAME, file_in, fresh, overwrite};
+use crate::sys;
+use permits_conformance::wait::{Running, eventually};
 use permits_host::ErrorKind;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
+
+/// Makes a file that nobody uses any more one of an earlier boot.
+fn reboot(directory: &Directory) {
+    let file = File::open(file_in(directory)).expect("it is there");
+    // A child that another test has just forked may have copies of this process's descriptors until it executes its
+    // program, and with them the lock of a handle that is gone.
+    assert!(eventually(DEADLINE, || !sys::is_locked_from(&file, SEAT_BYTES)), "nobody uses it");
+    overwrite(directory, BOOT_AT, &[7; 16]);
+}
 
 #[test]
 fn after_a_reboot_all_is_free_and_the_number_of_permits_is_kept() {
@@ -20,7 +30,7 @@ fn after_a_reboot_all_is_free_and_the_number_of_permits_is_kept() {
     holder.kill_and_reap();
     drop(semaphore);
 
-    overwrite(&directory, BOOT_AT, &[7; 16]);
+    reboot(&directory);
 
     let semaphore = directory.options().open_existing(NAME).expect("it is made anew");
     let state = semaphore.state().expect("it is sound");
@@ -34,7 +44,7 @@ fn after_a_reboot_many_that_come_at_once_share_one_file() {
     let (directory, semaphore) = fresh(COMERS - 1);
     drop(semaphore);
     for _ in 0..ROUNDS {
-        overwrite(&directory, BOOT_AT, &[7; 16]);
+        reboot(&directory);
         let start = Arc::new(Barrier::new(COMERS as usize));
         let come = |_| {
             let (start, options) = (Arc::clone(&start), directory.options());
@@ -66,7 +76,7 @@ fn a_closed_semaphore_is_closed_after_a_reboot() {
     drop(semaphore);
     let number = || fs::metadata(file_in(&directory)).expect("it is there").ino();
     let before = number();
-    overwrite(&directory, BOOT_AT, &[7; 16]);
+    reboot(&directory);
 
     let semaphore = directory.options().open_existing(NAME).expect("it is made anew");
 

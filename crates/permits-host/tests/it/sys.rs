@@ -80,6 +80,18 @@ pub(crate) fn lock_byte(file: &std::fs::File, byte: i64) {
     check(result).expect("nobody else has it");
 }
 
+/// Whether anybody has locked a byte from that one on.
+pub(crate) fn is_locked_from(file: &File, byte: i64) -> bool {
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::c_short::try_from(libc::F_WRLCK).expect("it is a small number");
+    // A length of 0 is all the rest.
+    (lock.l_start, lock.l_len) = (byte, 0);
+    // SAFETY: fcntl reads and writes the lock that it is given.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) }).expect("locks can be asked for");
+    libc::c_int::from(lock.l_type) != libc::F_UNLCK
+}
+
 /// Puts the children that are forked from now on into a new PID namespace, of which the first is the init.
 pub(crate) fn unshare_pids() {
     // SAFETY: it takes nothing and cannot fail.
