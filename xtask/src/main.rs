@@ -13,8 +13,8 @@ usage: cargo xtask mutants [NAME]
        cargo xtask python [--python PATH]... [-- PYTEST-ARGUMENTS]
        cargo xtask tidy
 
-  mutants   breaks a copy of `permits` in one place after another and checks that a loom model fails each time;
-            with NAME, only those whose description contains it
+  mutants   breaks a copy of `permits` and `permits-host` in one place after another and checks that a loom model
+            fails each time; with NAME, only those of that package, or whose description contains it
   python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
             on the newest also its types
   tidy      checks that files and packages stand on each other as ARCHITECTURE.md says, without cycles, and that each file
