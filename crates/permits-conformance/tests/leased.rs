@@ -312,6 +312,35 @@ fn reach_that_blocks_on_its_futures_keeps_the_order_and_cancels() {
     clauses::c12_close(rig, policy);
 }
 
+/// A request that is never ready at its first poll, as those that travel.
+struct Travelling;
+
+impl IntoFuture for Travelling {
+    type Output = Result<(), Error>;
+    type IntoFuture = Boxed<()>;
+
+    fn into_future(self) -> Boxed<()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Wait for Travelling {
+    type Granted = ();
+
+    async fn try_now(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl WaitBlocking for Travelling {}
+
+#[test]
+fn timeout_of_zero_is_a_try_and_not_a_poll() {
+    assert!(Travelling.wait_timeout(Duration::ZERO).is_ok());
+    let error = Travelling.wait_timeout(Duration::from_millis(1)).expect_err("it never comes");
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
+
 #[test]
 #[should_panic(expected = "another one has the permit, and its holder does not know")]
 fn holder_that_is_not_told_is_noticed() {

@@ -19,7 +19,7 @@
 //!
 //! A thread writes `limit.acquire().wait()`, for a limit whose requests can block: `L: Limit<Acquire: WaitBlocking>`.
 
-use crate::blocking::block_on_until;
+use crate::blocking::{block_on, block_on_until};
 use crate::engine::word::Act;
 use crate::error::exact::{MergeError, Stuck};
 use crate::error::refusal::Refusal;
@@ -104,7 +104,7 @@ pub trait WaitBlocking: Wait + Sized {
     ///
     /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], and what can go wrong on the way to other processes or machines.
     fn wait(self) -> Result<Self::Granted, Error> {
-        crate::blocking::block_on(self.into_future())
+        block_on(self.into_future())
     }
 
     /// Blocks the thread for at most `time`; zero is a try, and a time beyond what the clock can tell is no limit.
@@ -127,8 +127,15 @@ pub trait WaitBlocking: Wait + Sized {
 }
 
 fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Granted, Error> {
-    block_on_until(request.into_future(), deadline)
-        .unwrap_or_else(|| Err(Error::new(ErrorKind::TimedOut, "timed out before the request was granted")))
+    let timed_out = || Error::new(ErrorKind::TimedOut, "timed out before the request was granted");
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        // A try, and not one poll: what is free at the other end of a network is not seen by that (C11).
+        return block_on(request.try_now()).map_err(|error| match error.kind() {
+            ErrorKind::NotNow => timed_out().with_source(error),
+            _ => error,
+        });
+    }
+    block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(timed_out()))
 }
 
 /// Permits that are held; dropping it returns them (C5), without an answer.
