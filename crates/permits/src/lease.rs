@@ -164,8 +164,8 @@ impl Lease {
     /// How much longer it is held unless it is renewed; zero if it is lost.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        let Some(deadline) = self.live() else { return Duration::ZERO };
-        Duration::from_nanos(deadline.saturating_sub((self.clock)().0))
+        // From the one reading that found it held: a later one could say zero of a lease that is not marked as lost (L1).
+        self.look().map_or(Duration::ZERO, |(deadline, now)| Duration::from_nanos(deadline - now))
     }
 
     /// The deadline; `None` if it is lost.
@@ -204,14 +204,20 @@ impl Lease {
 
     /// The deadline of a lease that is not lost. One whose deadline has passed is lost from here on (L1).
     fn live(&self) -> Option<u64> {
+        self.look().map(|(deadline, _)| deadline)
+    }
+
+    /// As [`live`](Self::live), with the time at which it was held.
+    fn look(&self) -> Option<(u64, u64)> {
         loop {
             // Relaxed, all of them: see the essay.
             let deadline = self.deadline.load(Ordering::Relaxed);
             if deadline == LOST {
                 return None;
             }
-            if (self.clock)().0 < deadline {
-                return Some(deadline);
+            let now = (self.clock)().0;
+            if now < deadline {
+                return Some((deadline, now));
             }
             // A renewal may have come in between; then its deadline is what counts.
             if self.exchange(deadline, LOST) {
