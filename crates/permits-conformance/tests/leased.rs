@@ -2,7 +2,10 @@
 
 use permits::lease::{BootTime, Lease};
 use permits::limit::{Held, Limit, Safety, Traits, Wait, WaitBlocking};
-use permits::{Error, ErrorKind, MergeError, OwnedPermit, Semaphore, SplitError, State, Token};
+use permits::{
+    AcquireTimeoutError, Error, ErrorKind, MergeError, OwnedPermit, ReleaseTimeoutError, Semaphore, Side, SplitError,
+    State, Stuck, Token,
+};
 use permits_conformance::{Policy, Rig, Severed, clauses};
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture};
@@ -194,6 +197,11 @@ impl Wait for Acquiring {
         let permit = self.0.0.server.semaphore.try_acquire_many_owned(self.1)?;
         Ok(self.granted(permit))
     }
+
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
+        let (semaphore, n) = (Arc::clone(&self.0.0.server.semaphore), self.1);
+        async move { AcquireTimeoutError::TimedOut(Stuck::new(Side::Acquire, n, semaphore.state())).into() }
+    }
 }
 
 impl Wait for Releasing {
@@ -201,6 +209,11 @@ impl Wait for Releasing {
 
     async fn try_now(self) -> Result<(), Error> {
         Ok(self.0.0.server.semaphore.try_release_many(self.1)?)
+    }
+
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
+        let (semaphore, n) = (Arc::clone(&self.0.0.server.semaphore), self.1);
+        async move { ReleaseTimeoutError::TimedOut(Stuck::new(Side::Release, n, semaphore.state())).into() }
     }
 }
 
@@ -310,6 +323,7 @@ fn reach_that_blocks_on_its_futures_keeps_the_order_and_cancels() {
     clauses::c10_cancel(rig, policy);
     clauses::c11_time(rig, policy);
     clauses::c12_close(rig, policy);
+    clauses::c22_batches(rig, policy);
 }
 
 /// A request that is never ready at its first poll, as those that travel.
@@ -329,6 +343,10 @@ impl Wait for Travelling {
 
     async fn try_now(self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
+        std::future::ready(Error::new(ErrorKind::TimedOut, "it never comes"))
     }
 }
 

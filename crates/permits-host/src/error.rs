@@ -45,7 +45,7 @@ pub(crate) fn gone(name: &str) -> Error {
 
 #[cold]
 pub(crate) fn not_ours(name: &str) -> Error {
-    let what = "the request waits in the process that this one was forked from: ask again here";
+    let what = "it belongs to the process that this one was forked from: ask again here";
     Error::new(ErrorKind::NotOurs, what).with_semaphore(name)
 }
 

@@ -6,6 +6,7 @@ use crate::request::{AcquireOwned, Kind, ReleaseOwned, Request};
 use crate::semaphore::HostSemaphore;
 use permits::limit::{Held, Limit, Safety, Traits, Wait, WaitBlocking};
 use permits::{MergeError, State};
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 impl<K, T> Wait for Request<HostSemaphore, K>
@@ -17,6 +18,11 @@ where
 
     async fn try_now(self) -> Result<T, Error> {
         Request::try_now(self)
+    }
+
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
+        let late = Request::timed_out(self);
+        async move { late() }
     }
 }
 
@@ -92,12 +98,10 @@ impl Held for OwnedPermit {
     }
 
     async fn release(self) -> Result<(), Error> {
-        drop(self);
-        Ok(())
+        self.give_back()
     }
 
     async fn forget(self) -> Result<(), Error> {
-        OwnedPermit::forget(self);
-        Ok(())
+        self.let_go()
     }
 }

@@ -46,14 +46,30 @@ impl<H: Handle> Guard<H> {
 
     /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody releases them (C6).
     pub fn forget(self) {
+        // A damaged file has no count that this could be missing from, and what is the parent's is not ours to forget.
+        let _ = self.let_go();
+    }
+
+    /// As [`forget`](Self::forget), with an answer.
+    pub(crate) fn let_go(self) -> Result<(), Error> {
+        self.end(|attachment, n| attachment.act(|tx, wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit)))
+    }
+
+    /// As dropping it, with an answer.
+    pub(crate) fn give_back(self) -> Result<(), Error> {
+        self.end(|attachment, n| give_back(attachment, n))
+    }
+
+    /// Ends it, by `how` if it is this process's.
+    fn end(self, how: impl FnOnce(&Arc<Attachment>, u32) -> Result<(), Error>) -> Result<(), Error> {
         let permit = ManuallyDrop::new(self);
-        if let Some(attachment) = permit.ours()
-            && permit.n > 0
-        {
-            // A damaged file has no count that this could be missing from.
-            let _ = attachment.act(|tx, wakes| tx.let_go(attachment.seat, permit.n, wakes).map(Outcome::Commit));
-        }
+        let outcome = match permit.ours() {
+            None => Err(error::not_ours(&permit.handle.shared().place.name)),
+            Some(_) if permit.n == 0 => Ok(()),
+            Some(attachment) => how(attachment, permit.n),
+        };
         let_go_of(permit);
+        outcome
     }
 
     /// Splits `n` permits off, into a guard of their own; it may be all of them, or none.
@@ -120,20 +136,23 @@ impl<H: Handle> Drop for Guard<H> {
         if self.n == 0 {
             return;
         }
-        point(Point::Held);
         self.handle.shared().with_here(self.epoch, |attachment| {
-            point(Point::Returning);
-            if attachment.quick(Quick::Return(self.n)) {
-                point(Point::Returned);
-                return;
-            }
             // A damaged file has no count that this could be missing from.
-            let _ = attachment.act_then(
-                |tx, wakes| tx.give_back(attachment.seat, self.n, wakes).map(Outcome::Commit),
-                || point(Point::Returned),
-            );
+            let _ = give_back(attachment, self.n);
         });
     }
+}
+
+/// Returns permits that the seat of this process holds.
+fn give_back(attachment: &Attachment, n: u32) -> Result<(), Error> {
+    point(Point::Held);
+    point(Point::Returning);
+    if attachment.quick(Quick::Return(n)) {
+        point(Point::Returned);
+        return Ok(());
+    }
+    attachment
+        .act_then(|tx, wakes| tx.give_back(attachment.seat, n, wakes).map(Outcome::Commit), |()| point(Point::Returned))
 }
 
 impl<H: Handle> fmt::Debug for Guard<H> {

@@ -174,6 +174,15 @@ impl<H: Handle, K: Kind> Request<H, K> {
         Ok(K::granted(self.handle, epoch, self.n))
     }
 
+    /// What says how things stood when a wait for this ran out of time.
+    pub(crate) fn timed_out(&self) -> impl FnOnce() -> Error + Send + 'static {
+        let (shared, n) = (Arc::clone(self.handle.shared()), self.n);
+        move || {
+            let told = shared.here().and_then(|attachment| attachment.timed_out(K::SIDE, n));
+            told.unwrap_or_else(|error| error)
+        }
+    }
+
     /// Which one it is in its queue, 1 being the first; `None` if it is not queued as a future.
     #[must_use]
     pub fn position(&self) -> Option<u32> {

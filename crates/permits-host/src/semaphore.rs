@@ -131,7 +131,7 @@ impl HostSemaphore {
                 tx.book.closed = true;
                 tx.serve(wakes).map(Outcome::Commit)
             },
-            || point(Point::Closed),
+            |()| point(Point::Closed),
         )
     }
 
@@ -183,9 +183,13 @@ impl HostSemaphore {
                     _ => Ok(Outcome::Keep(Err(wanted))),
                 }
             },
-            || point(Point::Resized),
+            |resized: &Result<(), i64>| {
+                if resized.is_ok() {
+                    point(Point::Resized);
+                }
+            },
         )?;
-        resized.map_err(|wanted| error::bad_max(&self.shared.place.name, wanted))
+        resized.map_err(|wanted| error::bad_max(self.name(), wanted).with_operation(Operation::Resize))
     }
 
     /// All readings at one instant (C15), after what the dead held was taken back.

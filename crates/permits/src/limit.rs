@@ -21,9 +21,9 @@
 
 use crate::blocking::{block_on, block_on_until};
 use crate::engine::word::Act;
-use crate::error::exact::{MergeError, Stuck};
+use crate::error::exact::{MaxPermitsError, MergeError, Stuck};
 use crate::error::refusal::Refusal;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Operation};
 use crate::handle::Handle;
 use crate::permit::OwnedPermit;
 use crate::request::{Guarded, Kind, Request, Returned};
@@ -87,10 +87,17 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
 
     /// Does not wait for permits. A future, since a try may have to travel.
     ///
+    /// It must end by itself, within a time that the reach states: with [`ErrorKind::Unreachable`] where a server does not answer
+    /// (C21). A wait with a timeout of zero is this try, and has no other limit (C11).
+    ///
     /// # Errors
     ///
     /// As `.await`, and [`ErrorKind::NotNow`].
     fn try_now(self) -> impl Future<Output = Result<Self::Granted, Error>> + Send;
+
+    /// The error of a wait for this request that ran out of time, with what both sides were waiting for (C22): see [`Stuck`]. It is
+    /// asked for before the wait, and awaited after it. It must end by itself, as [`try_now`](Self::try_now).
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static;
 }
 
 /// The ways of waiting that block a thread (C11).
@@ -127,15 +134,15 @@ pub trait WaitBlocking: Wait + Sized {
 }
 
 fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Granted, Error> {
-    let timed_out = || Error::new(ErrorKind::TimedOut, "timed out before the request was granted");
+    let timed_out = request.timed_out();
     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
         // A try, and not one poll: what is free at the other end of a network is not seen by that (C11).
-        return block_on(request.try_now()).map_err(|error| match error.kind() {
-            ErrorKind::NotNow => timed_out().with_source(error),
-            _ => error,
-        });
+        return match block_on(request.try_now()) {
+            Err(error) if error.kind() == ErrorKind::NotNow => Err(block_on(timed_out)),
+            other => other,
+        };
     }
-    block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(timed_out()))
+    block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(block_on(timed_out)))
 }
 
 /// Permits that are held; dropping it returns them (C5), without an answer.
@@ -309,13 +316,19 @@ where
 
 impl<K, T> Wait for Request<Arc<Semaphore>, Uniform<K>>
 where
-    Uniform<K>: Kind<Output<Arc<Semaphore>> = T, Error = Error, TryError = Error> + Send + 'static,
+    Uniform<K>:
+        Kind<Output<Arc<Semaphore>> = T, Error = Error, TryError = Error, TimeoutError = Error> + Send + 'static,
     T: Send + 'static,
 {
     type Granted = T;
 
     async fn try_now(self) -> Result<T, Error> {
         Request::try_now(self)
+    }
+
+    fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
+        let (semaphore, n) = (Arc::clone(self.handle()), self.count());
+        async move { <Uniform<K> as Kind>::timed_out(Stuck::new(<Uniform<K> as Kind>::ACT.side(), n, semaphore.state())) }
     }
 }
 
@@ -361,21 +374,25 @@ impl Limit for Local {
     }
 
     async fn set_max_permits(&self, n: u32) -> Result<(), Error> {
-        Ok(self.0.set_max_permits(n)?)
+        self.0.set_max_permits(n).map_err(not_resized)
     }
 
     async fn grow(&self, n: u32) -> Result<(), Error> {
-        Ok(self.0.grow(n)?)
+        self.0.grow(n).map_err(not_resized)
     }
 
     async fn shrink(&self, n: u32) -> Result<(), Error> {
-        Ok(self.0.shrink(n)?)
+        self.0.shrink(n).map_err(not_resized)
     }
 
     async fn close(&self) -> Result<(), Error> {
         self.0.close();
         Ok(())
     }
+}
+
+fn not_resized(error: MaxPermitsError) -> Error {
+    Error::from(error).with_operation(Operation::Resize)
 }
 
 impl Held for OwnedPermit {

@@ -149,7 +149,7 @@ impl Attachment {
                 tx.book.recovered = tx.book.recovered.saturating_add(held);
                 Ok(Outcome::Commit(()))
             },
-            || point(Point::Recovered),
+            |()| point(Point::Recovered),
         )
     }
 
@@ -164,7 +164,7 @@ impl Attachment {
                     }
                     Ok(Outcome::Commit(()))
                 },
-                || point(Point::WaiterRemoved),
+                |()| point(Point::WaiterRemoved),
             )?;
         }
         Ok(())

@@ -15,7 +15,7 @@ impl Attachment {
         &'s self,
         act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
     ) -> Result<T, Error> {
-        self.act_then(act, || {})
+        self.act_then(act, |_| {})
     }
 
     /// As [`act`](Self::act), with something to be done between the commit and the telling.
@@ -23,7 +23,7 @@ impl Attachment {
     pub(crate) fn act_then<'s, T>(
         &'s self,
         mut act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
-        then: impl FnOnce(),
+        then: impl FnOnce(&T),
     ) -> Result<T, Error> {
         let (value, wakes) = self.transact(|tx| {
             let mut wakes = Wakes::default();
@@ -32,7 +32,7 @@ impl Attachment {
                 Outcome::Commit(value) => Outcome::Commit((value, wakes)),
             })
         })?;
-        then();
+        then(&value);
         self.dispatch(wakes)?;
         Ok(value)
     }

@@ -284,12 +284,38 @@ fn a_request_that_waits_is_the_parents_still() {
     let permit = semaphore.try_acquire().expect("it is free");
     let mut actor = Actor::start(&directory);
 
-    actor.starts(Order::QueueAndFork);
+    assert_eq!(actor.asked(Order::Queue), "queued");
+    actor.forks();
 
-    assert_eq!(actor.hear(), "NotOurs");
-    assert_eq!(actor.hear(), "dropped");
+    assert_eq!(actor.asked(Order::PollQueued), "NotOurs");
+
     assert_eq!(semaphore.waiting_acquirers().expect("it is sound"), 1, "the parent waits");
     assert_eq!(semaphore.waiting_releasers().expect("it is sound"), 0);
     drop(permit);
     assert_eq!(semaphore.waiting_acquirers().expect("it is sound"), 0, "the parent is granted");
+}
+
+#[test]
+fn a_guard_that_a_child_ends_with_an_answer_is_said_to_be_the_parents() {
+    let (directory, semaphore) = fresh(2);
+    let mut actor = Actor::start(&directory);
+    actor.holds(1);
+    actor.holds(1);
+    actor.forks();
+
+    assert_eq!(actor.asked(Order::EndWithAnswers), "Err(NotOurs) Err(NotOurs)");
+
+    assert_eq!((given_out(&semaphore), semaphore.loose().expect("it is sound")), (2, 0), "the parent holds them");
+}
+
+#[test]
+fn a_guard_that_is_ended_with_an_answer_is_released_or_loose() {
+    let (directory, semaphore) = fresh(2);
+    let mut actor = Actor::start(&directory);
+    actor.holds(1);
+    actor.holds(1);
+
+    assert_eq!(actor.asked(Order::EndWithAnswers), "Ok(()) Ok(())");
+
+    assert_eq!((given_out(&semaphore), semaphore.loose().expect("it is sound")), (1, 1));
 }

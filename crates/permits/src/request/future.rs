@@ -51,6 +51,11 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.node.count()
     }
 
+    /// Of a request that was not ready yet.
+    pub(crate) fn handle(&self) -> &H {
+        self.handle.as_ref().expect("a request that is waited for was not ready")
+    }
+
     /// Ends the request before its first poll. (A request that was polled is pinned, and nobody owns it any more.)
     #[inline]
     pub(crate) fn into_handle(mut self) -> H {

@@ -18,11 +18,15 @@ pub(crate) enum Order {
     /// Drops all that it holds.
     Drop,
     Forget,
+    /// Releases the first of two guards and forgets the other, by the trait, and says what was answered.
+    EndWithAnswers,
     CommitInALoop,
     /// The child goes on listening, and the parent does nothing more.
     Fork,
-    /// Queues as a task; the child polls the request that it inherits.
-    QueueAndFork,
+    /// Queues as a task.
+    Queue,
+    /// Polls what is queued, and drops it.
+    PollQueued,
     ForkOften(u32),
     ForkAndLook(u32),
     Exec,
@@ -68,7 +72,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 46] = [
+    const ALL: [fn(u32) -> Order; 48] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -80,9 +84,11 @@ impl Order {
         Order::AwaitRelease,
         |_| Order::Drop,
         |_| Order::Forget,
+        |_| Order::EndWithAnswers,
         |_| Order::CommitInALoop,
         |_| Order::Fork,
-        |_| Order::QueueAndFork,
+        |_| Order::Queue,
+        |_| Order::PollQueued,
         Order::ForkOften,
         Order::ForkAndLook,
         |_| Order::Exec,

@@ -4,6 +4,7 @@ use super::{GO, Order};
 use crate::look::{DEADLINE, kind};
 use crate::place::NAME;
 use crate::{crowd, handles, sys};
+use permits::limit::Held;
 use permits_conformance::wait::{Polled, block_on, eventually};
 use permits_host::crash_points::{self, Point};
 use permits_host::{Error, HostSemaphore, Options, OwnedPermit};
@@ -30,6 +31,8 @@ pub(super) struct Scene {
     directory: PathBuf,
     semaphore: Option<HostSemaphore>,
     guards: Guards,
+    /// A request that waits, as a task that nobody polls.
+    queued: Option<Polled<'static, Result<OwnedPermit, Error>>>,
     /// Files that have the numbers of descriptors that were closed behind the back of their owners.
     reused: Vec<ManuallyDrop<File>>,
     /// What it has started, to be zombies when they end before it does.
@@ -70,7 +73,14 @@ fn keep(guards: &Guards, outcome: Result<OwnedPermit, Error>) -> String {
 
 impl Scene {
     pub(super) fn new(directory: PathBuf) -> Scene {
-        Scene { directory, semaphore: None, guards: Guards::default(), reused: Vec::new(), programs: Vec::new() }
+        Scene {
+            directory,
+            semaphore: None,
+            guards: Guards::default(),
+            queued: None,
+            reused: Vec::new(),
+            programs: Vec::new(),
+        }
     }
 
     fn options(&self) -> Options {
@@ -131,9 +141,21 @@ impl Scene {
                 self.taken().into_iter().for_each(OwnedPermit::forget);
                 say("forgotten");
             }
+            Order::EndWithAnswers => {
+                let [first, second] = self.taken().try_into().expect("it has two guards");
+                let answers = [block_on(Held::release(first), DEADLINE), block_on(Held::forget(second), DEADLINE)];
+                let [first, second] = answers.map(|answer| answer.map_err(|error| error.kind()));
+                say(format_args!("{first:?} {second:?}"));
+            }
             Order::CommitInALoop => self.commit_in_a_loop(),
             Order::Fork => self.fork(),
-            Order::QueueAndFork => self.queue_and_fork(),
+            Order::Queue => {
+                let mut task = Polled::new(self.semaphore().acquire_owned());
+                assert!(task.poll().is_pending(), "it queues");
+                self.queued = Some(task);
+                say("queued");
+            }
+            Order::PollQueued => self.poll_queued(),
             Order::ForkOften(n) => {
                 self.fork_often(n, |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok())
             }
@@ -283,21 +305,15 @@ impl Scene {
         }
     }
 
-    /// Queues as a task, and has a child poll the request that it inherits.
-    fn queue_and_fork(&mut self) {
-        let mut task = Polled::new(self.semaphore().acquire_owned());
-        assert!(task.poll().is_pending(), "it queues");
-        if let Some(child) = sys::fork() {
-            say(child);
-            sys::pause();
-        }
-        sys::die_with_parent();
-        match task.poll() {
-            Poll::Ready(Err(error)) => say(format_args!("{:?}", error.kind())),
-            _ => say("went on"),
-        }
+    /// Polls the request that is queued, which a child has from its parent, and drops it.
+    fn poll_queued(&mut self) {
+        let mut task = self.queued.take().expect("it was told to queue");
+        let answer = match task.poll() {
+            Poll::Ready(Err(error)) => format!("{:?}", error.kind()),
+            _ => "it goes on".to_owned(),
+        };
         drop(task);
-        say("dropped");
+        say(answer);
     }
 
     /// Forks `n` times; each child drops what it inherited, uses the semaphore, and ends.
