@@ -8,7 +8,7 @@
 //! # The idea
 //!
 //! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it is never later than the server's.
-//! 2. Until that deadline the permits are held. From then on they are lost, whether or not the server has noticed.
+//! 2. Until that deadline the permits are held. Whoever looks from then on finds them lost, whether or not the server has noticed.
 //! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST` over it: for ever.
 //! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease cannot come back to life
 //!    behind the back of whoever was told that it is lost.
@@ -140,11 +140,11 @@ impl Lease {
         Lease { deadline: AtomicU64::new(valid_until.0.max(1)), clock, wakers: Mutex::new(Slots::default()) }
     }
 
-    /// Moves the deadline to `valid_until`, if that is later than it is now.
+    /// Moves the deadline to `valid_until`, if that is later than it is now. `valid_until` comes from a server that has renewed the lease.
     ///
     /// # Errors
     ///
-    /// If the lease was lost, or its deadline has passed on the clock: then it is lost from now on.
+    /// If the lease was lost, or its deadline has passed on the clock when this looks: then it is lost from now on.
     pub fn renew(&self, valid_until: BootTime) -> Result<(), LostLease> {
         loop {
             let deadline = self.live().ok_or(LostLease)?;
@@ -197,9 +197,22 @@ impl Lease {
     }
 
     /// Blocks the thread until the lease is lost, or for `time` at most; whether it is lost.
+    ///
+    /// It looks at the deadline by itself, so that a session that is late or gone does not keep it from knowing. It sleeps by a clock that
+    /// stands still while the machine is suspended, so after that it may be late by what was left to the deadline before.
     #[must_use]
     pub fn wait_lost(self: &Arc<Self>, time: Duration) -> bool {
-        block_on_until(self.lost(), Instant::now().checked_add(time)).is_some()
+        let end = Instant::now().checked_add(time);
+        loop {
+            let look = Instant::now().checked_add(self.remaining());
+            let until = [end, look].into_iter().flatten().min();
+            if block_on_until(self.lost(), until).is_some() {
+                return true;
+            }
+            if end.is_some_and(|end| end <= Instant::now()) {
+                return self.is_lost();
+            }
+        }
     }
 
     /// The deadline of a lease that is not lost. One whose deadline has passed is lost from here on (L1).

@@ -220,4 +220,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         to: "let is_lost = false;",
         model: "who_waits_for_the_loss_is_woken_by_a_revocation",
     },
+    Mutant {
+        name: "lease: the rest is told by a second reading of the clock",
+        file: "lease.rs",
+        from: "self.look().map_or(Duration::ZERO, |(deadline, now)| Duration::from_nanos(deadline - now))",
+        to: "self.look().map_or(Duration::ZERO, |(deadline, _)| Duration::from_nanos(deadline.saturating_sub((self.clock)().0)))",
+        model: "a_rest_of_zero_is_never_followed_by_a_renewal",
+    },
 ];

@@ -3,8 +3,8 @@
 use permits::lease::{BootTime, Lease, LostLease};
 use permits_conformance::wait::Polled;
 use std::cell::Cell;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 std::thread_local! {
     /// Each test has a thread of its own, and so a clock of its own.
@@ -122,6 +122,17 @@ fn places_of_dropped_waits_are_used_again() {
     lease.revoke();
 
     assert_eq!(kept.wakes(), 1);
+}
+
+#[test]
+fn thread_that_waits_for_the_loss_looks_at_the_deadline_without_a_session() {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    fn running() -> BootTime {
+        at(1000) + START.elapsed()
+    }
+    let lease = Arc::new(Lease::new(running, running() + Duration::from_millis(20)));
+
+    assert!(lease.wait_lost(Duration::from_secs(3600)));
 }
 
 #[test]

@@ -122,3 +122,26 @@ model!(a_wait_that_is_dropped_leaves_the_others_to_be_woken, |_clock, lease| {
     dropper.join().unwrap();
     revoker.join().unwrap();
 });
+
+/// Here time passes at any step of the others, between two readings of the clock as well: it is a word of loom's.
+#[test]
+fn a_rest_of_zero_is_never_followed_by_a_renewal() {
+    loom::lazy_static! {
+        static ref NOW: loom::sync::atomic::AtomicU64 = loom::sync::atomic::AtomicU64::new(EARLY);
+    }
+    fn clock() -> BootTime {
+        at(NOW.load(Ordering::Relaxed))
+    }
+    check(3, || {
+        assert_eq!(clock(), at(EARLY));
+        let lease = Arc::new(Lease::new(clock, at(DEADLINE)));
+        let (read, renewed) = (Arc::clone(&lease), Arc::clone(&lease));
+        let reader = thread::spawn(move || read.remaining().is_zero());
+        let renewer = thread::spawn(move || renewed.renew(at(LATE)).is_ok());
+
+        NOW.store(DEADLINE, Ordering::Relaxed);
+
+        let (told_zero, renewed) = (reader.join().unwrap(), renewer.join().unwrap());
+        assert!(!(told_zero && renewed), "L1");
+    });
+}
