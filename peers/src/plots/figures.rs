@@ -1,6 +1,7 @@
 //! Which rows go into which panel.
 
-use super::{Dot, Figure, Panel, Series, parameter};
+use super::draw::{Dot, Series};
+use super::figure::{Figure, Panel, parameter};
 use crate::record::Row;
 
 const WIDTH: u32 = 560;

@@ -4,7 +4,7 @@
 //! three processes); a decider that dies before it wakes, and a waiter of the living that is taken for one of the dead (the storm has both). And not the ordering of a tagged word, whose Acquire is
 //! also that of the fence behind it.
 
-use super::Mutant;
+use super::mutant::Mutant;
 
 const TX: &str = "protocol/tx.rs";
 const ACTS: &str = "protocol/acts.rs";

@@ -1,22 +1,14 @@
 //! Do the models see what they are there to see? Breaks a copy of a crate, one line at a time, and runs the loom models that have to fail.
 
 mod host;
+mod mutant;
 mod permits;
 
+use mutant::Mutant;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-struct Mutant {
-    /// What is broken, in words.
-    name: &'static str,
-    file: &'static str,
-    from: &'static str,
-    to: &'static str,
-    /// A model that must fail then.
-    model: &'static str,
-}
 
 /// The packages with models, and what is broken in each.
 const PACKAGES: &[(&str, &[Mutant])] = &[("permits", permits::MUTANTS), ("permits-host", host::MUTANTS)];

@@ -1,6 +1,6 @@
 //! What is broken in `permits`.
 
-use super::Mutant;
+use super::mutant::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {

@@ -36,7 +36,7 @@ impl Package {
         for (module, path) in &files {
             let parsed =
                 syn::parse_file(&fs::read_to_string(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
-            sources.insert(module.clone(), Source::of(module, &parsed));
+            sources.insert(module.clone(), Source::of(module, &files, &parsed));
         }
         let (mut arrows, mut from_root) = (BTreeMap::new(), BTreeSet::new());
         for (module, source) in &sources {
@@ -92,26 +92,46 @@ fn resolve(sources: &BTreeMap<Module, Source>, path: &[String], depth: usize) ->
 }
 
 impl Source {
-    fn of(module: &Module, file: &syn::File) -> Source {
-        let mut reader = Reader { module, source: Source { uses: Vec::new(), reexports: Vec::new() } };
+    fn of(module: &Module, files: &BTreeMap<Module, PathBuf>, file: &syn::File) -> Source {
+        let mut reader = Reader::new(module, module, files);
         reader.visit_file(file);
-        reader.source
+        let mut source = reader.source;
+        // A name that is re-exported and used here too is an arrow of this file; one that is only re-exported is not.
+        let used =
+            source.reexports.iter().filter(|(name, _)| reader.names.contains(name)).map(|(_, path)| path.clone());
+        let used: Vec<_> = used.collect();
+        source.uses.extend(used);
+        source
     }
 }
 
 struct Reader<'a> {
+    /// Where it is: the file, or a module within it.
     module: &'a Module,
+    file: &'a Module,
+    files: &'a BTreeMap<Module, PathBuf>,
     source: Source,
+    /// The names that stand in the code, but for those in `use` lines.
+    names: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(module: &'a Module, file: &'a Module, files: &'a BTreeMap<Module, PathBuf>) -> Reader<'a> {
+        let source = Source { uses: Vec::new(), reexports: Vec::new() };
+        Reader { module, file, files, source, names: BTreeSet::new() }
+    }
+
     /// A path from the crate's root, if it is one of this crate's.
     fn rooted(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base = match path.first()?.as_str() {
             "crate" => return Some(path[1..].to_vec()),
             "self" => return Some([self.module.clone(), path[1..].to_vec()].concat()),
             "super" => self.module.clone(),
-            _ => return None,
+            // A module of this file's own, by its name alone.
+            child => {
+                let child = [self.file.clone(), vec![child.to_owned()]].concat();
+                return self.files.contains_key(&child).then(|| [child, path[1..].to_vec()].concat());
+            }
         };
         let ups = path.iter().take_while(|part| *part == "super").count();
         for _ in 0..ups {
@@ -148,7 +168,10 @@ impl Reader<'_> {
 fn is_left_out(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let text = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
-        attribute.path().is_ident("cfg") && matches!(text.as_str(), "test" | "doc" | "doctest")
+        attribute.path().is_ident("cfg")
+            && (matches!(text.as_str(), "test" | "doc" | "doctest")
+                || text.starts_with("all (test")
+                || text.starts_with("all(test"))
     })
 }
 
@@ -188,12 +211,31 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.names.extend(parts.first().cloned());
         if parts.len() > 1
             && let Some(path) = self.rooted(&parts)
         {
             self.source.uses.push(path);
         }
         visit::visit_path(self, path);
+    }
+
+    /// What a macro is given is not parsed: in it, every path that names this crate counts.
+    fn visit_macro(&mut self, it: &'ast syn::Macro) {
+        let text = it.tokens.to_string();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for (at, _) in words.iter().enumerate().filter(|(_, word)| matches!(**word, "crate" | "super")) {
+            let mut path = vec![words[at].to_owned()];
+            let mut rest = words[at + 1..].iter();
+            while rest.next() == Some(&"::")
+                && let Some(part) = rest.next()
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+            {
+                path.push((*part).to_owned());
+            }
+            self.source.uses.extend(self.rooted(&path));
+        }
+        visit::visit_macro(self, it);
     }
 
     /// `pub(in …)` and `pub(super)` say who may see a thing, and use nothing.
@@ -203,8 +245,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
         let Some((_, items)) = &item.content else { return };
         let inner = [self.module.clone(), vec![item.ident.to_string()]].concat();
-        let mut reader = Reader { module: &inner, source: Source { uses: Vec::new(), reexports: Vec::new() } };
+        let mut reader = Reader::new(&inner, self.file, self.files);
         items.iter().for_each(|item| reader.visit_item(item));
         self.source.uses.append(&mut reader.source.uses);
+        self.names.append(&mut reader.names);
     }
 }

@@ -1,6 +1,6 @@
 //! Arrows between packages are those of the table in ARCHITECTURE.md.
 
-use super::Finding;
+use super::finding::Finding;
 use std::error::Error;
 use std::fs;
 use std::path::{Component, Path, PathBuf};

@@ -1,10 +1,10 @@
 //! No file may use, by whatever way round, itself.
 
-use super::Finding;
 use super::arrows::{Module, Package};
+use super::finding::Finding;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// The shortest cycle through each file that is in one, each cycle once; and imports from the root, which uses all.
+/// The shortest cycle through each file that is in one, each cycle once.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut findings = Vec::new();
@@ -17,11 +17,14 @@ pub(crate) fn findings(package: &Package) -> Vec<Finding> {
                 .push(Finding { file: package.files[start].clone(), what: format!("a cycle: {}", shown.join(" -> ")) });
         }
     }
-    for (module, name) in &package.from_root {
-        let file = package.files[module].clone();
-        findings.push(Finding { file, what: format!("it imports `{name}` from the root of its crate") });
-    }
     findings
+}
+
+/// Imports from the root, which uses all.
+pub(crate) fn from_root(package: &Package) -> Vec<Finding> {
+    let what = |name: &str| format!("it imports `{name}` from the root of its crate");
+    let imports = package.from_root.iter();
+    imports.map(|(module, name)| Finding { file: package.files[module].clone(), what: what(name) }).collect()
 }
 
 pub(crate) fn name(module: &Module) -> String {

@@ -1,7 +1,7 @@
 //! What ARCHITECTURE.md says of files: a row for each, none for what is not there, and which stands on which.
 //!
 //! A layer block has the files of a package from the top down, a layer a line, by their modules; a folder means all that is in it. A
-//! file may use what is in its own layer or below. Files that no layer has are not looked at.
+//! file may use what is in its own layer or below, and each has to be in one, but for those that list their folder.
 //!
 //! ````text
 //! ```layers crates/permits
@@ -10,9 +10,9 @@
 //! ```
 //! ````
 
-use super::Finding;
 use super::arrows::{Module, Package};
 use super::cycles::name;
+use super::finding::Finding;
 use std::path::Path;
 
 pub(crate) fn layers(map: &str, package: &Package) -> Vec<Finding> {
@@ -25,8 +25,21 @@ pub(crate) fn layers(map: &str, package: &Package) -> Vec<Finding> {
         .collect();
     let layer = |module: &Module| layers.iter().position(|layer| layer.iter().any(|it| module.starts_with(it)));
     let mut findings = Vec::new();
+    for missing in layers.iter().flatten().filter(|it| !package.files.keys().any(|file| file.starts_with(it))) {
+        let what = format!("a layer of `{}` has `{}`, which is not there", package.folder.display(), missing.join("/"));
+        findings.push(Finding { file: "ARCHITECTURE.md".into(), what });
+    }
     for (module, targets) in &package.arrows {
-        let Some(own) = layer(module) else { continue };
+        let Some(own) = layer(module) else {
+            // A folder's own file and the root only list what there is.
+            let lists =
+                module.is_empty() || package.files.keys().any(|it| it.len() > module.len() && it.starts_with(module));
+            if !lists {
+                let what = format!("it is in no layer of `{}` in ARCHITECTURE.md", package.folder.display());
+                findings.push(Finding { file: package.files[module].clone(), what });
+            }
+            continue;
+        };
         for target in targets.iter().filter(|target| layer(target).is_some_and(|other| other < own)) {
             let what = format!("an arrow upward: {} -> {}", name(module), name(target));
             findings.push(Finding { file: package.files[module].clone(), what });

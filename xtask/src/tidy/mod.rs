@@ -3,12 +3,13 @@
 mod arrows;
 mod crates;
 mod cycles;
+mod finding;
 mod map;
 
 use arrows::Package;
+use finding::Finding;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,20 +19,6 @@ const PACKAGES: &[&str] = &["python", "peers", "fuzz", "xtask"];
 /// Packages whose files still go in circles, so that only the rest is checked of them. In `python` a semaphore's object knows the tasks
 /// that wait for it, for the garbage collector, and these know it and the mailboxes of their loops.
 const WITH_CYCLES: &[&str] = &["python"];
-
-/// Something that is not as it should be.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Finding {
-    /// The file that has to change, from the project's root.
-    file: PathBuf,
-    what: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.what)
-    }
-}
 
 /// Prints all findings; fails if there are any.
 pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
@@ -52,6 +39,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
         if !WITH_CYCLES.iter().any(|name| folder.ends_with(name)) {
             findings.extend(cycles::findings(&package));
         }
+        findings.extend(cycles::from_root(&package));
         findings.extend(map::layers(&map, &package));
         if folder.starts_with("crates") || folder.ends_with("python") {
             findings.extend(map::files_without_a_row(&map, &package));
@@ -176,6 +164,56 @@ mod tests {
         let root = [("crates/a/src/lib.rs", "mod one; pub struct At;"), ("crates/a/src/one.rs", "use crate::At;")];
 
         assert_eq!(found(&root), ["crates/a/src/one.rs: it imports `At` from the root of its crate"]);
+    }
+
+    #[test]
+    fn a_child_that_its_parent_calls_by_name_is_used_by_it() {
+        let family = [
+            ("crates/a/src/lib.rs", "mod f;"),
+            ("crates/a/src/f/mod.rs", "mod inner; pub struct At; fn g() { inner::h() }"),
+            ("crates/a/src/f/inner.rs", "use super::At; pub fn h() {}"),
+        ];
+
+        assert_eq!(found(&family), ["crates/a/src/f/mod.rs: a cycle: f -> f::inner -> f"]);
+    }
+
+    #[test]
+    fn a_reexport_that_is_used_too_is_an_arrow() {
+        let facade = [
+            ("crates/a/src/lib.rs", "mod f;"),
+            ("crates/a/src/f/mod.rs", "mod inner; pub use inner::Inner; pub struct At; impl From<Inner> for At {}"),
+            ("crates/a/src/f/inner.rs", "use super::At; pub struct Inner;"),
+        ];
+
+        assert_eq!(found(&facade), ["crates/a/src/f/mod.rs: a cycle: f -> f::inner -> f"]);
+    }
+
+    #[test]
+    fn a_path_in_a_macro_is_found_too() {
+        let pair = [
+            ("crates/a/src/lib.rs", "mod one; mod two;"),
+            ("crates/a/src/one.rs", "fn f() { assert!(crate::two::g()) }"),
+            ("crates/a/src/two.rs", "use crate::one::f;"),
+        ];
+
+        assert_eq!(found(&pair), ["crates/a/src/one.rs: a cycle: one -> two -> one"]);
+    }
+
+    #[test]
+    fn a_file_in_no_layer_and_a_layer_without_a_file_are_named() {
+        let layered = [
+            ("crates/a/src/lib.rs", "mod low;"),
+            ("crates/a/src/low.rs", ""),
+            ("ARCHITECTURE.md", "[`src`](crates/a/src)\n```layers crates/a\nhigh\n```\n"),
+        ];
+
+        assert_eq!(
+            found(&layered),
+            [
+                "ARCHITECTURE.md: a layer of `crates/a` has `high`, which is not there",
+                "crates/a/src/low.rs: it is in no layer of `crates/a` in ARCHITECTURE.md",
+            ]
+        );
     }
 
     #[test]
