@@ -53,9 +53,11 @@ macro_rules! suite {
     };
     ($rig:expr, mortal) => {
         $crate::suite! { @tests deaths, Default, $rig, c18_death }
+        $crate::suite! { @tests deaths_fair, Fair, $rig, c18_death }
     };
     ($rig:expr, severed) => {
         $crate::suite! { @tests losses, Default, $rig, c20_loss }
+        $crate::suite! { @tests losses_fair, Fair, $rig, c20_loss }
     };
     (@policy $module:ident, $policy:ident, $rig:expr) => {
         $crate::suite! { @tests $module, $policy, $rig,

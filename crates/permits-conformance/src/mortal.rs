@@ -27,6 +27,9 @@ pub trait Participant {
     /// Has it ask for `n` permits and wait for them. Returns at once; when it is queued the suite sees by the readings.
     fn ask(&mut self, n: u32);
 
+    /// Has it ask to return `n` loose permits and wait for that. Returns at once, as [`ask`](Self::ask).
+    fn ask_release(&mut self, n: u32);
+
     /// Stops it, as `SIGSTOP` does: it lives, and does nothing.
     fn stop(&mut self);
 

@@ -21,6 +21,8 @@ enum Made {
     Right,
     /// It gives the permits of who is cut off to others, and does not tell.
     NotTelling,
+    /// It gives them to others first, and tells then.
+    TellingLate,
     /// It tells, and lets who lost a permit return it all the same.
     Forgiving,
     /// All grants have one token.
@@ -292,12 +294,20 @@ impl Rig for Made {
 
 impl Severed for Made {
     fn sever(&self, limit: &Reach) {
-        if *self != Made::NotTelling {
+        if !matches!(self, Made::NotTelling | Made::TellingLate) {
             // What the holder's clock does, before the server's has run out.
             locked(&limit.0.lease).revoke();
         }
         let held = std::mem::take(&mut *locked(&limit.0.held));
         drop(held);
+        if *self == Made::TellingLate {
+            // When the next one has been there: a deadline as long as the suite's for what must not happen.
+            let state = || limit.0.server.semaphore.state();
+            permits_conformance::wait::eventually(self.grace(), || {
+                state().given_out == 0 && state().waiting_acquirers == 0
+            });
+            locked(&limit.0.lease).revoke();
+        }
     }
 
     fn heal(&self, limit: &Reach) {
@@ -363,6 +373,12 @@ fn timeout_of_zero_is_a_try_and_not_a_poll() {
 #[should_panic(expected = "another one has the permit, and its holder does not know")]
 fn holder_that_is_not_told_is_noticed() {
     clauses::c20_loss(&Made::NotTelling, Policy::Fair);
+}
+
+#[test]
+#[should_panic(expected = "the first did not know")]
+fn holder_that_is_told_late_is_noticed() {
+    clauses::c20_loss(&Made::TellingLate, Policy::Fair);
 }
 
 #[test]

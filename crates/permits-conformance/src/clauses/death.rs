@@ -3,7 +3,7 @@
 use crate::mortal::{Mortal, Participant};
 use crate::rig::Policy;
 use crate::trial::{Trial, Who, forget};
-use crate::wait::always;
+use crate::wait::{always, eventually};
 use permits::limit::Limit;
 
 /// C18 the permits of the dead come back without help, the dead stop no queue, and the living keep what they hold.
@@ -12,8 +12,9 @@ use permits::limit::Limit;
 pub fn c18_death<R: Mortal>(rig: &R, policy: Policy) {
     for who in Who::BOTH {
         permits_of_a_dead_holder_go_to_a_waiter(rig, policy, who);
-        a_dead_head_does_not_stop_the_queue(rig, policy, who);
-        what_the_dead_were_granted_goes_on(rig, policy, who);
+        a_dead_head_of_the_releasers_does_not_stop_the_queue(rig, who);
+        a_dead_head_does_not_stop_the_queue(rig, who);
+        what_the_dead_were_granted_goes_on(rig, who);
     }
     permits_of_a_dead_holder_are_free_for_a_newcomer(rig, policy);
     loose_permits_outlive_whoever_took_them(rig, policy);
@@ -41,12 +42,34 @@ fn permits_of_a_dead_holder_are_free_for_a_newcomer<R: Mortal>(rig: &R, policy: 
 
     holder.kill();
 
-    drop(trial.take(2));
+    // By tries alone: whoever only tries has to notice the death as well.
+    let mut taken = None;
+    assert!(eventually(rig.deadline(), || {
+        taken = trial.try_take(2).ok();
+        taken.is_some()
+    }));
+    drop(taken);
     trial.settles(2, 0, 0);
 }
 
-fn a_dead_head_does_not_stop_the_queue<R: Mortal>(rig: &R, policy: Policy, who: Who) {
-    let trial = Trial::new(rig, policy, 2);
+fn a_dead_head_of_the_releasers_does_not_stop_the_queue<R: Mortal>(rig: &R, who: Who) {
+    let trial = Trial::new(rig, Policy::Fair, 2);
+    trial.take_loose(1);
+    let mut dead = rig.participant(&trial.limit);
+    dead.ask_release(2);
+    trial.queues(0, 1);
+    let mut waiter = trial.releaser(who, 1);
+
+    trial.waits(&mut waiter);
+    dead.kill();
+
+    trial.granted(&mut waiter);
+    trial.settles(2, 0, 0);
+}
+
+/// Fair, as a permit is free, which a newcomer may take ahead of the head under any other policy (C8).
+fn a_dead_head_does_not_stop_the_queue<R: Mortal>(rig: &R, who: Who) {
+    let trial = Trial::new(rig, Policy::Fair, 2);
     let held = trial.take(1);
     let mut dead = rig.participant(&trial.limit);
     dead.ask(2);
@@ -61,9 +84,9 @@ fn a_dead_head_does_not_stop_the_queue<R: Mortal>(rig: &R, policy: Policy, who: 
     trial.settles(2, 0, 0);
 }
 
-/// It is granted while it is stopped, so that it cannot have answered, and dies so.
-fn what_the_dead_were_granted_goes_on<R: Mortal>(rig: &R, policy: Policy, who: Who) {
-    let trial = Trial::new(rig, policy, 1);
+/// It is granted while it is stopped, so that it cannot have answered, and dies so. Fair, so that it is granted, and not only woken.
+fn what_the_dead_were_granted_goes_on<R: Mortal>(rig: &R, who: Who) {
+    let trial = Trial::new(rig, Policy::Fair, 1);
     let held = trial.take(1);
     let mut dead = rig.participant(&trial.limit);
     dead.ask(1);

@@ -3,15 +3,19 @@
 use crate::mortal::Severed;
 use crate::rig::Policy;
 use crate::trial::{Trial, Who, fails};
-use crate::wait::{Polled, always, block_on};
+use crate::wait::{Polled, Running, always, block_on};
 use permits::ErrorKind;
 use permits::limit::{Held, Limit, WaitBlocking};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// C20 a holder that is cut off learns that its permit is lost before another one has it, and cannot give it back afterwards.
 pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
     for who in Who::BOTH {
         the_holder_knows_before_the_next_has_it(rig, policy, who);
+    }
+    for _ in 0..rig.rounds().div_ceil(10) {
+        whoever_is_granted_finds_it_lost_already(rig, policy);
     }
     a_lost_permit_is_neither_returned_nor_forgotten(rig, policy);
     a_dropped_one_that_was_lost_changes_nothing(rig, policy);
@@ -36,6 +40,30 @@ fn the_holder_knows_before_the_next_has_it<R: Severed>(rig: &R, policy: Policy, 
     drop(next);
     rig.heal(&cut_off);
     assert!(always(rig.grace(), || permit.is_lost()), "what is lost stays lost");
+}
+
+/// The first thing that the next holder does is to look, on its own thread.
+fn whoever_is_granted_finds_it_lost_already<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    let cut_off = rig.another(&trial.limit);
+    let permit = Arc::new(cut_off.acquire().wait().expect("one is free"));
+    let (limit, held) = (rig.another(&trial.limit), Arc::clone(&permit));
+    let mut next = Running::start(move || {
+        let granted = limit.acquire().wait();
+        let was_lost = held.is_lost();
+        drop(granted.expect("nobody closes it"));
+        was_lost
+    });
+    trial.queues(1, 0);
+
+    rig.sever(&cut_off);
+
+    assert!(
+        next.outcome(rig.deadline()).expect("it is granted"),
+        "two have had it at once, and the first did not know"
+    );
+    drop(permit);
+    trial.settles(1, 0, 0);
 }
 
 /// A permit of a handle that was cut off until the permit was lost.

@@ -110,6 +110,10 @@ impl Participant for Actor {
         self.told(Order::Wait(n));
     }
 
+    fn ask_release(&mut self, n: u32) {
+        self.told(Order::Release(n));
+    }
+
     fn stop(&mut self) {
         Actor::stop(self);
     }
