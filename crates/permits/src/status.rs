@@ -46,8 +46,8 @@ pub struct SemaphoreFile {
     pub owner_uid: u32,
 }
 
-/// One handle that takes part. All but the id is what the participant wrote about itself: do not trust it, and do not print it to a
-/// terminal as it is.
+/// One handle that takes part. All but `id`, `alive` and `revoked` is what the participant wrote about itself: do not trust it, and do
+/// not print it to a terminal as it is.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Participant {
@@ -105,7 +105,9 @@ pub struct Waiter {
     pub since: SystemTime,
 }
 
-/// The id of a participant; no other participant of the same semaphore ever has it. It reads `7-3`.
+/// The id of a participant; no other participant has it while what the semaphore is kept in lasts.
+///
+/// It reads `7-3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HolderId {
     place: u64,
