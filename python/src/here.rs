@@ -4,11 +4,12 @@
 //! out, as it does when a thread ends without returning it. So a child begins a semaphore of its own, with the counts that it
 //! finds and with empty queues, at its first use. The old one is never touched again: its queues point to waiters that do not exist.
 
+use crate::locks::lock;
 use permits::{OwnedPermit, Semaphore};
 use std::mem;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How many forks lie between this process and the one that loaded the module, and which process that is said of.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -93,45 +94,82 @@ impl Here {
         Here { generation, sem, inherited: Mutex::new(Some(held)), next: OnceLock::new() }
     }
 
-    /// A guard as this process has it.
-    pub(crate) fn adopt(&self, permit: Guard) -> Guard {
-        if permit.generation == generation() {
-            return permit;
-        }
-        let latest = self.latest();
-        let n = permit.permit.count();
-        // Its semaphore is the parent's copy, which is not touched any more.
-        mem::forget(permit.permit);
-        let mut inherited = latest.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `n` of the permits that guards of earlier generations hold, as this process has them.
+    fn inherit(&self, n: u32) -> OwnedPermit {
+        let mut inherited = lock(&self.latest().inherited);
         let all = inherited.as_mut().expect("a later generation has what was inherited");
-        let permit = all.split(n).expect("what guards hold was counted");
-        Guard { permit, generation: latest.generation }
+        all.split(n).expect("what guards hold was counted")
     }
 
     /// What a request of an earlier generation had been granted.
     pub(crate) fn claim(&self, n: u32) -> Option<OwnedPermit> {
-        let mut inherited = self.latest().inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inherited = lock(&self.latest().inherited);
         inherited.as_mut()?.split(n).ok()
-    }
-
-    pub(crate) fn guard(&self, permit: OwnedPermit) -> Guard {
-        Guard { permit, generation: generation() }
     }
 }
 
-/// Permits that are held, in the generation in which they were.
+/// Permits that are held, in the generation in which they were. In a child after fork they are the child's own, from the first use on.
 pub(crate) struct Guard {
-    permit: OwnedPermit,
+    of: Arc<Here>,
+    /// `None` once it is taken out.
+    permit: Option<OwnedPermit>,
     generation: u64,
 }
 
 impl Guard {
-    /// The permits, if the guard came from [`Here::adopt`].
-    pub(crate) fn into_permit(self) -> OwnedPermit {
-        self.permit
+    pub(crate) fn new(of: &Arc<Here>, permit: OwnedPermit) -> Guard {
+        Guard { of: Arc::clone(of), permit: Some(permit), generation: generation() }
     }
 
     pub(crate) fn count(&self) -> u32 {
-        self.permit.count()
+        self.permit.as_ref().map_or(0, OwnedPermit::count)
+    }
+
+    /// The permits, as this process has them.
+    fn take(&mut self) -> Option<OwnedPermit> {
+        let permit = self.permit.take()?;
+        if self.generation == generation() {
+            return Some(permit);
+        }
+        let n = permit.count();
+        // Its semaphore is the parent's copy, which is not touched any more.
+        mem::forget(permit);
+        Some(self.of.inherit(n))
+    }
+
+    pub(crate) fn into_permit(mut self) -> OwnedPermit {
+        self.take().expect("it is there from `new` on, but while it is split or merged")
+    }
+
+    /// Splits `n` off; `None` if it has fewer.
+    pub(crate) fn split(&mut self, n: u32) -> Option<Guard> {
+        let mut permit = self.take()?;
+        let part = permit.split(n).ok();
+        self.put(permit);
+        part.map(|part| Guard::new(&self.of, part))
+    }
+
+    /// Takes in those of `other`; gives it back if it is of another semaphore.
+    pub(crate) fn merge(&mut self, mut other: Guard) -> Result<(), Guard> {
+        let (Some(mut mine), Some(theirs)) = (self.take(), other.take()) else { return Err(other) };
+        let rest = mine.merge(theirs).err();
+        self.put(mine);
+        match rest {
+            None => Ok(()),
+            Some(error) => {
+                other.put(error.into_permit());
+                Err(other)
+            }
+        }
+    }
+
+    fn put(&mut self, permit: OwnedPermit) {
+        *self = Guard::new(&self.of, permit);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }

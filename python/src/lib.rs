@@ -6,7 +6,7 @@
 //! # What must stay true
 //!
 //! - **P1 attached.** Every operation on a semaphore's core happens attached to the interpreter; a thread is detached only while it
-//!   sleeps ([`park`]). So nobody is inside a core when Python forks, and a child finds no lock taken ([`here`]): whoever forks has the global
+//!   sleeps ([`wait`]). So nobody is inside a core when Python forks, and a child finds no lock taken ([`here`]): whoever forks has the global
 //!   interpreter lock, or, in a build without one, has all other threads stopped outside of code like this
 //!   ([CPython 116522](https://github.com/python/cpython/issues/116522)).
 //! - **P2 no lock across Python.** No lock of ours is held while Python code may run: waking a loop, checking for signals, dropping an
@@ -14,20 +14,26 @@
 //! - **P3 two steps.** A grant to a waiter is completed by its own next step. If that never comes, since it was cancelled or interrupted, or its
 //!   loop is closed, its request is dropped, and the grant goes on to the next (C10).
 
-mod aio;
 mod arguments;
-mod count;
+mod asyncio;
+mod classes;
+mod convert;
+mod ending;
 mod errors;
+mod held;
 mod here;
+mod home;
+mod locks;
+#[cfg(target_os = "linux")]
+mod loops;
 #[cfg(target_os = "linux")]
 mod mailbox;
 mod park;
-mod permit;
+mod raised;
 mod reach;
-mod request;
-mod shared;
-mod threading;
-mod wake;
+mod slot;
+mod wait;
+mod waiters;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -49,16 +55,18 @@ fn refuse_subinterpreters(py: Python<'_>) -> PyResult<()> {
 #[pymodule]
 mod _permits {
     #[pymodule_export]
-    use crate::aio::{AsyncBoundedSemaphore, AsyncSemaphore};
+    use crate::classes::aio::{AsyncBoundedSemaphore, AsyncSemaphore};
     #[pymodule_export]
-    use crate::count::Counting;
+    use crate::classes::count::Counting;
     #[pymodule_export]
-    use crate::permit::Permit;
+    use crate::classes::done::Done;
+    #[pymodule_export]
+    use crate::classes::permit::Permit;
+    #[pymodule_export]
+    use crate::classes::request::{PermitRequest, Request};
+    #[pymodule_export]
+    use crate::classes::threading::{BoundedSemaphore, Semaphore};
     use crate::refuse_subinterpreters;
-    #[pymodule_export]
-    use crate::request::{Done, PermitRequest, Request};
-    #[pymodule_export]
-    use crate::threading::{BoundedSemaphore, Semaphore};
     use pyo3::prelude::*;
 
     /// See `here`.
@@ -73,17 +81,17 @@ mod _permits {
         crate::here::after_fork_in_parent();
     }
 
-    /// See `here` and `wake`.
+    /// See `here` and `ending`.
     #[pyfunction]
     fn _after_fork_in_child() {
         crate::here::after_fork_in_child();
-        crate::wake::after_fork();
+        crate::ending::after_fork();
     }
 
-    /// See `wake`.
+    /// See `ending`.
     #[pyfunction]
     fn _at_exit(py: Python<'_>) {
-        crate::wake::end(py);
+        crate::ending::end(py);
     }
 
     #[pymodule_init]

@@ -1,112 +1,40 @@
-//! How a loop is told from elsewhere.
-//!
-//! Each loop whose tasks wait has a mailbox, with an eventfd that the loop reads as it reads a socket. Whoever is not in the middle of one of
-//! the loop's own tasks drops a slot into it and rings; the loop resolves the slot's future when it gets there. `call_soon_threadsafe`, which
-//! does the like, is Python code that lets go of the interpreter in between. Here there is none on the side that tells, which may be
-//!
-//! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would make it a state under a lock
-//!   that a fork may catch (CPython before 3.12 hangs in the child then), and let it wait for the interpreter while others wait for it;
-//! - a thread that the end of the interpreter catches there: before CPython 3.14 it is unwound, which aborts the process if there are
-//!   frames of Rust's on its stack;
-//! - a signal's handler, while the loop sleeps;
-//! - a stack that is nearly used up.
-//!
-//! And as the loop holds on to the mailbox until it is closed, that is noticed: whoever waited in it leaves.
+//! Where letters for a loop are left.
 
-use crate::here::generation;
-use crate::shared::{Shared, lock};
-use crate::wake::Slot;
-use pyo3::exceptions::{PyNotImplementedError, PyOSError};
-use pyo3::prelude::*;
+use crate::locks::lock;
 use rustix::event::{EventfdFlags, eventfd};
-use std::cell::RefCell;
+use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-pub(crate) struct Mailbox {
+/// Letters of type `L` for one loop, and a bell that it hears. `H` are those who have to hear of its end.
+///
+/// Generic, since a letter in turn knows the mailbox that it goes by.
+pub(crate) struct Mailbox<L, H> {
     bell: OwnedFd,
-    letters: Mutex<VecDeque<Arc<Slot>>>,
-    /// The semaphores for which tasks of this loop have waited.
-    homes: Mutex<Vec<Weak<Shared>>>,
+    letters: Mutex<VecDeque<Arc<L>>>,
+    homes: Mutex<Vec<Weak<H>>>,
     closed: AtomicBool,
 }
 
-/// What is known of a loop: where it is in memory, in which generation of forks, and its mailbox, which goes when it is closed.
-#[derive(Clone)]
-struct Known {
-    event_loop: usize,
-    generation: u64,
-    mailbox: Weak<Mailbox>,
-}
-
-impl Known {
-    fn open(&self, event_loop: usize, generation: u64) -> Option<Arc<Mailbox>> {
-        let same = self.event_loop == event_loop && self.generation == generation;
-        let mailbox = if same { self.mailbox.upgrade() } else { None };
-        mailbox.filter(|mailbox| !mailbox.is_closed())
-    }
-}
-
-static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
-
-thread_local! {
-    /// The last one that was asked for: a thread mostly runs one loop.
-    static LAST: RefCell<Option<Known>> = const { RefCell::new(None) };
-}
-
-impl Mailbox {
-    /// The mailbox of the running loop; `None` if it reads no descriptors.
-    pub(crate) fn of(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Mailbox>>> {
-        let (address, generation) = (event_loop.as_ptr() as usize, generation());
-        let last = LAST.with(|last| last.borrow().as_ref().and_then(|known| known.open(address, generation)));
-        if last.is_some() {
-            return Ok(last);
-        }
-        let known = {
-            let mut known = lock(&KNOWN);
-            known.retain(|known| known.mailbox.strong_count() > 0);
-            known.iter().find_map(|known| known.open(address, generation))
-        };
-        let Some(mailbox) = known.map_or_else(|| Mailbox::install(event_loop), |known| Ok(Some(known)))? else {
-            return Ok(None);
-        };
-        let known = Known { event_loop: address, generation, mailbox: Arc::downgrade(&mailbox) };
-        LAST.with(|last| *last.borrow_mut() = Some(known));
-        Ok(Some(mailbox))
+impl<L, H> Mailbox<L, H> {
+    pub(crate) fn new() -> Result<Mailbox<L, H>, Errno> {
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Mailbox { bell, letters: Mutex::default(), homes: Mutex::default(), closed: AtomicBool::new(false) })
     }
 
-    #[cold]
-    fn install(event_loop: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Mailbox>>> {
-        let py = event_loop.py();
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| PyOSError::new_err((error.raw_os_error(), "cannot make an eventfd")))?;
-        let mailbox = Arc::new(Mailbox {
-            bell,
-            letters: Mutex::default(),
-            homes: Mutex::default(),
-            closed: AtomicBool::new(false),
-        });
-        let reader = Py::new(py, Reader { mailbox: Arc::clone(&mailbox) })?;
-        let drain = py.import("permits._types")?.getattr("drain")?;
-        // The loop refers to the reader until it is closed, and nobody else does.
-        match event_loop.call_method1("add_reader", (mailbox.bell.as_raw_fd(), drain, reader)) {
-            Ok(_) => {}
-            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let (address, generation) = (event_loop.as_ptr() as usize, generation());
-        lock(&KNOWN).push(Known { event_loop: address, generation, mailbox: Arc::downgrade(&mailbox) });
-        Ok(Some(mailbox))
+    /// What is readable when there are letters.
+    pub(crate) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
     }
 
-    fn is_closed(&self) -> bool {
-        // Acquire: pairs with the Release in `Reader::drop`.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn join(&self, home: &Arc<Shared>) {
+    pub(crate) fn join(&self, home: &Arc<H>) {
         let mut homes = lock(&self.homes);
         // Those that are gone go before the list would have to grow.
         if homes.len() == homes.capacity() {
@@ -116,12 +44,12 @@ impl Mailbox {
     }
 
     /// From any thread, attached or not. `false` if the loop is closed.
-    pub(crate) fn post(&self, slot: Arc<Slot>) -> bool {
+    pub(crate) fn post(&self, letter: Arc<L>) -> bool {
         let mut letters = lock(&self.letters);
         if self.is_closed() {
             return false;
         }
-        letters.push_back(slot);
+        letters.push_back(letter);
         // With the lock held, so that a reader that finds it empty has not missed the ring of what comes next.
         self.ring();
         true
@@ -132,67 +60,32 @@ impl Mailbox {
         // It fails only if it was rung 2⁶⁴ - 1 times since it was read.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
-}
 
-/// The loop's end of a mailbox.
-#[pyclass(frozen, module = "permits._permits")]
-struct Reader {
-    mailbox: Arc<Mailbox>,
-}
-
-#[pymethods]
-impl Reader {
-    /// The future of the first letter, and the callbacks that it may have been interrupted in telling; None if there are no letters left.
-    fn first(&self, py: Python<'_>) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
-        loop {
-            let first = {
-                let letters = lock(&self.mailbox.letters);
-                let first = letters.front().cloned();
-                if first.is_none() {
-                    let _ = rustix::io::read(&self.mailbox.bell, &mut [0; 8]);
-                }
-                first?
-            };
-            // Whose task has gone on, or away, in the meantime is told nothing.
-            match first.letter(py) {
-                Some(letter) => return Some(letter),
-                None => self.done(),
-            }
+    /// The first letter, which stays there. If there is none, the bell is silent until the next.
+    pub(crate) fn first(&self) -> Option<Arc<L>> {
+        let letters = lock(&self.letters);
+        let first = letters.front().cloned();
+        if first.is_none() {
+            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         }
+        first
     }
 
-    /// A signal's exception came up while the first one was told.
-    fn interrupted(&self, callbacks: Option<Py<PyAny>>) {
-        let first = lock(&self.mailbox.letters).front().cloned();
-        if let Some(slot) = first {
-            slot.keep(callbacks);
-        }
+    /// Takes the first letter out.
+    pub(crate) fn take(&self) -> Option<Arc<L>> {
+        lock(&self.letters).pop_front()
     }
 
-    /// It is told.
-    fn done(&self) {
-        let letter = lock(&self.mailbox.letters).pop_front();
-        // Apart, so that the lock is free when it is dropped.
-        if let Some(slot) = letter {
-            slot.told();
-        }
-    }
-}
-
-impl Drop for Reader {
-    /// The loop is closed.
-    fn drop(&mut self) {
+    /// The loop is closed: nobody posts from here on. Who has to hear of it.
+    pub(crate) fn close(&self) -> Vec<Arc<H>> {
         let letters = {
-            let mut letters = lock(&self.mailbox.letters);
-            // Release: pairs with the Acquire in `is_closed`; from here on nobody posts.
-            self.mailbox.closed.store(true, Ordering::Release);
+            let mut letters = lock(&self.letters);
+            // Release: pairs with the Acquire in `is_closed`.
+            self.closed.store(true, Ordering::Release);
             std::mem::take(&mut *letters)
         };
         drop(letters);
-        let homes = std::mem::take(&mut *lock(&self.mailbox.homes));
-        for home in homes.iter().filter_map(Weak::upgrade) {
-            home.slots().iter().filter(|slot| slot.waits_in(&self.mailbox)).for_each(|slot| slot.leave());
-        }
-        crate::wake::report_raised();
+        let homes = std::mem::take(&mut *lock(&self.homes));
+        homes.iter().filter_map(Weak::upgrade).collect()
     }
 }

@@ -1,86 +1,7 @@
-//! How a thread of Python's waits: detached from the interpreter, and woken by a grant or by a signal.
-//!
-//! On Linux it sleeps in a bare futex call, which a signal ends (futex(2), EINTR): Python installs its handlers without `SA_RESTART`. The
-//! standard library's own waits would go on sleeping. Signals are Python's main thread's business, and the kernel prefers that one for
-//! a signal that is sent to the process (signal(7)). Between the last look for signals and the call there is a moment in which one is not
-//! noticed; for that, and for signals that went to another thread, the main thread looks again after [`FIRST_LOOK`], and ever more rarely.
+//! Where a thread sleeps.
 
-use crate::here::generation;
-use crate::reach::{Ask, Granted, Manner};
-use crate::shared::{Held, Shared};
-use pyo3::prelude::*;
-use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
-
-/// How soon, and how often at last, a waiting main thread looks for signals of itself; doubled in between.
-const FIRST_LOOK: Duration = Duration::from_millis(4);
-const LAST_LOOK: Duration =
-    if cfg!(target_os = "linux") { Duration::from_millis(512) } else { Duration::from_millis(16) };
-
-/// Waits for `n`. `None` when the time is over; whatever else ends it without a grant, its place or its grant has gone on to the next (P3).
-#[cold]
-pub(crate) fn wait(
-    py: Python<'_>,
-    home: &Arc<Shared>,
-    ask: Ask,
-    n: u32,
-    deadline: Option<Instant>,
-) -> PyResult<Option<Granted>> {
-    let parker = Arc::new(Parker::default());
-    let waker = Waker::from(Arc::clone(&parker));
-    let mut context = Context::from_waker(&waker);
-    // Loose ones are held until this returns, so that a signal's exception can still return them.
-    let held = if ask == Ask::Loose { Ask::Held } else { ask };
-    let mut request = home.reach.request(held, n);
-    let mut since = generation();
-    let mut look = is_main_thread().then_some(FIRST_LOOK);
-    loop {
-        // Before the poll, so that what is granted by the end of the time is taken (C11).
-        let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if let Poll::Ready(outcome) = request.as_mut().poll(Manner::Thread, &mut context) {
-            return Ok(Some(let_go(home, ask, outcome?)));
-        }
-        if rest.is_some_and(|rest| rest.is_zero()) {
-            return Ok(None);
-        }
-        let limit = [rest, look].into_iter().flatten().min();
-        py.detach(|| parker.sleep(limit));
-        let Some(next_look) = &mut look else { continue };
-        *next_look = (*next_look * 2).min(LAST_LOOK);
-        // A handler may wait for this very semaphore, and take long. While it runs, this request is as a task's: what is for it is kept for
-        // it, and whoever is next goes on, rather than that all wait for it to take its permits by itself.
-        if let Poll::Ready(outcome) = request.as_mut().poll(Manner::Task, &mut context) {
-            let granted = outcome?;
-            // What was given back is back, signal or not.
-            if ask != Ask::Back {
-                let held = Held::new(home, granted);
-                py.check_signals()?;
-                let granted = held.map_or(Granted::Nothing, Held::into_granted);
-                return Ok(Some(let_go(home, ask, granted)));
-            }
-            return Ok(Some(granted));
-        }
-        py.check_signals()?;
-        if since != generation() {
-            // A handler has forked, and this is the child: the parent's queue is not touched any more.
-            mem::forget(mem::replace(&mut request, home.reach.request(held, n)));
-            since = generation();
-        }
-    }
-}
-
-/// Makes permits loose that were asked for as such.
-fn let_go(home: &Arc<Shared>, ask: Ask, granted: Granted) -> Granted {
-    if ask == Ask::Loose {
-        if let Some(held) = Held::new(home, granted) {
-            held.forget();
-        }
-        return Granted::Nothing;
-    }
-    granted
-}
+use std::task::Wake;
 
 #[cfg(target_os = "linux")]
 pub(crate) fn is_main_thread() -> bool {
@@ -159,7 +80,7 @@ mod sleeping {
     }
 }
 
-use sleeping::Parker;
+pub(crate) use sleeping::Parker;
 
 impl Wake for Parker {
     fn wake(self: Arc<Self>) {

@@ -1,7 +1,7 @@
 //! The contract at the reaches that Python has: this process, and the processes of this host.
 
 use crate::errors::Failure;
-use crate::here::{Guard, Here};
+use crate::here::Here;
 use permits::{Handle, Kind, Request, Semaphore, State};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ where
 }
 
 pub(crate) enum Reach {
-    Here(Here),
+    Here(Arc<Here>),
     #[cfg(target_os = "linux")]
     Host(permits_host::HostSemaphore),
 }
@@ -208,7 +208,7 @@ impl Reach {
     }
 
     /// The semaphore, if it is this process's own.
-    pub(crate) fn here(&self) -> Option<&Here> {
+    pub(crate) fn here(&self) -> Option<&Arc<Here>> {
         match self {
             Reach::Here(here) => Some(here),
             #[cfg(target_os = "linux")]
@@ -263,11 +263,4 @@ mod host {
             Future::poll(self, context).map(|outcome| Ok(outcome?.granted()))
         }
     }
-}
-
-/// What a guard holds, at its reach.
-pub(crate) enum Hold {
-    Here(Guard),
-    #[cfg(target_os = "linux")]
-    Host(permits_host::OwnedPermit),
 }

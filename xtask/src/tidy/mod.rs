@@ -16,10 +16,6 @@ use std::path::{Path, PathBuf};
 /// Where packages are: every folder below `crates`, and these.
 const PACKAGES: &[&str] = &["python", "peers", "fuzz", "xtask"];
 
-/// Packages whose files still go in circles, so that only the rest is checked of them. In `python` a semaphore's object knows the tasks
-/// that wait for it, for the garbage collector, and these know it and the mailboxes of their loops.
-const WITH_CYCLES: &[&str] = &["python"];
-
 /// Prints all findings; fails if there are any.
 pub(crate) fn run(root: &Path) -> Result<(), Box<dyn Error>> {
     let findings = findings(root)?;
@@ -36,9 +32,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
     let mut found: BTreeMap<String, Package> = BTreeMap::new();
     for folder in packages(root)? {
         let package = Package::read(root, &folder)?;
-        if !WITH_CYCLES.iter().any(|name| folder.ends_with(name)) {
-            findings.extend(cycles::findings(&package));
-        }
+        findings.extend(cycles::findings(&package));
         findings.extend(cycles::from_root(&package));
         findings.extend(map::layers(&map, &package));
         if folder.starts_with("crates") || folder.ends_with("python") {

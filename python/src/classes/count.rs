@@ -1,13 +1,18 @@
 //! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
 
-use crate::arguments::{Argument, Count, count_or_blocking, patience};
-use crate::errors::{Class, Failure};
+use crate::arguments::{Argument, Count, Patience, count_or_blocking, patience};
+use crate::asyncio::in_a_task;
+use crate::classes::coroutine::{Coroutine, Gives};
+use crate::classes::done::Done;
+use crate::classes::permit::Permit;
+use crate::classes::request::{PermitRequest, Request};
+use crate::convert::{one, opening, resize, state_to_python};
+use crate::errors::Failure;
+use crate::held::Held;
 use crate::here::Here;
-use crate::permit::Permit;
+use crate::home::{Cell, Home};
+use crate::raised::raised;
 use crate::reach::{Ask, Change, Reach};
-use crate::request::{Done, Gives, Inner, PermitRequest, Request};
-use crate::shared::{Cell, Held, Shared};
-use crate::wake::{in_a_task, raised};
 use permits::{Semaphore, State};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -24,20 +29,20 @@ pub(crate) struct Counting {
 
 impl Counting {
     #[inline]
-    fn shared(&self) -> PyResult<&Arc<Shared>> {
+    fn home(&self) -> PyResult<&Arc<Home>> {
         self.cell.get()
     }
 
     fn state(&self) -> PyResult<State> {
-        Ok(self.shared()?.reach.state()?)
+        Ok(self.home()?.reach.state()?)
     }
 
     fn wait(&self, py: Python<'_>, ask: Ask, [n, timeout, blocking]: [Argument<'_, '_>; 3]) -> PyResult<bool> {
-        let shared = self.shared()?;
+        let home = self.home()?;
         let (n, blocking) = count_or_blocking(n, blocking)?;
         let patience = patience(blocking, timeout)?;
-        let n = Count::new(n)?.ask_for(|| shared.max())?;
-        Ok(shared.wait(py, ask, n, patience)?.is_some())
+        let n = Count::new(n)?.ask_for(|| home.max())?;
+        Ok(home.wait(py, ask, n, patience)?.is_some())
     }
 
     fn request(
@@ -47,44 +52,11 @@ impl Counting {
         n: Argument<'_, '_>,
         gives: Gives,
         name: &'static str,
-    ) -> PyResult<Inner> {
-        let shared = self.shared()?;
-        let n = Count::new(n)?.ask_for(|| shared.max())?;
-        Ok(Inner::new(owner, shared, (ask, n), (gives, name)))
+    ) -> PyResult<Coroutine> {
+        let home = self.home()?;
+        let n = Count::new(n)?.ask_for(|| home.max())?;
+        Ok(Coroutine::new(owner, home, (ask, n), (gives, name)))
     }
-}
-
-/// Resizes, with an error that names the number that was given.
-pub(crate) fn resize(reach: &Reach, change: Change, n: &Bound<'_, PyAny>) -> PyResult<()> {
-    let n = match (Count::given(n)?, change) {
-        (count, Change::Set) => count.have("max_permits")?,
-        (Count::Some(n), _) => n,
-        (count @ Count::Negative(_), _) => count.ask_for(|| Ok(0))?,
-        (Count::Huge(n), _) => return Err(crate::arguments::out_of_range("a change of max_permits", &n)),
-    };
-    reach.resize(change, n)?;
-    raised()
-}
-
-pub(crate) fn state_to_python<'py>(py: Python<'py>, state: &State) -> PyResult<Bound<'py, PyAny>> {
-    static STATE: Class = Class::new("State");
-    STATE.get(py)?.call1((
-        state.max_permits,
-        state.available_permits,
-        state.given_out,
-        state.loose,
-        state.waiting_acquirers,
-        state.next_acquirer,
-        state.waiting_releasers,
-        state.next_releaser,
-        state.closed,
-    ))
-}
-
-/// `<module.Class at 0x…`, without its end: of the object's own class.
-pub(crate) fn opening(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    let class = object.get_type();
-    Ok(format!("<{}.{} at {:#x}", class.module()?, class.qualname()?, object.as_ptr() as usize))
 }
 
 #[pymethods]
@@ -103,7 +75,7 @@ impl Counting {
     fn _init_here(&self, permits: &Bound<'_, PyAny>, fair: bool) -> PyResult<()> {
         let max = Count::given(permits)?.have("permits")?;
         let sem = if fair { Semaphore::fair(max) } else { Semaphore::new(max) };
-        self.cell.set("CountSemaphore", Shared::new(Reach::Here(Here::new(sem))))
+        self.cell.set("CountSemaphore", Home::new(Reach::Here(Arc::new(Here::new(sem)))))
     }
 
     #[cfg(target_os = "linux")]
@@ -133,18 +105,18 @@ impl Counting {
         });
         let host = opened.map_err(Failure::from)?;
         let _ = self.host.set(host.clone());
-        self.cell.set("HostSemaphore", Shared::new(Reach::Host(host)))
+        self.cell.set("HostSemaphore", Home::new(Reach::Host(host)))
     }
 
     #[cfg(target_os = "linux")]
     fn _name(&self) -> PyResult<&str> {
-        self.shared()?;
+        self.home()?;
         Ok(self.host.get().map_or("", |host| host.name()))
     }
 
     #[cfg(target_os = "linux")]
     fn _path(&self) -> PyResult<std::path::PathBuf> {
-        self.shared()?;
+        self.home()?;
         Ok(self.host.get().map(|host| host.path().to_owned()).unwrap_or_default())
     }
 
@@ -202,11 +174,11 @@ impl Counting {
         timeout: Argument<'_, '_>,
         blocking: Argument<'_, '_>,
     ) -> PyResult<Permit> {
-        let shared = self.shared()?;
+        let home = self.home()?;
         let patience = patience(blocking, timeout)?;
-        let n = Count::new(n)?.ask_for(|| shared.max())?;
-        let granted = shared.wait_or_tell(py, Ask::Held, n, patience)?;
-        Ok(Permit::new(Held::new(shared, granted)))
+        let n = Count::new(n)?.ask_for(|| home.max())?;
+        let granted = home.wait_or_tell(py, Ask::Held, n, patience)?;
+        Ok(Permit::new(Held::new(&home.reach, granted)))
     }
 
     /// permit() for a task: await it, or use it in `async with`.
@@ -216,16 +188,16 @@ impl Counting {
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        let shared = self.shared()?;
-        if let Some(granted) = shared.wait(py, Ask::Held, 1, crate::arguments::Patience::Endless)? {
-            shared.enter(granted);
+        let home = self.home()?;
+        if let Some(granted) = home.wait(py, Ask::Held, 1, Patience::Endless)? {
+            home.enter(granted);
         }
         Ok(true)
     }
 
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.shared()?.exit()
+        self.home()?.exit()
     }
 
     fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
@@ -240,43 +212,43 @@ impl Counting {
         _v: &Bound<'_, PyAny>,
         _tb: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Done>> {
-        in_a_task(|| self.shared()?.exit())?;
+        in_a_task(|| self.home()?.exit())?;
         Done::nothing(py)
     }
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
     fn close(&self) -> PyResult<()> {
-        self.shared()?.reach.close()?;
+        self.home()?.reach.close()?;
         raised()
     }
 
     /// Whether it was closed.
     #[getter]
     fn closed(&self) -> PyResult<bool> {
-        Ok(self.shared()?.reach.is_closed()?)
+        Ok(self.home()?.reach.is_closed()?)
     }
 
     /// Set the number of permits. Those that are out and too many go as they come back.
     fn resize(&self, max_permits: &Bound<'_, PyAny>) -> PyResult<()> {
-        resize(&self.shared()?.reach, Change::Set, max_permits)
+        resize(&self.home()?.reach, Change::Set, max_permits)
     }
 
     /// Add n permits. Whoever waits and fits goes ahead.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn grow(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
-        resize(&self.shared()?.reach, Change::Grow, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
+        resize(&self.home()?.reach, Change::Grow, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
     /// Take n permits away: free ones now, those that are out as they come back.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn shrink(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
-        resize(&self.shared()?.reach, Change::Shrink, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
+        resize(&self.home()?.reach, Change::Shrink, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
     /// Whether nobody passes a waiter; otherwise threads do, within a bound.
     #[getter]
     fn fair(&self) -> PyResult<bool> {
-        Ok(self.shared()?.reach.here().is_none_or(|here| here.sem().overtakes() == 0))
+        Ok(self.home()?.reach.here().is_none_or(|here| here.sem().overtakes() == 0))
     }
 
     /// How many permits there are.
@@ -342,8 +314,4 @@ impl Counting {
         let Ok(state) = slf.get().state() else { return Ok(format!("{opening}: not open>")) };
         Ok(format!("{opening}: {state}>"))
     }
-}
-
-pub(crate) fn one(py: Python<'_>) -> Bound<'_, PyAny> {
-    1_u32.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any)
 }

@@ -1,10 +1,11 @@
 //! `Permit`: permits that an object holds.
 
 use crate::arguments::{Argument, Count};
-use crate::request::Done;
-use crate::shared::{Held, lock};
-use crate::wake::{raised, report_raised};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use crate::classes::done::Done;
+use crate::held::Held;
+use crate::locks::lock;
+use crate::raised::{raised, report_raised};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
@@ -70,7 +71,10 @@ impl Permit {
         let count = held.as_ref().map_or(0, Held::count);
         let outcome = match (n, &mut held) {
             (Count::Some(0), None) => Ok(Permit::new(None)),
-            (Count::Some(n), Some(held)) if n <= count => held.split(n).map(|part| Permit::new(Some(part))),
+            (Count::Some(n), Some(held)) if n <= count => {
+                let part = held.split(n).ok_or_else(|| PyRuntimeError::new_err("the permit was returned already"));
+                part.map(|part| Permit::new(Some(part)))
+            }
             (n, _) => {
                 let n = n.text();
                 Err(PyValueError::new_err(format!("cannot split `{n}` permits off one that holds `{count}`")))

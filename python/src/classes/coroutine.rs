@@ -3,14 +3,19 @@
 //! A request is a coroutine in all but its type: `send`, `throw`, `close`, `__await__`. It is written out here rather than as an `async def`, since
 //! then an acquire that need not wait costs one call. Nothing happens before its first step.
 
+use crate::asyncio::{resolve, running_loop};
+use crate::classes::permit::Permit;
+use crate::held::Held;
 use crate::here::generation;
-use crate::permit::Permit;
+use crate::home::Home;
+use crate::locks::lock;
+#[cfg(target_os = "linux")]
+use crate::loops::mailbox_of;
+use crate::raised::{raised, report_raised};
 use crate::reach::{Ask, BoxedWaiting, Granted, Manner};
-use crate::shared::{Held, Shared, lock};
-use crate::wake::{Slot, Target, raised, report_raised, resolve, running_loop};
+use crate::slot::{Slot, Target};
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 use std::ffi::CString;
@@ -28,10 +33,10 @@ pub(crate) enum Gives {
     Permit,
 }
 
-pub(crate) struct Inner {
+pub(crate) struct Coroutine {
     /// The semaphore's object, which refers to all who wait for it.
     owner: Py<PyAny>,
-    home: Arc<Shared>,
+    home: Arc<Home>,
     ask: Ask,
     n: u32,
     gives: Gives,
@@ -62,14 +67,14 @@ enum Step {
     Done(Granted),
 }
 
-impl Inner {
+impl Coroutine {
     pub(crate) fn new(
         owner: &Bound<'_, PyAny>,
-        home: &Arc<Shared>,
+        home: &Arc<Home>,
         (ask, n): (Ask, u32),
         (gives, name): (Gives, &'static str),
-    ) -> Inner {
-        Inner {
+    ) -> Coroutine {
+        Coroutine {
             owner: owner.clone().unbind(),
             home: Arc::clone(home),
             ask,
@@ -88,7 +93,7 @@ impl Inner {
 
     /// One step of the coroutine: what it yields to the loop; `None` if it is over and has nothing to tell, `StopIteration` if it has; or an
     /// error.
-    fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let step = match self.set(Progress::Busy) {
             Progress::New => self.begin(py),
             Progress::Waiting(slot) => self.resume(py, &slot),
@@ -121,7 +126,7 @@ impl Inner {
     }
 
     fn begin(&self, py: Python<'_>) -> PyResult<Step> {
-        let yields = self.ask != Ask::Back && self.home.others_are_resuming();
+        let yields = self.ask != Ask::Back && self.home.waiters.are_resuming();
         // A guard, if it yields: loose permits could be returned by others before it has seen them.
         let ask = if yields && self.ask == Ask::Loose { Ask::Held } else { self.ask };
         if let Some(outcome) = self.home.reach.try_as_task(ask, self.n) {
@@ -134,10 +139,10 @@ impl Inner {
         if !yields {
             return Ok(Step::Done(granted));
         }
-        let Some(held) = Held::new(&self.home, granted) else { return Ok(Step::Done(Granted::Nothing)) };
+        let Some(held) = Held::new(&self.home.reach, granted) else { return Ok(Step::Done(Granted::Nothing)) };
         let Some((target, future)) = target(py)? else { return self.turned_into(held) };
         resolve(future.bind(py))?;
-        let slot = Slot::new(&self.home, self.ask, target, py)?;
+        let slot = self.slot(target);
         slot.count();
         self.set(Progress::Yielding { slot, held });
         block_on(py, future)
@@ -158,10 +163,14 @@ impl Inner {
         }))
     }
 
+    fn slot(&self, target: Target) -> Arc<Slot> {
+        Slot::new(&self.home.waiters, self.ask, self.home.reach.wakes_from_outside(), target)
+    }
+
     /// Queues, and gives its loop a future.
     fn wait(&self, py: Python<'_>, mut request: BoxedWaiting) -> PyResult<Step> {
         let (target, future) = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
-        let slot = Slot::new(&self.home, self.ask, target, py)?;
+        let slot = self.slot(target);
         let waker = Waker::from(Arc::clone(&slot));
         match request.as_mut().poll(Manner::Task, &mut Context::from_waker(&waker)) {
             Poll::Ready(outcome) => {
@@ -207,7 +216,7 @@ impl Inner {
         match polled {
             Poll::Ready(Ok(granted)) => {
                 mem::forget(granted);
-                Held::new(&self.home, Granted::Here(here.claim(self.n)?))
+                Held::new(&self.home.reach, Granted::Here(here.claim(self.n)?))
             }
             _ => None,
         }
@@ -222,7 +231,7 @@ impl Inner {
                 Ok(None)
             }
             Gives::Permit => {
-                let permit = Py::new(py, Permit::new(Held::new(&self.home, granted)))?;
+                let permit = Py::new(py, Permit::new(Held::new(&self.home.reach, granted)))?;
                 // Relaxed: the same thread wrote it.
                 if self.entered.load(Ordering::Relaxed) {
                     *lock(&self.made) = Some(permit.clone_ref(py));
@@ -233,7 +242,7 @@ impl Inner {
     }
 
     /// Gives up, wherever it is.
-    fn leave(&self) {
+    pub(crate) fn leave(&self) {
         match self.set(Progress::Over) {
             Progress::Waiting(slot) if slot.generation != generation() => {
                 let inherited = slot.end().and_then(|request| self.inherit(request));
@@ -252,7 +261,7 @@ impl Inner {
         }
     }
 
-    fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyErr {
+    pub(crate) fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyErr {
         let was_over = matches!(*lock(&self.progress), Progress::Over);
         self.leave();
         report_raised();
@@ -263,7 +272,7 @@ impl Inner {
     }
 
     /// May somebody begin to await it?
-    fn is_new(&self) -> PyResult<()> {
+    pub(crate) fn is_new(&self) -> PyResult<()> {
         match *lock(&self.progress) {
             Progress::New => Ok(()),
             Progress::Over => Err(used_up()),
@@ -271,11 +280,27 @@ impl Inner {
         }
     }
 
-    fn qualified_name(&self, py: Python<'_>) -> PyResult<String> {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn qualified_name(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("{}.{}", self.owner.bind(py).get_type().qualname()?, self.name))
     }
 
-    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    /// `async with` begins: its end returns what is made.
+    pub(crate) fn enter(&self) {
+        // Relaxed: the same thread reads it.
+        self.entered.store(true, Ordering::Relaxed);
+    }
+
+    /// `async with` ends.
+    pub(crate) fn exit(&self) -> PyResult<()> {
+        let permit = lock(&self.made).take();
+        permit.map_or(Ok(()), |permit| permit.get().give_back())
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.owner)?;
         match self.made.try_lock().as_deref() {
             Ok(Some(permit)) => visit.call(permit),
@@ -284,7 +309,7 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Coroutine {
     fn drop(&mut self) {
         match self.progress.get_mut().unwrap_or_else(PoisonError::into_inner) {
             Progress::Over => {}
@@ -297,7 +322,7 @@ impl Drop for Inner {
     }
 }
 
-impl Inner {
+impl Coroutine {
     /// As for a coroutine.
     #[cold]
     fn warn(&self) {
@@ -325,7 +350,14 @@ fn used_up() -> PyErr {
 fn target(py: Python<'_>) -> PyResult<Option<(Target, Py<PyAny>)>> {
     let Some(event_loop) = running_loop(py)? else { return Ok(None) };
     let future = event_loop.call_method0(pyo3::intern!(py, "create_future"))?.unbind();
-    let target = Target::new(event_loop.unbind(), future.clone_ref(py));
+    #[cfg(target_os = "linux")]
+    let mailbox = mailbox_of(&event_loop)?;
+    let target = Target::new(
+        event_loop.unbind(),
+        future.clone_ref(py),
+        #[cfg(target_os = "linux")]
+        mailbox,
+    );
     Ok(Some((target, future)))
 }
 
@@ -348,145 +380,4 @@ fn thrown(arguments: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
         return Ok(PyErr::from_value(exception));
     }
     Ok(PyErr::from_value(first))
-}
-
-/// A request of a task: await it. Nothing happens before.
-#[pyclass(frozen, module = "permits")]
-pub(crate) struct Request {
-    inner: Inner,
-}
-
-/// A request of a task for a Permit: await it, or use it in `async with`. Nothing happens before.
-#[pyclass(frozen, module = "permits")]
-pub(crate) struct PermitRequest {
-    inner: Inner,
-}
-
-macro_rules! coroutine {
-    ($type:ident { $($extra:tt)* }) => {
-        impl $type {
-            pub(crate) fn new(inner: Inner) -> $type {
-                $type { inner }
-            }
-        }
-
-        #[pymethods]
-        impl $type {
-            fn __await__(slf: Py<Self>) -> PyResult<Py<Self>> {
-                slf.get().inner.is_new()?;
-                Ok(slf)
-            }
-
-            fn __iter__(slf: Py<Self>) -> Py<Self> {
-                slf
-            }
-
-            #[getter]
-            fn __name__(&self) -> &'static str {
-                self.inner.name
-            }
-
-            #[getter]
-            fn __qualname__(&self, py: Python<'_>) -> PyResult<String> {
-                self.inner.qualified_name(py)
-            }
-
-            fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-                let name = slf.get().inner.qualified_name(slf.py())?;
-                Ok(format!("<coroutine object {name} at {:#x}>", slf.as_ptr() as usize))
-            }
-
-            fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-                self.inner.step(py)
-            }
-
-            /// Make a step. What is sent is of no use to it.
-            #[pyo3(signature = (value, /))]
-            fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-                let _ = value;
-                self.inner.step(py)?.ok_or_else(|| PyStopIteration::new_err(()))
-            }
-
-            /// Give up, and raise the exception. A grant that it has not seen goes to the next in line.
-            #[pyo3(signature = (*exception), text_signature = "($self, typ, val=None, tb=None, /)")]
-            fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-                Err(self.inner.throw(exception))
-            }
-
-            /// Give up. A grant that it has not seen goes to the next in line.
-            fn close(&self) -> PyResult<()> {
-                self.inner.leave();
-                raised()
-            }
-
-            fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-                self.inner.visit(&visit)
-            }
-
-            fn __clear__(&self) {
-                self.inner.leave();
-            }
-
-            $($extra)*
-        }
-    };
-}
-
-coroutine!(Request {});
-
-coroutine!(PermitRequest {
-    fn __aenter__(slf: Py<Self>) -> Py<Self> {
-        // Relaxed: the same thread reads it.
-        slf.get().inner.entered.store(true, Ordering::Relaxed);
-        slf
-    }
-
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
-        let permit = lock(&self.inner.made).take();
-        if let Some(permit) = permit {
-            permit.get().give_back()?;
-        }
-        Done::nothing(py)
-    }
-});
-
-/// What awaits nothing: it is done at once.
-#[pyclass(frozen, module = "permits")]
-pub(crate) struct Done {
-    value: Option<Py<PyAny>>,
-}
-
-impl Done {
-    /// The one with nothing in it.
-    pub(crate) fn nothing(py: Python<'_>) -> PyResult<Py<Done>> {
-        static NOTHING: PyOnceLock<Py<Done>> = PyOnceLock::new();
-        Ok(NOTHING.get_or_try_init(py, || Py::new(py, Done { value: None }))?.clone_ref(py))
-    }
-
-    pub(crate) fn with(value: Py<PyAny>) -> Done {
-        Done { value: Some(value) }
-    }
-}
-
-#[pymethods]
-impl Done {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        match &self.value {
-            None => Ok(None),
-            Some(value) => Err(PyStopIteration::new_err((value.clone_ref(py),))),
-        }
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.value)
-    }
 }

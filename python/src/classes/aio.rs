@@ -1,10 +1,13 @@
 //! In the place of `asyncio.Semaphore` and `asyncio.BoundedSemaphore`; of any number of loops, in any threads.
 
 use crate::arguments::Argument;
+use crate::asyncio::in_a_task;
+use crate::classes::coroutine::Gives;
+use crate::classes::done::Done;
+use crate::classes::request::{PermitRequest, Request};
+use crate::classes::valued::Valued;
+use crate::raised::raised;
 use crate::reach::Ask;
-use crate::request::{Done, Gives, PermitRequest, Request};
-use crate::threading::Valued;
-use crate::wake::{in_a_task, raised};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -23,9 +26,9 @@ impl AsyncSemaphore {
 
     /// Whether a newcomer would have to wait: none is free, or somebody waits, or has been granted a permit and has not resumed yet.
     fn is_locked(&self) -> PyResult<bool> {
-        let shared = self.valued.shared()?;
+        let home = self.valued.home()?;
         let state = self.valued.sem()?.state();
-        Ok(state.available_permits == 0 || state.waiting_acquirers > 0 || shared.others_are_resuming())
+        Ok(state.available_permits == 0 || state.waiting_acquirers > 0 || home.waiters.are_resuming())
     }
 }
 
@@ -84,7 +87,7 @@ impl AsyncSemaphore {
 
     /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
     fn close(&self) -> PyResult<()> {
-        self.valued.shared()?.reach.close()?;
+        self.valued.home()?.reach.close()?;
         raised()
     }
 
