@@ -70,6 +70,12 @@ def background(act, *args):
     return done
 
 
+def quiet(loop):
+    """A loop whose destroyed tasks are reported to nobody."""
+    loop.set_exception_handler(lambda *_: None)
+    return loop
+
+
 class LoopThread:
     """An event loop that runs in a thread of its own."""
 

@@ -1,0 +1,1 @@
+"""`permits.aio`, in the place of the semaphores of asyncio."""

@@ -1,0 +1,1 @@
+"""`CountSemaphore` among threads, clause by clause."""

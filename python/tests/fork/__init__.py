@@ -1,0 +1,1 @@
+"""`os.fork`: the child has a working semaphore with the counts as they were."""

@@ -1,0 +1,1 @@
+"""The end of an interpreter, and interpreters beside the main one."""

@@ -1,0 +1,1 @@
+"""Event loops that close, stop, come again, or have futures of their own."""

@@ -1,0 +1,1 @@
+"""`Permit`: what a guard holds comes back once, by the guard alone (C5, C6)."""

@@ -1,0 +1,1 @@
+"""The futures of `CountSemaphore`, `Semaphore` and `BoundedSemaphore`: tasks in both queues."""

@@ -1,0 +1,1 @@
+"""`Semaphore` and `BoundedSemaphore`, in the place of those of `threading`."""
