@@ -70,14 +70,14 @@ impl Cell {
     }
 
     /// For the garbage collector: the object refers to those who wait for it.
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.get().map_or(Ok(()), |home| home.waiters.try_visit(|slot| slot.visit(visit)))
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.get().map_or(Ok(()), |home| home.waiters.traverse(|slot| slot.traverse(visit)))
     }
 
     /// Nobody can reach it or those who wait for it any more.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self, py: Python<'_>) {
         if let Some(home) = self.0.get() {
-            home.waiters.all().iter().for_each(|slot| slot.leave());
+            home.waiters.all(py).iter().for_each(|slot| slot.leave(py));
         }
     }
 }

@@ -97,24 +97,24 @@ impl Reader {
     fn first(&self, py: Python<'_>) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
         loop {
             // Whose task has gone on, or away, in the meantime is told nothing.
-            match self.mailbox.first()?.letter(py) {
+            match self.mailbox.first(py)?.letter(py) {
                 Some(letter) => return Some(letter),
-                None => self.done(),
+                None => self.done(py),
             }
         }
     }
 
     /// A signal's exception came up while the first one was told.
-    fn interrupted(&self, callbacks: Option<Py<PyAny>>) {
-        if let Some(slot) = self.mailbox.first() {
-            slot.keep(callbacks);
+    fn interrupted(&self, py: Python<'_>, callbacks: Option<Py<PyAny>>) {
+        if let Some(slot) = self.mailbox.first(py) {
+            slot.keep(py, callbacks);
         }
     }
 
     /// It is told.
-    fn done(&self) {
-        if let Some(slot) = self.mailbox.take() {
-            slot.told();
+    fn done(&self, py: Python<'_>) {
+        if let Some(slot) = self.mailbox.take(py) {
+            slot.told(py);
         }
     }
 }
@@ -122,9 +122,11 @@ impl Reader {
 impl Drop for Reader {
     /// The loop is closed.
     fn drop(&mut self) {
-        for waiters in self.mailbox.close() {
-            waiters.all().iter().filter(|slot| slot.waits_in(&self.mailbox)).for_each(|slot| slot.leave());
-        }
-        report_raised();
+        Python::try_attach(|py| {
+            for waiters in self.mailbox.close(py) {
+                waiters.all(py).iter().filter(|slot| slot.waits_in(&self.mailbox)).for_each(|slot| slot.leave(py));
+            }
+            report_raised();
+        });
     }
 }

@@ -12,7 +12,7 @@
 use crate::asyncio::{is_in_a_task, poke, resolve, runs_here};
 use crate::ending::InFlight;
 use crate::here::generation;
-use crate::locks::lock;
+use crate::locks::{Attached, lock};
 use crate::raised::raise;
 use crate::reach::{Ask, BoxedWaiting};
 #[cfg(target_os = "linux")]
@@ -24,7 +24,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
 /// The mailbox of a loop.
@@ -42,7 +42,9 @@ pub(crate) struct Slot {
     ask: Ask,
     /// It may be woken by threads that are not Python's.
     wakes_from_outside: bool,
-    state: Mutex<State>,
+    /// What the garbage collector has to see. `None` when its task has gone on, or away.
+    target: Attached<Option<Target>>,
+    waiting: Mutex<Waiting>,
     /// Its place among the waiters of its semaphore.
     place: AtomicUsize,
     /// The generation of forks that it belongs to.
@@ -51,13 +53,15 @@ pub(crate) struct Slot {
     mailbox: Option<Arc<SlotMailbox>>,
 }
 
-struct State {
+/// Threads that are not Python's may have this: nothing in it refers to an object of Python's, and in a child after fork it is not touched.
+#[derive(Default)]
+struct Waiting {
     /// Taken out while it is polled or dropped, so that nothing of Python's runs under the lock (P2).
     request: Option<BoxedWaiting>,
-    /// `None` when its task has gone on, or away.
-    target: Option<Target>,
     /// Woken, and counted in `Waiters::resuming`.
     counted: bool,
+    /// Its task has gone on, or away.
+    over: bool,
 }
 
 pub(crate) struct Target {
@@ -89,6 +93,7 @@ impl Target {
 
 impl Slot {
     pub(crate) fn new(
+        py: Python<'_>,
         waiters: &Arc<Waiters<Slot>>,
         ask: Ask,
         wakes_from_outside: bool,
@@ -100,74 +105,84 @@ impl Slot {
             waiters: Arc::clone(waiters),
             ask,
             wakes_from_outside,
-            state: Mutex::new(State { request: None, target: Some(target), counted: false }),
+            target: Attached::new(Some(target)),
+            waiting: Mutex::default(),
             place: AtomicUsize::new(0),
             generation: generation(),
             #[cfg(target_os = "linux")]
             mailbox,
         });
         // Relaxed: the same thread reads it, or one that has the interpreter's lock after it.
-        slot.place.store(waiters.add(&slot), Ordering::Relaxed);
+        slot.place.store(waiters.add(py, &slot), Ordering::Relaxed);
         #[cfg(target_os = "linux")]
         if let Some(mailbox) = &slot.mailbox {
-            waiters.join(mailbox);
+            waiters.join(py, mailbox);
         }
         slot
     }
 
+    /// `None` if a fork may have found it in the middle of a change: a thread that is not Python's may have had it, and this is the child.
+    fn waiting(&self) -> Option<MutexGuard<'_, Waiting>> {
+        let is_whole = !self.wakes_from_outside || self.generation == generation();
+        is_whole.then(|| lock(&self.waiting))
+    }
+
     /// Keeps the request while its task waits.
     pub(crate) fn put(&self, request: BoxedWaiting) {
-        let mut state = lock(&self.state);
-        if state.target.is_some() {
-            state.request = Some(request);
-        } else {
-            drop(state);
-            pass_on(request);
+        match self.waiting() {
+            Some(mut waiting) if !waiting.over => waiting.request = Some(request),
+            waiting => {
+                drop(waiting);
+                pass_on(request);
+            }
         }
     }
 
     /// Its task has a grant, or an error, and will resume.
     pub(crate) fn count(&self) {
-        let mut state = lock(&self.state);
+        let Some(mut waiting) = self.waiting() else { return };
         // Those who give back are in nobody's way.
-        if self.ask != Ask::Back && !state.counted && state.target.is_some() {
-            state.counted = true;
+        if self.ask != Ask::Back && !waiting.counted && !waiting.over {
+            waiting.counted = true;
             self.waiters.count_resuming();
         }
     }
 
     /// Its task has resumed, or never will: it takes its request along; `None` if that was passed on.
-    pub(crate) fn end(&self) -> Option<BoxedWaiting> {
-        let mut state = lock(&self.state);
-        let (target, request) = (state.target.take(), state.request.take());
-        let counted = mem::take(&mut state.counted);
-        drop(state);
-        if counted && self.generation == generation() {
+    pub(crate) fn end(&self, py: Python<'_>) -> Option<BoxedWaiting> {
+        let target = self.target.lock(py).take();
+        if target.is_some() {
+            drop(self.waiters.remove(py, self.place.load(Ordering::Relaxed)));
+        }
+        self.stop()
+    }
+
+    /// The part of [`end`](Self::end) for which nobody has to be attached.
+    fn stop(&self) -> Option<BoxedWaiting> {
+        let mut waiting = self.waiting()?;
+        let ended = mem::replace(&mut *waiting, Waiting { over: true, ..Waiting::default() });
+        drop(waiting);
+        if ended.counted && self.generation == generation() {
             self.waiters.uncount_resuming();
         }
-        if target.is_some() {
-            drop(self.waiters.remove(self.place.load(Ordering::Relaxed)));
-        }
-        request
+        ended.request
     }
 
     /// Its task is not waiting any more.
-    pub(crate) fn leave(&self) {
-        if let Some(request) = self.end() {
+    pub(crate) fn leave(&self, py: Python<'_>) {
+        if let Some(request) = self.end(py) {
             pass_on(request);
         }
     }
 
-    /// For the garbage collector; whoever is at work on it at this moment keeps it alive.
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.state.try_lock().as_deref() {
-            Ok(State { target: Some(target), .. }) => {
-                visit.call(&target.event_loop)?;
-                visit.call(&target.future)?;
-                visit.call(&target.callbacks)
-            }
-            _ => Ok(()),
-        }
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.target.traverse(|target| {
+            let Some(target) = target else { return Ok(()) };
+            visit.call(&target.event_loop)?;
+            visit.call(&target.future)?;
+            visit.call(&target.callbacks)
+        })
     }
 
     #[cfg(target_os = "linux")]
@@ -178,50 +193,61 @@ impl Slot {
     /// For the loop's reader: what is to be resolved, if its task still waits for that.
     #[cfg(target_os = "linux")]
     pub(crate) fn letter(&self, py: Python<'_>) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
-        let state = lock(&self.state);
-        let Target { future, callbacks, .. } = state.target.as_ref()?;
+        let target = self.target.lock(py);
+        let Target { future, callbacks, .. } = target.as_ref()?;
         Some((future.as_ref()?.clone_ref(py), callbacks.as_ref().map(|callbacks| callbacks.clone_ref(py))))
     }
 
     /// Its future was interrupted in telling these.
     #[cfg(target_os = "linux")]
-    pub(crate) fn keep(&self, callbacks: Option<Py<PyAny>>) {
-        let before = lock(&self.state).target.as_mut().map(|target| mem::replace(&mut target.callbacks, callbacks));
+    pub(crate) fn keep(&self, py: Python<'_>, callbacks: Option<Py<PyAny>>) {
+        let before = self.target.lock(py).as_mut().map(|target| mem::replace(&mut target.callbacks, callbacks));
         drop(before);
     }
 
     /// Its future is resolved.
-    pub(crate) fn told(&self) {
-        let future = lock(&self.state).target.as_mut().map(|target| (target.future.take(), target.callbacks.take()));
+    pub(crate) fn told(&self, py: Python<'_>) {
+        let future = self.target.lock(py).as_mut().map(|target| (target.future.take(), target.callbacks.take()));
         drop(future);
     }
 
     /// Has its loop told; `false` if it cannot be.
-    fn post(self: &Arc<Self>, py: Option<Python<'_>>) -> bool {
+    fn post(self: &Arc<Self>, py: Python<'_>) -> bool {
         #[cfg(target_os = "linux")]
         if let Some(mailbox) = &self.mailbox {
-            let _ = py;
-            return mailbox.post(Arc::clone(self));
+            return mailbox.post(py, Arc::clone(self));
         }
-        let Some(py) = py else { return false };
-        let state = lock(&self.state);
-        let Some(Target { event_loop, future: Some(future), .. }) = &state.target else { return true };
+        let target = self.target.lock(py);
+        let Some(Target { event_loop, future: Some(future), .. }) = &*target else { return true };
         let (event_loop, future) = (event_loop.clone_ref(py), future.clone_ref(py));
-        drop(state);
+        drop(target);
         let poked = poke(event_loop.bind(py), future.bind(py));
-        self.told();
+        self.told(py);
         poked.is_ok()
     }
 
+    /// By a thread that is not attached.
+    fn wake_from_outside(self: &Arc<Self>) {
+        self.count();
+        #[cfg(target_os = "linux")]
+        let is_told = self.mailbox.as_ref().is_some_and(|mailbox| mailbox.post_from_outside(Arc::clone(self)));
+        #[cfg(not(target_os = "linux"))]
+        let is_told = false;
+        // Its loop is closed, and whoever closed it lets go of the rest.
+        if !is_told && let Some(request) = self.stop() {
+            pass_on(request);
+        }
+    }
+
     fn wake_up(self: &Arc<Self>, py: Python<'_>) {
-        let (event_loop, future) = match &mut lock(&self.state).target {
+        let (event_loop, future) = match &mut *self.target.lock(py) {
             Some(Target { event_loop, future, .. }) => (event_loop.clone_ref(py), future.take()),
             None => return,
         };
         let Some(future) = future else { return };
         self.count();
         if !self.tell(event_loop.bind(py), future.into_bound(py)) {
-            self.leave();
+            self.leave(py);
         }
     }
 
@@ -253,11 +279,13 @@ impl Slot {
         if matches!(cancelled, Ok(true)) {
             return false;
         }
-        if let Some(target) = &mut lock(&self.state).target {
-            target.future = Some(future.unbind());
-            target.callbacks = callbacks.map(Bound::unbind);
-        }
-        self.post(Some(py))
+        let (future, callbacks) = (Some(future.unbind()), callbacks.map(Bound::unbind));
+        let before =
+            self.target.lock(py).as_mut().map(|target| {
+                (mem::replace(&mut target.future, future), mem::replace(&mut target.callbacks, callbacks))
+            });
+        drop(before);
+        self.post(py)
     }
 }
 
@@ -268,10 +296,7 @@ impl Wake for Slot {
             return;
         }
         if self.wakes_from_outside {
-            self.count();
-            if !self.post(None) {
-                self.leave();
-            }
+            self.wake_from_outside();
             return;
         }
         Python::try_attach(|py| {
@@ -284,6 +309,15 @@ impl Wake for Slot {
                 error.restore(py);
             }
         });
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.wakes_from_outside && self.generation != generation() {
+            // See `waiting`.
+            mem::forget(self.waiting.get_mut().unwrap_or_else(PoisonError::into_inner).request.take());
+        }
     }
 }
 

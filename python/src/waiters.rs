@@ -1,13 +1,14 @@
 //! The tasks that wait for a semaphore.
 
 use crate::here::generation;
-use crate::locks::lock;
+use crate::locks::Attached;
 #[cfg(target_os = "linux")]
 use crate::mailbox::Mailbox;
+use pyo3::Python;
+use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// The mailbox of a loop in which slots of a type wait.
 #[cfg(target_os = "linux")]
@@ -18,7 +19,7 @@ pub(crate) type MailboxOf<S> = Mailbox<S, Waiters<S>>;
 ///
 /// Generic, since a slot in turn knows the list that it is in.
 pub(crate) struct Waiters<S> {
-    list: Mutex<List<S>>,
+    list: Attached<List<S>>,
     /// Tasks that were granted and have not resumed since: newcomers let them go first, as asyncio's do.
     resuming: AtomicU32,
     /// The generation of forks in which they were counted.
@@ -63,7 +64,7 @@ impl<S> List<S> {
 impl<S> Waiters<S> {
     pub(crate) fn new() -> Arc<Waiters<S>> {
         Arc::new(Waiters {
-            list: Mutex::new(List {
+            list: Attached::new(List {
                 slots: Vec::new(),
                 free: Vec::new(),
                 #[cfg(target_os = "linux")]
@@ -75,13 +76,13 @@ impl<S> Waiters<S> {
     }
 
     /// A task waits; its place.
-    pub(crate) fn add(&self, slot: &Arc<S>) -> usize {
-        lock(&self.list).add(slot)
+    pub(crate) fn add(&self, py: Python<'_>, slot: &Arc<S>) -> usize {
+        self.list.lock(py).add(slot)
     }
 
     /// It waits no more. What comes back is to be dropped.
-    pub(crate) fn remove(&self, place: usize) -> Option<Arc<S>> {
-        let mut list = lock(&self.list);
+    pub(crate) fn remove(&self, py: Python<'_>, place: usize) -> Option<Arc<S>> {
+        let mut list = self.list.lock(py);
         let slot = list.slots.get_mut(place)?.take()?;
         list.free.push(place);
         Some(slot)
@@ -89,24 +90,21 @@ impl<S> Waiters<S> {
 
     /// Has the loop of a mailbox know of this list.
     #[cfg(target_os = "linux")]
-    pub(crate) fn join(self: &Arc<Self>, mailbox: &Arc<MailboxOf<S>>) {
-        let is_new = lock(&self.list).meet(mailbox);
+    pub(crate) fn join(self: &Arc<Self>, py: Python<'_>, mailbox: &Arc<MailboxOf<S>>) {
+        let is_new = self.list.lock(py).meet(mailbox);
         if is_new {
-            mailbox.join(self);
+            mailbox.join(py, self);
         }
     }
 
     /// All slots.
-    pub(crate) fn all(&self) -> Vec<Arc<S>> {
-        lock(&self.list).slots.iter().flatten().cloned().collect()
+    pub(crate) fn all(&self, py: Python<'_>) -> Vec<Arc<S>> {
+        self.list.lock(py).slots.iter().flatten().cloned().collect()
     }
 
-    /// For the garbage collector. Nothing is visited while somebody is at work on the list.
-    pub(crate) fn try_visit<E>(&self, mut visit: impl FnMut(&S) -> Result<(), E>) -> Result<(), E> {
-        match self.list.try_lock() {
-            Ok(list) => list.slots.iter().flatten().try_for_each(|slot| visit(slot)),
-            _ => Ok(()),
-        }
+    /// For the garbage collector.
+    pub(crate) fn traverse<E>(&self, mut visit: impl FnMut(&S) -> Result<(), E>) -> Result<(), E> {
+        self.list.traverse(|list| list.slots.iter().flatten().try_for_each(|slot| visit(slot)))
     }
 
     /// A newcomer finds tasks that were granted before it and have not resumed yet.

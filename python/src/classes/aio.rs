@@ -116,11 +116,11 @@ impl AsyncSemaphore {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.valued.cell.visit(&visit)
+        self.valued.cell.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.valued.cell.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.valued.cell.clear(py);
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -8,7 +8,7 @@ use crate::classes::permit::Permit;
 use crate::held::Held;
 use crate::here::generation;
 use crate::home::Home;
-use crate::locks::lock;
+use crate::locks::{Attached, lock};
 #[cfg(target_os = "linux")]
 use crate::loops::mailbox_of;
 use crate::raised::{raised, report_raised};
@@ -45,7 +45,7 @@ pub(crate) struct Coroutine {
     progress: Mutex<Progress>,
     /// It is used by `async with`, whose end returns what was made.
     entered: AtomicBool,
-    made: Mutex<Option<Py<Permit>>>,
+    made: Attached<Option<Py<Permit>>>,
 }
 
 enum Progress {
@@ -83,7 +83,7 @@ impl Coroutine {
             name,
             progress: Mutex::new(Progress::New),
             entered: AtomicBool::new(false),
-            made: Mutex::new(None),
+            made: Attached::new(None),
         }
     }
 
@@ -98,7 +98,7 @@ impl Coroutine {
             Progress::New => self.begin(py),
             Progress::Waiting(slot) => self.resume(py, &slot),
             Progress::Yielding { slot, held } => {
-                slot.leave();
+                slot.leave(py);
                 self.turned_into(held)
             }
             Progress::Busy => return Err(PyRuntimeError::new_err("coroutine already executing")),
@@ -119,7 +119,7 @@ impl Coroutine {
             }
             Err(error) => {
                 // Wherever it was by then.
-                self.leave();
+                self.leave(py);
                 Err(error)
             }
         }
@@ -142,7 +142,7 @@ impl Coroutine {
         let Some(held) = Held::new(&self.home.reach, granted) else { return Ok(Step::Done(Granted::Nothing)) };
         let Some((target, future)) = target(py)? else { return self.turned_into(held) };
         resolve(future.bind(py))?;
-        let slot = self.slot(target);
+        let slot = self.slot(py, target);
         slot.count();
         self.set(Progress::Yielding { slot, held });
         block_on(py, future)
@@ -163,18 +163,18 @@ impl Coroutine {
         }))
     }
 
-    fn slot(&self, target: Target) -> Arc<Slot> {
-        Slot::new(&self.home.waiters, self.ask, self.home.reach.wakes_from_outside(), target)
+    fn slot(&self, py: Python<'_>, target: Target) -> Arc<Slot> {
+        Slot::new(py, &self.home.waiters, self.ask, self.home.reach.wakes_from_outside(), target)
     }
 
     /// Queues, and gives its loop a future.
     fn wait(&self, py: Python<'_>, mut request: BoxedWaiting) -> PyResult<Step> {
         let (target, future) = target(py)?.ok_or_else(|| PyRuntimeError::new_err("no running event loop"))?;
-        let slot = self.slot(target);
+        let slot = self.slot(py, target);
         let waker = Waker::from(Arc::clone(&slot));
         match request.as_mut().poll(Manner::Task, &mut Context::from_waker(&waker)) {
             Poll::Ready(outcome) => {
-                slot.leave();
+                slot.leave(py);
                 Ok(Step::Done(outcome?))
             }
             Poll::Pending => {
@@ -186,7 +186,7 @@ impl Coroutine {
     }
 
     fn resume(&self, py: Python<'_>, slot: &Arc<Slot>) -> PyResult<Step> {
-        let request = slot.end();
+        let request = slot.end(py);
         if slot.generation != generation() {
             return match request.and_then(|request| self.inherit(request)) {
                 Some(permit) => self.turned_into(permit),
@@ -234,7 +234,7 @@ impl Coroutine {
                 let permit = Py::new(py, Permit::new(Held::new(&self.home.reach, granted)))?;
                 // Relaxed: the same thread wrote it.
                 if self.entered.load(Ordering::Relaxed) {
-                    *lock(&self.made) = Some(permit.clone_ref(py));
+                    *self.made.lock(py) = Some(permit.clone_ref(py));
                 }
                 Err(PyStopIteration::new_err((permit,)))
             }
@@ -242,28 +242,28 @@ impl Coroutine {
     }
 
     /// Gives up, wherever it is.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, py: Python<'_>) {
         match self.set(Progress::Over) {
             Progress::Waiting(slot) if slot.generation != generation() => {
-                let inherited = slot.end().and_then(|request| self.inherit(request));
+                let inherited = slot.end(py).and_then(|request| self.inherit(request));
                 // A release that is given up leaves its permits loose.
                 match inherited {
                     Some(held) if self.ask == Ask::Back => held.forget(),
                     inherited => drop(inherited),
                 }
             }
-            Progress::Waiting(slot) => slot.leave(),
+            Progress::Waiting(slot) => slot.leave(py),
             Progress::Yielding { slot, held } => {
-                slot.leave();
+                slot.leave(py);
                 drop(held);
             }
             Progress::New | Progress::Busy | Progress::Over => {}
         }
     }
 
-    pub(crate) fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyErr {
+    pub(crate) fn throw(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyErr {
         let was_over = matches!(*lock(&self.progress), Progress::Over);
-        self.leave();
+        self.leave(py);
         report_raised();
         if was_over {
             return used_up();
@@ -295,17 +295,14 @@ impl Coroutine {
     }
 
     /// `async with` ends.
-    pub(crate) fn exit(&self) -> PyResult<()> {
-        let permit = lock(&self.made).take();
+    pub(crate) fn exit(&self, py: Python<'_>) -> PyResult<()> {
+        let permit = self.made.lock(py).take();
         permit.map_or(Ok(()), |permit| permit.get().give_back())
     }
 
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.owner)?;
-        match self.made.try_lock().as_deref() {
-            Ok(Some(permit)) => visit.call(permit),
-            _ => Ok(()),
-        }
+        self.made.traverse(|made| visit.call(made))
     }
 }
 
@@ -315,7 +312,7 @@ impl Drop for Coroutine {
             Progress::Over => {}
             Progress::New => self.warn(),
             _ => {
-                self.leave();
+                Python::try_attach(|py| self.leave(py));
                 report_raised();
             }
         }

@@ -301,11 +301,11 @@ impl Counting {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.cell.visit(&visit)
+        self.cell.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.cell.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.cell.clear(py);
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

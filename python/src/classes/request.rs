@@ -68,21 +68,21 @@ macro_rules! coroutine {
             /// Give up, and raise the exception. A grant that it has not seen goes to the next in line.
             #[pyo3(signature = (*exception), text_signature = "($self, typ, val=None, tb=None, /)")]
             fn throw(&self, exception: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-                Err(self.coroutine.throw(exception))
+                Err(self.coroutine.throw(exception.py(), exception))
             }
 
             /// Give up. A grant that it has not seen goes to the next in line.
-            fn close(&self) -> PyResult<()> {
-                self.coroutine.leave();
+            fn close(&self, py: Python<'_>) -> PyResult<()> {
+                self.coroutine.leave(py);
                 raised()
             }
 
             fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-                self.coroutine.visit(&visit)
+                self.coroutine.traverse(&visit)
             }
 
-            fn __clear__(&self) {
-                self.coroutine.leave();
+            fn __clear__(&self, py: Python<'_>) {
+                self.coroutine.leave(py);
             }
 
             $($extra)*
@@ -100,7 +100,7 @@ coroutine!(PermitRequest {
 
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
-        self.coroutine.exit()?;
+        self.coroutine.exit(py)?;
         Done::nothing(py)
     }
 });

@@ -6,7 +6,7 @@ from inspect import cleandoc
 
 import pytest
 
-from conftest import run_script
+from conftest import HANG, run_script
 
 # `in_child(function)` forks, runs it in the child, and fails with the child's traceback. A child that hangs is ended by its alarm.
 FORK = """
@@ -38,6 +38,6 @@ CLASSES = ["permits.CountSemaphore(3)", "permits.CountSemaphore(3, fair=True)", 
 every_class = pytest.mark.parametrize("new", CLASSES)
 
 
-def run(source, *arguments, before="pass"):
+def run(source, *arguments, before="pass", limit=HANG):
     """Runs a program that has `start_child` and `in_child`; and `before` is run before it imports permits."""
-    return run_script("\n".join(map(cleandoc, (before, FORK, source))), *arguments)
+    return run_script("\n".join(map(cleandoc, (before, FORK, source))), *arguments, limit=limit)
