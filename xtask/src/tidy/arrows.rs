@@ -18,6 +18,8 @@ pub(crate) struct Package {
     pub(crate) arrows: BTreeMap<Module, BTreeSet<Module>>,
     /// What is imported from the crate's root, by whom.
     pub(crate) from_root: BTreeSet<(Module, String)>,
+    /// Files that re-export all of another one, which it is: then no name says which file it is of.
+    pub(crate) globs: BTreeSet<(Module, Module)>,
 }
 
 /// A file as it is parsed.
@@ -38,7 +40,7 @@ impl Package {
                 syn::parse_file(&fs::read_to_string(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
             sources.insert(module.clone(), Source::of(module, &files, &parsed));
         }
-        let (mut arrows, mut from_root) = (BTreeMap::new(), BTreeSet::new());
+        let (mut arrows, mut from_root, mut globs) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         for (module, source) in &sources {
             let mut targets = BTreeSet::new();
             for path in &source.uses {
@@ -53,11 +55,14 @@ impl Package {
                 }
             }
             arrows.insert(module.clone(), targets);
+            let paths = source.reexports.iter().filter_map(|(_, path)| path.strip_suffix(&["*".to_owned()]));
+            let all_of = paths.map(|path| resolve(&sources, path, 0).0);
+            globs.extend(all_of.filter(|target| target != module).map(|target| (module.clone(), target)));
         }
         for path in files.values_mut() {
             *path = path.strip_prefix(root)?.to_owned();
         }
-        Ok(Package { folder: folder.to_owned(), files, arrows, from_root })
+        Ok(Package { folder: folder.to_owned(), files, arrows, from_root, globs })
     }
 }
 
@@ -139,33 +144,34 @@ impl<'a> Reader<'a> {
         }
         Some([base, path[ups..].to_vec()].concat())
     }
+}
 
-    fn flatten(tree: &UseTree, path: &mut Vec<String>, into: &mut Vec<(String, Vec<String>)>) {
-        match tree {
-            UseTree::Path(part) => {
-                path.push(part.ident.to_string());
-                Self::flatten(&part.tree, path, into);
-                path.pop();
-            }
-            UseTree::Name(name) if name.ident == "self" => {
-                into.push((path.last().cloned().unwrap_or_default(), path.clone()));
-            }
-            UseTree::Name(name) => {
-                let whole = [path.clone(), vec![name.ident.to_string()]].concat();
-                into.push((name.ident.to_string(), whole));
-            }
-            UseTree::Rename(name) => {
-                let whole = [path.clone(), vec![name.ident.to_string()]].concat();
-                into.push((name.rename.to_string(), whole));
-            }
-            UseTree::Glob(_) => into.push(("*".to_owned(), path.clone())),
-            UseTree::Group(group) => group.items.iter().for_each(|tree| Self::flatten(tree, path, into)),
+/// The names that a `use` line brings, each with the path that it stands for; `*` for a glob.
+pub(super) fn flatten(tree: &UseTree, path: &mut Vec<String>, into: &mut Vec<(String, Vec<String>)>) {
+    match tree {
+        UseTree::Path(part) => {
+            path.push(part.ident.to_string());
+            flatten(&part.tree, path, into);
+            path.pop();
         }
+        UseTree::Name(name) if name.ident == "self" => {
+            into.push((path.last().cloned().unwrap_or_default(), path.clone()));
+        }
+        UseTree::Name(name) => {
+            let whole = [path.clone(), vec![name.ident.to_string()]].concat();
+            into.push((name.ident.to_string(), whole));
+        }
+        UseTree::Rename(name) => {
+            let whole = [path.clone(), vec![name.ident.to_string()]].concat();
+            into.push((name.rename.to_string(), whole));
+        }
+        UseTree::Glob(_) => into.push(("*".to_owned(), [path.clone(), vec!["*".to_owned()]].concat())),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| flatten(tree, path, into)),
     }
 }
 
 /// Is it there for tests or for the documentation alone?
-fn is_left_out(attributes: &[Attribute]) -> bool {
+pub(super) fn is_left_out(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let text = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
         attribute.path().is_ident("cfg")
@@ -191,7 +197,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         let mut names = Vec::new();
-        Self::flatten(&item.tree, &mut Vec::new(), &mut names);
+        flatten(&item.tree, &mut Vec::new(), &mut names);
         let is_private = matches!(item.vis, syn::Visibility::Inherited);
         for (name, path) in names {
             // `pub use inner::Inner` means a module of this file.

@@ -27,6 +27,13 @@ pub(crate) fn from_root(package: &Package) -> Vec<Finding> {
     imports.map(|(module, name)| Finding { file: package.files[module].clone(), what: what(name) }).collect()
 }
 
+/// Re-exports of whatever a file has: what is used through one leads to no file, and so would hide a cycle.
+pub(crate) fn globs(package: &Package) -> Vec<Finding> {
+    let what = |target: &Module| format!("it re-exports all of {}: the names have to be given", name(target));
+    let globs = package.globs.iter();
+    globs.map(|(module, target)| Finding { file: package.files[module].clone(), what: what(target) }).collect()
+}
+
 pub(crate) fn name(module: &Module) -> String {
     if module.is_empty() { "the root".to_owned() } else { module.join("::") }
 }

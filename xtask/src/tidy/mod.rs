@@ -1,9 +1,14 @@
-//! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not there, no file without a row.
+//! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not there, no file without a
+//! row. Beyond that, no two tests of one name, and no kind of error that nothing makes.
 
 mod arrows;
 mod crates;
 mod cycles;
+mod doubles;
 mod finding;
+mod kinds;
+#[cfg(test)]
+mod made_up;
 mod map;
 
 use arrows::Package;
@@ -30,16 +35,22 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
     let map = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
     let mut findings = Vec::new();
     let mut found: BTreeMap<String, Package> = BTreeMap::new();
+    let mut every = Vec::new();
     for folder in packages(root)? {
         let package = Package::read(root, &folder)?;
         findings.extend(cycles::findings(&package));
         findings.extend(cycles::from_root(&package));
+        findings.extend(cycles::globs(&package));
         findings.extend(map::layers(&map, &package));
         if folder.starts_with("crates") || folder.ends_with("python") {
             findings.extend(map::files_without_a_row(&map, &package));
         }
+        let all = files(root, &folder)?;
+        findings.extend(doubles::findings(root, &all)?);
+        every.extend(all);
         found.insert(folder.display().to_string(), package);
     }
+    findings.extend(kinds::findings(root, &every)?);
     findings.extend(crates::findings(root, &map, found.keys())?);
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = fs::read_to_string(root.join(page)).unwrap_or_default();
@@ -62,36 +73,28 @@ fn packages(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(folders)
 }
 
+/// All files in Rust below a folder, from the root; those of its tests, benches and examples too.
+fn files(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root.join(folder))? {
+        let path = folder.join(entry?.file_name());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if root.join(&path).is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                files.extend(self::files(root, &path)?);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Path, findings, fs};
-    use std::error::Error;
-
-    const TABLE: &str = "| crate | what | depends on |\n|---|---|---|\n| [`crates/a`](crates/a) | | nothing |\n\n";
-
-    /// A project with these files, and a row for each of them unless ARCHITECTURE.md, the last of them, says otherwise.
-    fn project(files: &[(&str, &str)]) -> Result<tempfile::TempDir, Box<dyn Error>> {
-        let root = tempfile::tempdir()?;
-        let mut map = String::from(TABLE);
-        for (path, text) in files {
-            if *path == "ARCHITECTURE.md" {
-                map = format!("{TABLE}{text}");
-                continue;
-            }
-            let file = root.path().join(path);
-            fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
-            fs::write(file, text)?;
-            map += &format!("[`{path}`]({path})\n");
-        }
-        fs::write(root.path().join("crates/a/Cargo.toml"), "[package]\nname = \"a\"\n")?;
-        fs::write(root.path().join("ARCHITECTURE.md"), map)?;
-        Ok(root)
-    }
-
-    fn found(files: &[(&str, &str)]) -> Vec<String> {
-        let root = project(files).expect("it can be written");
-        findings(root.path()).expect("it can be read").iter().map(ToString::to_string).collect()
-    }
+    use super::made_up::found;
+    use super::{Path, findings};
 
     #[test]
     fn files_in_a_line_are_no_cycle() {
@@ -151,6 +154,31 @@ mod tests {
         ];
 
         assert_eq!(found(&tested), none);
+    }
+
+    #[test]
+    fn a_reexport_of_all_of_another_file_is_named() {
+        let globs = [
+            ("crates/a/src/lib.rs", "mod f;"),
+            (
+                "crates/a/src/f/mod.rs",
+                "mod inner; mod own { pub struct At; } pub use inner::*; pub(crate) use self::own::*;",
+            ),
+            (
+                "crates/a/src/f/inner.rs",
+                "pub struct Inner; pub enum It { A } pub use self::It::*; pub use std::fmt::*;",
+            ),
+        ];
+
+        let what = "it re-exports all of f::inner: the names have to be given";
+        assert_eq!(found(&globs), [format!("crates/a/src/f/mod.rs: {what}")]);
+    }
+
+    #[test]
+    fn all_that_is_taken_from_the_root_is_named_too() {
+        let root = [("crates/a/src/lib.rs", "mod one; pub struct At;"), ("crates/a/src/one.rs", "use crate::*;")];
+
+        assert_eq!(found(&root), ["crates/a/src/one.rs: it imports `*` from the root of its crate"]);
     }
 
     #[test]
@@ -220,17 +248,6 @@ mod tests {
         ];
 
         assert_eq!(found(&layered), ["crates/a/src/low.rs: an arrow upward: low -> high"]);
-    }
-
-    #[test]
-    fn a_dependency_that_the_table_does_not_have_is_an_arrow_too_many() {
-        let root = project(&[("crates/a/src/lib.rs", "")]).expect("it can be written");
-        let manifest = "[package]\nname = \"a\"\n[dependencies]\nb = { path = \"../b\" }\n[dev-dependencies]\nc = { path = \"../c\" }\n";
-        fs::write(root.path().join("crates/a/Cargo.toml"), manifest).expect("it can be written");
-
-        let found = findings(root.path()).expect("it can be read");
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].to_string().starts_with("crates/a/Cargo.toml: it depends on `crates/b`"), "{}", found[0]);
     }
 
     #[test]

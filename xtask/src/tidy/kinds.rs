@@ -1,0 +1,169 @@
+//! Each `ErrorKind` is made somewhere: users match on what can come, and a kind that never comes is a promise without a body.
+
+use super::arrows::{flatten, is_left_out};
+use super::finding::Finding;
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use syn::punctuated::Punctuated;
+use syn::visit::{self, Visit};
+use syn::{BinOp, Expr, Item, Token};
+
+/// Kinds for reaches to come, those between machines.
+const KEPT: &[&str] = &["Unreachable", "Lost"];
+
+/// Packages that test, compare or break the others, and whose users are this project alone.
+const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "peers", "xtask"];
+
+/// The kinds that no file makes, and those of [`KEPT`] that one does, in the files of all packages.
+pub(crate) fn findings(root: &Path, files: &[PathBuf]) -> Result<Vec<Finding>, Box<dyn Error>> {
+    let mut kinds = Kinds::default();
+    for file in files {
+        let tests = TESTERS.iter().any(|folder| file.starts_with(folder));
+        if tests || !file.iter().any(|part| part == "src") {
+            continue;
+        }
+        let before = kinds.all.len();
+        kinds.is_foreign = false;
+        kinds.visit_file(&syn::parse_file(&fs::read_to_string(root.join(file))?)?);
+        if kinds.all.len() > before {
+            kinds.file.clone_from(file);
+        }
+    }
+    let whats = kinds.all.iter().filter_map(|kind| match (kinds.made.contains(kind), KEPT.contains(&kind.as_str())) {
+        (false, false) => Some(format!("no code makes an `ErrorKind::{kind}`")),
+        (true, true) => Some(format!("`ErrorKind::{kind}` is made by now: `kinds.rs` of xtask need not keep it")),
+        _ => None,
+    });
+    Ok(whats.map(|what| Finding { file: kinds.file.clone(), what }).collect())
+}
+
+#[derive(Default)]
+struct Kinds {
+    /// The file of the enum.
+    file: PathBuf,
+    all: BTreeSet<String>,
+    made: BTreeSet<String>,
+    /// Whether `ErrorKind` is another crate's in this file.
+    is_foreign: bool,
+}
+
+impl<'ast> Visit<'ast> for Kinds {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let attributes: &[syn::Attribute] = match item {
+            Item::Mod(item) => &item.attrs,
+            Item::Fn(item) => &item.attrs,
+            Item::Impl(item) => &item.attrs,
+            Item::Enum(item) if item.ident == "ErrorKind" => {
+                self.all.extend(item.variants.iter().map(|variant| variant.ident.to_string()));
+                return;
+            }
+            _ => &[],
+        };
+        if !is_left_out(attributes) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        let mut names = Vec::new();
+        flatten(&item.tree, &mut Vec::new(), &mut names);
+        let foreign = |path: &[String]| {
+            path.last().is_some_and(|name| name == "ErrorKind") && matches!(path[0].as_str(), "std" | "core" | "clap")
+        };
+        self.is_foreign |= names.iter().any(|(name, path)| name == "ErrorKind" && foreign(path));
+    }
+
+    fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
+        let parts: Vec<String> = path.path.segments.iter().map(|part| part.ident.to_string()).collect();
+        match parts.as_slice() {
+            [.., module, name, _] if name == "ErrorKind" && module == "io" => {}
+            [.., name, kind] if name == "ErrorKind" && !(self.is_foreign && parts.len() == 2) => {
+                self.made.insert(kind.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// To match or to compare is not to make.
+    fn visit_pat(&mut self, _: &'ast syn::Pat) {}
+
+    fn visit_expr_binary(&mut self, expr: &'ast syn::ExprBinary) {
+        if !matches!(expr.op, BinOp::Eq(_) | BinOp::Ne(_)) {
+            visit::visit_expr_binary(self, expr);
+        }
+    }
+
+    /// In macros that take expressions; `matches!` takes a pattern, and those that assert compare.
+    fn visit_macro(&mut self, it: &'ast syn::Macro) {
+        let name = it.path.segments.last().map(|part| part.ident.to_string()).unwrap_or_default();
+        if name == "matches" || name.contains("assert") {
+            return;
+        }
+        if let Ok(arguments) = it.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated) {
+            arguments.iter().for_each(|argument| self.visit_expr(argument));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{files, made_up::found};
+    use super::{Kinds, Path, Visit, fs};
+
+    const NONE: &[&str] = &[];
+
+    /// What is found where a file has the kinds `Closed`, `Gone` and `Lost`, and a third this code.
+    fn found_with(code: &str) -> Vec<String> {
+        found(&[
+            ("crates/a/src/lib.rs", "mod error; mod closed; mod user;"),
+            ("crates/a/src/error.rs", "pub enum ErrorKind { Closed, Gone, Lost }"),
+            ("crates/a/src/closed.rs", "fn f() -> ErrorKind { ErrorKind::Closed }"),
+            ("crates/a/src/user.rs", code),
+        ])
+    }
+
+    #[test]
+    fn a_kind_that_is_only_matched_compared_or_tested_is_named() {
+        let gone = ["crates/a/src/error.rs: no code makes an `ErrorKind::Gone`"];
+
+        assert_eq!(found_with(""), gone);
+        assert_eq!(found_with("fn g(kind: ErrorKind) -> u8 { match kind { ErrorKind::Gone => 1, _ => 0 } }"), gone);
+        assert_eq!(found_with("fn g(kind: ErrorKind) -> bool { kind == ErrorKind::Gone }"), gone);
+        assert_eq!(found_with("fn g(kind: ErrorKind) -> bool { matches!(kind, ErrorKind::Gone) }"), gone);
+        assert_eq!(found_with("#[cfg(test)] mod tests { fn g() -> ErrorKind { ErrorKind::Gone } }"), gone);
+        assert_eq!(found_with("fn g() -> std::io::ErrorKind { std::io::ErrorKind::Gone }"), gone);
+        assert_eq!(found_with("use std::io::{self, ErrorKind}; fn g() { h(ErrorKind::Gone) }"), gone);
+    }
+
+    #[test]
+    fn a_kind_that_is_made_in_whatever_way_is_as_it_should_be() {
+        assert_eq!(found_with("fn g() { refuse(ErrorKind::Gone, \"it is gone\") }"), NONE);
+        assert_eq!(found_with("fn g() { let kind = if a == b { error::ErrorKind::Gone } else { h() }; }"), NONE);
+        assert_eq!(found_with("fn g() { vec![(1, ErrorKind::Gone)] }"), NONE);
+    }
+
+    #[test]
+    fn a_kind_that_is_kept_and_made_is_named() {
+        let what = "`ErrorKind::Lost` is made by now: `kinds.rs` of xtask need not keep it";
+
+        let found = found_with("fn g() { h(ErrorKind::Gone, ErrorKind::Lost) }");
+
+        assert_eq!(found, [format!("crates/a/src/error.rs: {what}")]);
+    }
+
+    /// Under another name they would all pass.
+    #[test]
+    fn the_kinds_of_this_project_are_seen() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+        let mut kinds = Kinds::default();
+
+        for file in files(root, Path::new("crates/permits/src")).expect("it can be listed") {
+            let text = fs::read_to_string(root.join(file)).expect("it can be read");
+            kinds.visit_file(&syn::parse_file(&text).expect("it is Rust"));
+        }
+
+        assert!(super::KEPT.iter().all(|kind| kinds.all.contains(*kind)), "{:?}", kinds.all);
+    }
+}
