@@ -44,7 +44,7 @@ impl Drop for InFlight {
     }
 }
 
-/// In a child after fork: the others are not there.
+/// In the child of a fork: the others are not there.
 pub(crate) fn after_fork() {
     // Relaxed: there is one thread.
     IN_FLIGHT.store(0, Ordering::Relaxed);

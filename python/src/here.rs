@@ -7,46 +7,21 @@
 use crate::locks::lock;
 use permits::{OwnedPermit, Semaphore};
 use std::mem;
-use std::process;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// How many forks lie between this process and the one that loaded the module, and which process that is said of.
+/// How many forks lie between this process and the one that loaded the module.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// How many threads are about to fork. Python's hooks for the child run in the order in which they were registered, and one that was there
-/// before ours may use a semaphore; so while there are any, each use looks which process it is in.
-static FORKING: AtomicU32 = AtomicU32::new(0);
 
-/// Relaxed, here and below: a child has one thread at first, and who forks has the interpreter's lock.
-pub(crate) fn before_fork() {
-    FORKING.fetch_add(1, Ordering::Relaxed);
-}
-
-pub(crate) fn after_fork_in_parent() {
-    FORKING.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// Also at the beginning.
-pub(crate) fn after_fork_in_child() {
-    look_for_fork();
+/// In the child of a fork, before anything else is done there.
+pub(crate) fn begin_generation() {
+    // Relaxed, here and below: a child has one thread at first.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 #[inline]
 pub(crate) fn generation() -> u64 {
-    if FORKING.load(Ordering::Relaxed) != 0 {
-        look_for_fork();
-    }
     GENERATION.load(Ordering::Relaxed)
-}
-
-#[cold]
-fn look_for_fork() {
-    let me = process::id();
-    if PROCESS.swap(me, Ordering::Relaxed) != me {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-        FORKING.store(0, Ordering::Relaxed);
-    }
 }
 
 pub(crate) struct Here {

@@ -6,7 +6,7 @@
 //! # What must stay true
 //!
 //! - **P1 attached.** Every operation on a semaphore's core happens attached to the interpreter; a thread is detached only while it
-//!   sleeps ([`wait`]). So nobody is inside a core when Python forks, and a child finds no lock taken ([`here`]): whoever forks has the global
+//!   sleeps ([`wait`]). So nobody is inside a core when Python forks, and a child finds no lock taken ([`here`], [`fork`]): whoever forks has the global
 //!   interpreter lock, or, in a build without one, has all other threads stopped outside of code like this
 //!   ([CPython 116522](https://github.com/python/cpython/issues/116522)).
 //! - **P2 no lock across Python.** No lock of ours is held while Python code may run: waking a loop, checking for signals, dropping an
@@ -23,6 +23,8 @@ mod classes;
 mod convert;
 mod ending;
 mod errors;
+#[cfg(unix)]
+mod fork;
 mod held;
 mod here;
 mod home;
@@ -72,25 +74,6 @@ mod _permits {
     use crate::refuse_subinterpreters;
     use pyo3::prelude::*;
 
-    /// See `here`.
-    #[pyfunction]
-    fn _before_fork() {
-        crate::here::before_fork();
-    }
-
-    /// See `here`.
-    #[pyfunction]
-    fn _after_fork_in_parent() {
-        crate::here::after_fork_in_parent();
-    }
-
-    /// See `here` and `ending`.
-    #[pyfunction]
-    fn _after_fork_in_child() {
-        crate::here::after_fork_in_child();
-        crate::ending::after_fork();
-    }
-
     /// See `ending`.
     #[pyfunction]
     fn _at_exit(py: Python<'_>) {
@@ -103,15 +86,8 @@ mod _permits {
         module.add("MAX_PERMITS", permits::Semaphore::MAX_PERMITS)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let py = module.py();
-        let hooks = pyo3::types::PyDict::new(py);
-        crate::here::after_fork_in_child();
-        hooks.set_item("before", module.getattr("_before_fork")?)?;
-        hooks.set_item("after_in_parent", module.getattr("_after_fork_in_parent")?)?;
-        hooks.set_item("after_in_child", module.getattr("_after_fork_in_child")?)?;
-        let os = py.import("os")?;
-        if os.hasattr("register_at_fork")? {
-            os.call_method("register_at_fork", (), Some(&hooks))?;
-        }
+        #[cfg(unix)]
+        crate::fork::watch()?;
         py.import("atexit")?.call_method1("register", (module.getattr("_at_exit")?,))?;
         Ok(())
     }

@@ -243,3 +243,32 @@ def test_two_threads_that_fork_at_once_have_a_working_semaphore_in_both_children
     )
 
     assert out == "True 1\n"
+
+
+def test_a_fork_that_is_not_pythons_is_noticed():
+    """By a library in C, for instance: none of Python's hooks is called."""
+    out = run(
+        """
+        import ctypes
+
+        sem = permits.CountSemaphore(1, fair=True)
+        sem.acquire()
+        waiter = in_thread(sem.acquire)
+        wait_until(lambda: sem.waiting == 1)
+
+        def child():
+            # The thread that waits is the parent's, and is granted nothing here.
+            assert sem.waiting == 0
+            sem.release()
+            assert (sem.available, sem.loose) == (1, 0)
+
+        # With the interpreter's lock, as an extension would.
+        os.fork = ctypes.PyDLL(None).fork
+        in_child(child)
+        assert sem.waiting == 1
+        sem.release()
+        print(waiter.result(), sem.loose)
+        """
+    )
+
+    assert out == "True 1\n"
