@@ -69,6 +69,13 @@ struct Interpreter {
     missing: Vec<String>,
 }
 
+impl Interpreter {
+    /// Grows with its version.
+    fn number(&self) -> (u32, u32) {
+        (self.minor, self.version.rsplit('.').next().and_then(|micro| micro.parse().ok()).unwrap_or(0))
+    }
+}
+
 /// Where all of it lies: below `target`, made anew each time but for what the compiler keeps.
 struct Workshop<'a> {
     root: &'a Path,
@@ -83,7 +90,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         [] => found()?,
         named => named.iter().map(|path| asked(path)).collect::<Result<_>>()?,
     };
-    let (left_out, pythons): (Vec<_>, Vec<_>) = pythons.into_iter().partition(|python| python.without_gil);
+    let (left_out, mut pythons): (Vec<_>, Vec<_>) = pythons.into_iter().partition(|python| python.without_gil);
     for python in left_out {
         shop.say(&format!(
             "left out {} {}: the wheel is for interpreters with a GIL",
@@ -91,6 +98,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             python.path.display()
         ));
     }
+    pythons.sort_by_key(Interpreter::number);
     let newest = pythons.last().ok_or(
         "found no CPython 3.9 or newer: looked for python3 and python3.N in PATH, /usr/bin and /usr/local/bin, and in pyenv's \
          versions; name one with `--python PATH`",
@@ -109,7 +117,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Every CPython of this machine that is new enough, each version once, the newest last.
+/// Every CPython of this machine that is new enough, each version once.
 fn found() -> Result<Vec<Interpreter>> {
     let mut pythons: Vec<Interpreter> = Vec::new();
     for path in candidates() {
@@ -119,9 +127,6 @@ fn found() -> Result<Vec<Interpreter>> {
             pythons.push(python);
         }
     }
-    pythons.sort_by_key(|python| {
-        (python.minor, python.version.rsplit('.').next().and_then(|micro| micro.parse().ok()).unwrap_or(0))
-    });
     Ok(pythons)
 }
 
