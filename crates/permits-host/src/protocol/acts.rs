@@ -275,18 +275,17 @@ impl Tx<'_> {
             }
             let who = self.queued(head, side)?;
             let n = self.units(head)?;
-            let Book { max, closed, gone, loose, .. } = self.book;
+            let Book { closed, gone, loose, .. } = self.book;
+            // What is asked for may be more than there are since a shrink: of the free ones it never fits then, of the loose ones it may.
             let fits = match side {
                 Side::Acquire => !closed && !gone && self.book.fits(n),
                 Side::Release => loose >= n,
             };
-            let stage = match (fits, n > max) {
-                (true, _) if side == Side::Release && who.sleeper == Sleeper::Task => Some(Stage::Reserved),
-                (true, false) => Some(Stage::Granted),
-                (true, true) if side == Side::Release => Some(Stage::Granted),
+            let stage = match (fits, side, who.sleeper) {
+                (true, Side::Release, Sleeper::Task) => Some(Stage::Reserved),
+                (true, ..) => Some(Stage::Granted),
                 _ if closed => Some(Stage::Closed),
                 _ if gone => Some(Stage::Gone),
-                (_, true) => Some(Stage::TooMany),
                 _ => None,
             };
             if let Some(stage) = stage {
@@ -299,7 +298,8 @@ impl Tx<'_> {
         Ok(None)
     }
 
-    /// A waiter anywhere in a queue that a shrink has made impossible (C7).
+    /// A waiter anywhere in a queue, also the first, that a shrink has made impossible (C7). Nothing else makes one so: who comes and asks
+    /// for more than there are does not queue.
     fn next_impossible(&mut self) -> Result<Option<(u16, Who, Stage)>, Trouble> {
         for side in [Side::Acquire, Side::Release] {
             let mut number = self.book.queue(side).head;
