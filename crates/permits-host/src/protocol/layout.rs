@@ -18,8 +18,8 @@ pub(crate) const FORMAT: (u16, u16) = (1, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
-/// How many can be queued at once; they are numbered from 1, and 0 is nobody.
-pub(crate) const WAITERS: usize = if cfg!(permits_loom) { 3 } else { 65_535 };
+/// How many can be queued at once; they are numbered from 1, and 0 is nobody. In the models one more than a commit can wake.
+pub(crate) const WAITERS: usize = if cfg!(permits_loom) { 5 } else { 65_535 };
 
 /// How many seats a new file has backing for; it doubles as needed.
 pub(crate) const FIRST_SEATS: usize = if cfg!(permits_loom) { SEATS } else { 32 };
