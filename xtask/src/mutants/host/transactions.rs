@@ -1,13 +1,10 @@
-//! What is broken in `permits-host`: the transactions, and what is done by them.
-//!
-//! Not here, as no model of a size that ends shows them: a helper that stores where it has to compare, between two others (two preemptions and
-//! three processes); a decider that dies before it wakes, and a waiter of the living that is taken for one of the dead (the storm has both). And not the ordering of a tagged word, whose Acquire is
-//! also that of the fence behind it.
+//! Transactions in themselves, and the quick way.
 
-use super::mutant::Mutant;
+use crate::mutants::mutant::Mutant;
 
-const TX: &str = "protocol/tx.rs";
 const ACTS: &str = "protocol/acts.rs";
+const BOOK: &str = "protocol/book.rs";
+const TX: &str = "protocol/tx.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -116,13 +113,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         model: "two_never_hold_the_same_permit",
     },
     Mutant {
-        name: "who returns serves nobody (H3)",
-        file: ACTS,
-        from: "self.add_free(n)?;\n        if self.has_work() { self.serve(wakes) } else { Ok(()) }",
-        to: "self.add_free(n)",
-        model: "whoever_queues_while_a_permit_returns_is_granted",
-    },
-    Mutant {
         name: "what is granted is not taken from the free (H1)",
         file: ACTS,
         from: "self.book.free -= n.cast_signed();\n                self.book.granted = self.book.granted.wrapping_add(1);\n                self.add_given",
@@ -137,52 +127,101 @@ pub(super) const MUTANTS: &[Mutant] = &[
         model: "what_the_dead_granted_is_granted_once",
     },
     Mutant {
-        name: "a new first is not told (H3)",
-        file: ACTS,
-        from: "wakes.heads[index(side)] = behind;",
-        to: "let _ = index(side);",
-        model: "whoever_becomes_the_first_is_told_or_sees_it",
+        name: "who may only read writes",
+        file: TX,
+        from: "        if self.only_reads {\n            return",
+        to: "        if false {\n            return",
+        model: "who_may_only_read_sees_what_is_committed_and_writes_nothing",
     },
     Mutant {
-        name: "a future that is dropped keeps what it was granted (C10)",
-        file: ACTS,
-        from: "(Stage::Granted, GiveUp::Wholly) if who.side == Side::Acquire => {",
-        to: "(Stage::Granted, GiveUp::Wholly) if who.side == Side::Acquire && n == 0 => {",
-        model: "a_grant_to_one_who_is_gone_goes_to_the_next",
+        name: "who may only read does not see what is committed",
+        file: TX,
+        from: "return Ok(tx(book, changes, length));",
+        to: "return Ok(tx(book, changes, 0));",
+        model: "who_may_only_read_sees_what_is_committed_and_writes_nothing",
     },
     Mutant {
-        name: "who gives up passes its grant on to nobody (H3)",
-        file: ACTS,
-        from: "self.serve(wakes)?;\n        Ok(collected)",
-        to: "Ok(collected)",
-        model: "a_grant_to_one_who_is_gone_goes_to_the_next",
+        name: "a root that names no record is followed",
+        file: TX,
+        from: "if number < 2 * SEATS {",
+        to: "if number <= 0xffff {",
+        model: "what_no_transaction_writes_is_an_error",
     },
     Mutant {
-        name: "what the dead held does not come back (C18)",
-        file: ACTS,
-        from: "        if held > 0 {\n            self.add_free(held)?;\n        }\n",
+        name: "more changes are made than fit into a record",
+        file: TX,
+        from: "let Some(due) = changes.get(..length) else {",
+        to: "let Some(due) = changes.get(..length.min(changes.len())) else {",
+        model: "what_no_transaction_writes_is_an_error",
+    },
+    Mutant {
+        name: "a change is made to the header",
+        file: TX,
+        from: "change.at < layout::SEATS_AT || change.at >= TOTAL",
+        to: "change.at >= TOTAL",
+        model: "what_no_transaction_writes_is_an_error",
+    },
+    Mutant {
+        name: "a commit does not tell the quick way what its seat holds",
+        file: TX,
+        from: "        memo.own.store(self.words[own].load(Ordering::Relaxed), Ordering::Relaxed);\n",
         to: "",
-        model: "two_who_bury_the_same_dead_take_back_once",
+        model: "the_quick_way_writes_what_the_other_would",
     },
     Mutant {
-        name: "what the dead held comes back and stays with the seat (C18)",
-        file: ACTS,
-        from: "            self.write(layout::seat(seat, seat::OWN), 0)?;\n",
+        name: "the quick way forgets what its seat holds",
+        file: TX,
+        from: "        memo.own.store(new, Ordering::Relaxed);\n",
         to: "",
-        model: "two_who_bury_the_same_dead_take_back_once",
+        model: "the_quick_way_is_taken_in_the_plainest_case_alone",
     },
     Mutant {
-        name: "a seat is left taken",
-        file: ACTS,
-        from: "SeatWord { taken: false, ..status }",
-        to: "SeatWord { taken: true, ..status }",
-        model: "two_who_bury_the_same_dead_take_back_once",
+        name: "the quick way takes what is not free (H1)",
+        file: BOOK,
+        from: "if n > free || free > max {",
+        to: "if free > max {",
+        model: "the_quick_way_is_taken_in_the_plainest_case_alone",
     },
     Mutant {
-        name: "an heir has the generation of the dead",
-        file: ACTS,
-        from: "let generation = self.status(number)?.next();",
-        to: "let generation = self.status(number)?.generation;",
-        model: "who_buries_the_dead_late_leaves_the_heir_alone",
+        name: "the quick way takes what is owed (C13)",
+        file: BOOK,
+        from: "if n > free || free > max {",
+        to: "if n > free {",
+        model: "the_quick_way_is_taken_in_the_plainest_case_alone",
+    },
+    Mutant {
+        name: "the quick way returns more than is out",
+        file: BOOK,
+        from: "if i64::from(n) + free > max {",
+        to: "if free > max {",
+        model: "the_quick_way_is_taken_in_the_plainest_case_alone",
+    },
+    Mutant {
+        name: "the quick way passes those who wait (C8)",
+        file: BOOK,
+        from: "if book[ENDS] != 0 || flags != 0 {",
+        to: "if flags != 0 {",
+        model: "the_quick_way_passes_nobody",
+    },
+    Mutant {
+        name: "the quick way is open though the semaphore is closed (C12)",
+        file: BOOK,
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
+        to: "let flags = book[MAX_AND_FLAGS] & (GONE | SWEEP);",
+        model: "the_quick_way_is_closed_with_the_semaphore",
+    },
+    Mutant {
+        name: "the quick way leads into a file that is gone",
+        file: BOOK,
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | SWEEP);",
+        model: "the_quick_way_is_closed_with_the_semaphore",
+    },
+    Mutant {
+        name: "the quick way leaves a sweep to others",
+        file: BOOK,
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE);",
+        model: "the_quick_way_is_closed_with_the_semaphore",
     },
 ];
