@@ -27,6 +27,8 @@ mod book;
 mod close;
 #[path = "loom/death.rs"]
 mod death;
+#[path = "loom/history.rs"]
+mod history;
 #[path = "loom/queue.rs"]
 mod queue;
 #[path = "loom/releasers.rs"]

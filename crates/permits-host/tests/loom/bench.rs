@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 20_000;
+    builder.max_branches = 100_000;
     builder.check(model);
 }
 
@@ -137,7 +137,8 @@ impl Process {
     /// Acquires or releases at once, or queues, as `enter` of the crate; the number of the waiter then.
     pub(crate) fn ask(&self, side: Side, sleeper: Sleeper, n: u32) -> Result<Option<u16>, Refusal> {
         let seat = self.seat;
-        self.transact(|tx| {
+        let (number, wakes) = self.transact(|tx| {
+            let mut wakes = Wakes::default();
             let number = match tx.enter(seat, side, n)? {
                 Ok(()) => None,
                 Err(Refusal::NotNow { .. }) => match tx.enqueue(seat, side, sleeper, n)? {
@@ -147,10 +148,12 @@ impl Process {
                 Err(refusal) => return Ok(Outcome::Keep(Err(refusal))),
             };
             if tx.has_work() {
-                tx.serve(&mut Wakes::default())?;
+                tx.serve(&mut wakes)?;
             }
-            Ok(Outcome::Commit(Ok(number)))
-        })
+            Ok(Outcome::Commit(Ok((number, wakes))))
+        })?;
+        self.go_on(wakes);
+        Ok(number)
     }
 
     pub(crate) fn acquire(&self, n: u32) -> Option<u16> {
@@ -210,33 +213,35 @@ impl Process {
 
     /// Takes back what a seat held that was found dead in a generation: as `Attachment::recover`.
     pub(crate) fn recover(&self, dead: usize, generation: u32, number: u16) {
-        self.take_out(dead, generation, number);
+        let wakes = self.take_out(dead, generation, number);
+        self.go_on(wakes);
         self.bury(dead, generation);
     }
 
     /// The first part of it: one of its waiters.
-    pub(crate) fn take_out(&self, dead: usize, generation: u32, number: u16) {
+    pub(crate) fn take_out(&self, dead: usize, generation: u32, number: u16) -> Wakes {
         let due = SeatWord { taken: true, generation };
         self.transact(|tx| {
             let mut wakes = Wakes::default();
             if tx.status(dead)? != due || !tx.remove_dead_waiter(dead, number, &mut wakes)? {
-                return Ok(Outcome::Keep(()));
+                return Ok(Outcome::Keep(wakes));
             }
-            Ok(Outcome::Commit(()))
-        });
+            Ok(Outcome::Commit(wakes))
+        })
     }
 
     /// The second part of it, when its waiters are gone.
     pub(crate) fn bury(&self, dead: usize, generation: u32) {
         let due = SeatWord { taken: true, generation };
-        self.transact(|tx| {
+        let wakes = self.transact(|tx| {
             if tx.status(dead)? != due {
-                return Ok(Outcome::Keep(()));
+                return Ok(Outcome::Keep(Wakes::default()));
             }
-            let held = tx.vacate(dead, &mut Wakes::default())?;
-            tx.book.recovered += held;
-            Ok(Outcome::Commit(()))
+            let mut wakes = Wakes::default();
+            tx.book.recovered += tx.vacate(dead, &mut wakes)?;
+            Ok(Outcome::Commit(wakes))
         });
+        self.go_on(wakes);
     }
 
     /// Tells a waiter that it is the first now, if it wants to be told: as `Attachment::tell_head`. `true` if it was.

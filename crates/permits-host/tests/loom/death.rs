@@ -80,7 +80,7 @@ fn a_dead_waiter_stops_nobody() {
         let first = memory.process(0).acquire(2).expect("it queues");
         let second = memory.process(2).acquire(1).expect("it queues");
 
-        memory.process(1).take_out(0, generation, first);
+        let _ = memory.process(1).take_out(0, generation, first);
 
         assert_eq!((memory.stage(second), memory.held()), (Stage::Granted, [0, 1, 1]));
         // Its place is somebody else's now, whom another who has found the same dead leaves there.
