@@ -51,41 +51,54 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> Result<(), Box<dyn Error>>
 fn set_up(root: &Path, copy: &Path) -> Result<(), Box<dyn Error>> {
     for (name, _) in PACKAGES {
         let (from, to) = (root.join("crates").join(name), copy.join("crates").join(name));
-        for folder in ["src", "tests"] {
-            let _ = fs::remove_dir_all(to.join(folder));
-        }
-        copy_folder(&from.join("src"), &to.join("src"))?;
+        mirror(&from.join("src"), &to.join("src"))?;
         fs::create_dir_all(to.join("tests"))?;
-        fs::copy(from.join("tests/loom.rs"), to.join("tests/loom.rs"))?;
+        put(&to.join("tests/loom.rs"), &fs::read(from.join("tests/loom.rs"))?)?;
         if from.join("tests/loom").is_dir() {
-            copy_folder(&from.join("tests/loom"), &to.join("tests/loom"))?;
+            mirror(&from.join("tests/loom"), &to.join("tests/loom"))?;
         }
         // The package alone, without what the other tests need.
         let manifest = fs::read_to_string(from.join("Cargo.toml"))?;
         let (manifest, _) = manifest.split_once("\n[dev-dependencies]").unwrap_or((&manifest, ""));
-        fs::write(to.join("Cargo.toml"), manifest)?;
+        put(&to.join("Cargo.toml"), manifest.as_bytes())?;
     }
     fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock"))?;
     let workspace = fs::read_to_string(root.join("Cargo.toml"))?;
     let ours = |line: &&str| !line.starts_with("members") && !line.starts_with("default-members");
     let mut workspace: Vec<_> = workspace.lines().filter(ours).collect();
     workspace.insert(1, r#"members = ["crates/*"]"#);
-    fs::write(copy.join("Cargo.toml"), workspace.join("\n"))?;
-    Ok(())
+    put(&copy.join("Cargo.toml"), workspace.join("\n").as_bytes())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+/// Makes a folder the same as another.
+fn mirror(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(to)?;
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        match (from.join(entry.file_name()).exists(), entry.file_type()?.is_dir()) {
+            (true, _) => {}
+            (false, true) => fs::remove_dir_all(entry.path())?,
+            (false, false) => fs::remove_file(entry.path())?,
+        }
+    }
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
+            mirror(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            put(&target, &fs::read(entry.path())?)?;
         }
     }
     Ok(())
+}
+
+/// Writes a file unless it is the same already: what is newer than it was is built again.
+fn put(path: &Path, content: &[u8]) -> Result<(), Box<dyn Error>> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    Ok(fs::write(path, content)?)
 }
 
 /// A model that fails to build has not failed: that is an error.
@@ -96,8 +109,10 @@ fn models_fail(copy: &Path, package: &str, mutant: &Mutant) -> Result<bool, Box<
             .current_dir(copy)
             .env("RUSTFLAGS", "--cfg permits_loom -Awarnings")
             .env("CARGO_TARGET_DIR", copy.join("target"));
-        // Each mutant is built anew, and few of its models run for long.
-        command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true").env("CARGO_PROFILE_RELEASE_LTO", "off");
+        command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+        // A mutant is built to be run once, and for a moment: as fast as can be, and no more of it than has changed.
+        command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        command.env("CARGO_INCREMENTAL", "1");
         command.args(["test", "--quiet", "--release", "--package", package, "--test", "loom"]).args(args);
         command.stdout(Stdio::null()).stderr(Stdio::null()).status()
     };
