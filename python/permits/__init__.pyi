@@ -73,7 +73,7 @@ class WouldBlockError(PermitsError):
 class HostError(PermitsError):
     """Something is wrong with a semaphore of this host: its file, its directory, or the system.
 
-    The text says what to do about it.
+    The text says what is wrong, and the way out where there is one. A program tells the cases apart by `kind`.
     """
 
     def __init__(self, message: str, kind: str) -> None: ...
@@ -81,8 +81,8 @@ class HostError(PermitsError):
     kind: str
     """What kind of thing went wrong.
 
-    One of "bad-file-system", "damaged", "denied", "exhausted", "foreign-format", "gone", "insecure", "max-differs",
-    "not-found", "not-ours", "system"; there may be more some day.
+    One of "bad-directory", "bad-file-system", "damaged", "denied", "exhausted", "foreign-format", "gone", "insecure",
+    "max-differs", "not-found", "not-ours", "system"; there may be more some day.
     """
 
 class State(NamedTuple):

@@ -91,9 +91,9 @@ impl From<Failure> for PyErr {
         match failure {
             Failure::TryAcquire(error) => exception(Error::from(error)),
             Failure::TryRelease(error) => exception(Error::from(error)),
-            Failure::TooMany { requested, max } => TOO_MANY.error(format!(
-                "asked for `{requested}` permits at once, the semaphore has `{max}`: ask for fewer, or grow it"
-            )),
+            Failure::TooMany { requested, max } => {
+                TOO_MANY.error(format!("asked for `{requested}` permits at once, the semaphore has `{max}`"))
+            }
             Failure::Other(error) => exception(error),
         }
     }

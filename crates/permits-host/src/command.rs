@@ -36,7 +36,7 @@ impl HostSemaphore {
     ///
     /// Whatever is wrong with the commands' file, as with [`open`](Self::open).
     pub fn command_lock(&self) -> Result<CommandLock, Error> {
-        CommandLock::new(self.shared.here()?)
+        self.shared.here().and_then(CommandLock::new).map_err(|error| error.with_semaphore(self.name()))
     }
 }
 

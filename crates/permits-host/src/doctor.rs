@@ -141,7 +141,7 @@ fn boots() -> Option<Finding> {
 
 /// How each semaphore of the directory stands.
 fn semaphores(directory: &Path) -> Vec<Finding> {
-    let names = files::list(directory).unwrap_or_default();
+    let names = files::names_in(directory).unwrap_or_default();
     names.iter().map(|name| semaphore(directory, name)).collect()
 }
 

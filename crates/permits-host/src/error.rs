@@ -13,6 +13,21 @@ use permits::{
 use std::fmt::Display;
 use std::io;
 
+/// Adds what an error lacks on its way out: which semaphore it was, and what was being done. What is there already stays.
+///
+/// Every public call that can fail ends with it, so no text inside names the semaphore.
+pub(crate) fn during(name: &str, operation: Operation) -> impl FnOnce(Error) -> Error {
+    move |error| error.with_semaphore(name).with_operation(operation)
+}
+
+/// What is asked for on a side.
+pub(crate) fn asking(side: Side) -> Operation {
+    match side {
+        Side::Acquire => Operation::Acquire,
+        Side::Release => Operation::Release,
+    }
+}
+
 /// An exact error, of a semaphore that has a name.
 #[cold]
 pub(crate) fn named(name: &str, error: impl Into<Error>) -> Error {
@@ -26,7 +41,8 @@ pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOLCK) => {
             ErrorKind::Exhausted
         }
-        Some(libc::ENOENT) => ErrorKind::NotFound,
+        // The name of a file is short, so it is the way to it that is wrong.
+        Some(libc::ENOTDIR | libc::ENAMETOOLONG) => ErrorKind::BadDirectory,
         _ => ErrorKind::System,
     };
     Error::new(kind, what.to_string()).with_source(source)
@@ -51,10 +67,6 @@ pub(crate) fn not_ours(name: &str) -> Error {
 
 #[cold]
 pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
-    let operation = match side {
-        Side::Acquire => Operation::Acquire,
-        Side::Release => Operation::Release,
-    };
     let error = match (refusal, side) {
         (Refusal::Gone, _) => gone(name),
         (Refusal::Crowded, _) => {
@@ -72,7 +84,7 @@ pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
             TryReleaseError::NotLoose { requested, loose }.into()
         }
     };
-    error.with_semaphore(name).with_operation(operation)
+    error.with_semaphore(name).with_operation(asking(side))
 }
 
 /// Says both sides' needs (C22).

@@ -41,8 +41,9 @@ impl HostSemaphore {
     /// # Errors
     ///
     /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another number of permits;
-    /// [`ErrorKind::BadName`]; and whatever is wrong with the file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`],
-    /// [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
+    /// [`ErrorKind::BadName`]; [`ErrorKind::BadDirectory`]; and whatever is wrong with the file: [`ErrorKind::Insecure`],
+    /// [`ErrorKind::Denied`], [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`],
+    /// [`ErrorKind::Exhausted`].
     pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
         Options::new().open(name, max)
     }
@@ -117,8 +118,12 @@ impl Options {
     ///
     /// See [`HostSemaphore::open`].
     pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
+        self.open_or_make(name, max).map_err(error::during(name, Operation::Open))
+    }
+
+    fn open_or_make(&self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
         if !(1..=MAX_PERMITS).contains(&max) {
-            return Err(error::bad_max(name, i64::from(max)).with_operation(Operation::Open));
+            return Err(error::bad_max(name, i64::from(max)));
         }
         let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), self.settings())?;
         let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
@@ -129,17 +134,17 @@ impl Options {
             semaphore.set_max_permits(max)?;
             return Ok(semaphore);
         }
-        let what = format!("it has `{stored}` permits, and not `{max}`");
-        Err(Error::new(ErrorKind::MaxDiffers, what).with_semaphore(name).with_operation(Operation::Open))
+        Err(Error::new(ErrorKind::MaxDiffers, format!("it has `{stored}` permits, and not `{max}`")))
     }
 
-    /// Opens one that exists, whatever number of permits it has.
+    /// Opens one that exists, whatever number of permits it has. It makes nothing, the directory included.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] if there is none; see [`HostSemaphore::open`].
     pub fn open_existing(self, name: &str) -> Result<HostSemaphore, Error> {
-        HostSemaphore::attach(self.place(name)?, None, self.settings())
+        let opened = self.place(name).and_then(|place| HostSemaphore::attach(place, None, self.settings()));
+        opened.map_err(error::during(name, Operation::Open))
     }
 
     /// Reads how things stand, without taking part: what the dead hold is shown with them, and nothing is changed.
@@ -148,16 +153,18 @@ impl Options {
     ///
     /// See [`open_existing`](Self::open_existing). Permission to read the file is enough.
     pub fn read(self, name: &str) -> Result<Status, Error> {
-        status::read(&self.place(name)?)
+        self.place(name).and_then(|place| status::read(&place)).map_err(error::during(name, Operation::Read))
     }
 
     /// The names of all semaphores in the directory, sorted; none if there is no such directory.
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::BadDirectory`] if it is no directory, [`ErrorKind::Insecure`] if others could tamper with it,
     /// [`ErrorKind::Denied`] if it may not be read.
     pub fn list(self) -> Result<Vec<String>, Error> {
-        files::list(&self.directory.unwrap_or_else(files::default_directory))
+        let names = files::list(&self.directory.unwrap_or_else(files::default_directory));
+        names.map_err(|error| error.with_operation(Operation::Read))
     }
 
     /// Checks a semaphore, and mends what can be mended.
@@ -166,7 +173,7 @@ impl Options {
     ///
     /// [`ErrorKind::Damaged`] if it is damaged and in use: then whoever uses it has to be stopped first.
     pub fn repair(self, name: &str) -> Result<Repair, Error> {
-        repair::repair(&self.place(name)?)
+        self.place(name).and_then(|place| repair::repair(&place)).map_err(error::during(name, Operation::Repair))
     }
 
     /// Looks at directory, file system and kernel: what could go wrong here.

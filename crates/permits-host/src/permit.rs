@@ -1,7 +1,7 @@
 //! Permits that are held.
 
 use crate::crash::{Point, point};
-use crate::error::{self, Error};
+use crate::error::{self, Error, Operation};
 use crate::handle::Handle;
 use crate::process::attachment::Attachment;
 use crate::process::sys;
@@ -52,22 +52,30 @@ impl<H: Handle> Guard<H> {
 
     /// As [`forget`](Self::forget), with an answer.
     pub(crate) fn let_go(self) -> Result<(), Error> {
-        self.end(|attachment, n| attachment.act(|tx, wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit)))
+        self.end(Operation::Forget, |attachment, n| {
+            attachment.act(|tx, wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit))
+        })
     }
 
     /// As dropping it, with an answer.
     pub(crate) fn give_back(self) -> Result<(), Error> {
-        self.end(|attachment, n| give_back(attachment, n))
+        self.end(Operation::Release, |attachment, n| give_back(attachment, n))
     }
 
     /// Ends it, by `how` if it is this process's.
-    fn end(self, how: impl FnOnce(&Arc<Attachment>, u32) -> Result<(), Error>) -> Result<(), Error> {
+    fn end(
+        self,
+        operation: Operation,
+        how: impl FnOnce(&Arc<Attachment>, u32) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let permit = ManuallyDrop::new(self);
+        let name = &permit.handle.shared().place.name;
         let outcome = match permit.ours() {
-            None => Err(error::not_ours(&permit.handle.shared().place.name)),
+            None => Err(error::not_ours(name)),
             Some(_) if permit.n == 0 => Ok(()),
             Some(attachment) => how(attachment, permit.n),
         };
+        let outcome = outcome.map_err(error::during(name, operation));
         let_go_of(permit);
         outcome
     }

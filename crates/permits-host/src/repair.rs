@@ -1,6 +1,6 @@
 //! What can be done about a damaged file, and what could go wrong before it does.
 
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::process::attachment::{Attachment, Settings};
 use crate::process::files::{self, Place, SEAT_BYTES, byte_of, not_found};
 use crate::process::life::Suspects;
@@ -36,6 +36,7 @@ pub enum Repair {
 
 /// Checks a file, and mends it or sets it aside.
 pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
+    place.check_directory(false)?;
     let file = place.open_file(true)?.ok_or_else(|| not_found(place))?;
     place.check_file_system(&file)?;
     // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a sound file is a transaction.
@@ -47,18 +48,14 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
         Err(error) if error.kind() == ErrorKind::Damaged => return set_aside(place, &file, &error.to_string()),
         Err(error) => return Err(error),
     }
-    let region = Region::map(&file, layout::TOTAL)
-        .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+    let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::new(region.words());
     match store.look_briefly(audit) {
         Ok(Some(Audit { missing: 0, .. })) => Ok(Repair::Sound),
         Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state),
         Ok(None) => Err(Error::new(
             ErrorKind::Exhausted,
-            format!(
-                "semaphore `{}` is in use, works, and never stands still for long enough to be checked: try again later",
-                place.name
-            ),
+            "it is in use, works, and never stands still for long enough to be checked: try again later",
         )),
         Err(what) => set_aside(place, &file, what),
     }
@@ -136,7 +133,7 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
 /// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose ones, the count is all there is.
 fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Result<Repair, Error> {
     // A commit needs a record to write to: that of a seat whose byte is ours.
-    let failed = |error| error::system(format!("cannot lock a byte of semaphore `{}`", place.name), error);
+    let failed = |error| place.failed("lock a byte of", error);
     let backed = store.look(|tx| Ok(usize::from(tx.book.seats_backed))).map_err(|what| place.damaged(what))?;
     for number in 0..backed {
         if !sys::try_lock(file, LockKind::Exclusive, byte_of(number)).map_err(failed)? {
@@ -167,15 +164,12 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
             Err(what) => set_aside(place, file, what),
         };
     }
-    Err(Error::new(
-        ErrorKind::Exhausted,
-        format!("every seat of semaphore `{}` is taken: try again when somebody has left", place.name),
-    ))
+    Err(Error::new(ErrorKind::Exhausted, "every seat is taken: try again when a process has left"))
 }
 
 /// Gives a file that is beyond repair another name, if nobody uses it.
 fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
-    let failed = |error| error::system(format!("cannot set semaphore `{}` aside", place.name), error);
+    let failed = |error| place.failed("set aside", error);
     sys::unlock(file, files::ATTACH_BYTE).map_err(failed)?;
     place.lock_attach(file, LockKind::Exclusive)?;
     if place.is_in_use(file)? {
@@ -184,9 +178,7 @@ fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
         return Err(Error::new(
             ErrorKind::Damaged,
             format!(
-                "semaphore `{}` is beyond repair ({what}), and in use: end those who use it{pid} (`lslocks` may name them), and repair \
-                 it then",
-                place.name
+                "it is beyond repair ({what}), and in use: end those who use it{pid} (`lslocks` may name them), and repair it then"
             ),
         ));
     }
@@ -200,11 +192,7 @@ fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
     }
     Err(Error::new(
         ErrorKind::Exhausted,
-        format!(
-            "semaphore `{}` was set aside a thousand times: remove those files from `{}`",
-            place.name,
-            place.directory.display()
-        ),
+        format!("it was set aside a thousand times: remove those files from `{}`", place.directory.display()),
     ))
 }
 

@@ -5,6 +5,7 @@ use crate::error::ErrorKind;
 use crate::error::{self, Error};
 use crate::handle::Handle;
 use crate::permit::Guard;
+use crate::process::attachment::Attachment;
 use crate::process::enter::{Entry, enter, try_slowly};
 use crate::process::sys;
 use crate::process::task::QueuePlace;
@@ -166,12 +167,25 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// As [`wait`](Self::wait), and [`ErrorKind::NotNow`].
     #[inline]
     pub fn try_now(self) -> Result<K::Output<H>, Error> {
-        let attachment = self.handle.shared().here()?;
-        let epoch = attachment.epoch;
-        if K::SIDE == Side::Release || !attachment.take_quickly(self.n) {
-            try_slowly(K::SIDE, attachment, self.n)?;
-        }
+        let epoch =
+            self.take(|side, attachment, n| try_slowly(side, attachment, n)).map_err(|error| self.told(error))?;
         Ok(K::granted(self.handle, epoch, self.n))
+    }
+
+    /// Takes at once, or in a slower way; the process that has it then.
+    #[inline]
+    fn take(&self, slowly: impl FnOnce(Side, &Arc<Attachment>, u32) -> Result<(), Error>) -> Result<u64, Error> {
+        let attachment = self.handle.shared().here()?;
+        if K::SIDE == Side::Release || !attachment.take_quickly(self.n) {
+            slowly(K::SIDE, attachment, self.n)?;
+        }
+        Ok(attachment.epoch)
+    }
+
+    /// An error of this request, with what it lacks.
+    #[cold]
+    fn told(&self, error: Error) -> Error {
+        error::during(&self.handle.shared().place.name, error::asking(K::SIDE))(error)
     }
 
     /// What says how things stood when a wait for this ran out of time.
@@ -195,11 +209,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
 
     #[inline]
     fn block(self, deadline: Option<Instant>) -> Result<K::Output<H>, Error> {
-        let attachment = self.handle.shared().here()?;
-        let epoch = attachment.epoch;
-        if K::SIDE == Side::Release || !attachment.take_quickly(self.n) {
-            block_slowly(K::SIDE, attachment, self.n, deadline)?;
-        }
+        let slowly = |side, attachment: &Arc<Attachment>, n| block_slowly(side, attachment, n, deadline);
+        let epoch = self.take(slowly).map_err(|error| self.told(error))?;
         Ok(K::granted(self.handle, epoch, self.n))
     }
 }
@@ -211,8 +222,14 @@ impl<H: Handle, K: Kind> Future for Request<H, K> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match std::mem::replace(&mut this.progress, Progress::Over) {
-            Progress::New => this.first_poll(cx),
+        this.advance(cx).map_err(|error| this.told(error))
+    }
+}
+
+impl<H: Handle, K: Kind> Request<H, K> {
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<K::Output<H>, Error>> {
+        match std::mem::replace(&mut self.progress, Progress::Over) {
+            Progress::New => self.first_poll(cx),
             Progress::Queued(place) => {
                 let QueuePlace { attachment, number } = &place;
                 if attachment.epoch != sys::epoch() {
@@ -222,14 +239,12 @@ impl<H: Handle, K: Kind> Future for Request<H, K> {
                 if attachment.stage_of(*number)? == Stage::Queued {
                     attachment.watch_task(*number, cx.waker())?;
                 }
-                this.finish(place)
+                self.finish(place)
             }
             Progress::Over => panic!("a request was polled after it was over"),
         }
     }
-}
 
-impl<H: Handle, K: Kind> Request<H, K> {
     fn first_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<K::Output<H>, Error>> {
         let attachment = self.handle.shared().here()?;
         match enter(K::SIDE, attachment, self.n, Some(Sleeper::Task))? {

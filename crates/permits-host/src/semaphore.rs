@@ -125,14 +125,24 @@ impl HostSemaphore {
     ///
     /// [`ErrorKind::Damaged`].
     pub fn close(&self) -> Result<(), Error> {
-        let attachment = self.shared.here()?;
-        attachment.act_then(
-            |tx, wakes| {
-                tx.book.closed = true;
-                tx.serve(wakes).map(Outcome::Commit)
-            },
-            |()| point(Point::Closed),
-        )
+        self.during(Operation::Close, |attachment| {
+            attachment.act_then(
+                |tx, wakes| {
+                    tx.book.closed = true;
+                    tx.serve(wakes).map(Outcome::Commit)
+                },
+                |()| point(Point::Closed),
+            )
+        })
+    }
+
+    /// Does something with this process's part; an error gets what it lacks.
+    fn during<T>(
+        &self,
+        operation: Operation,
+        act: impl FnOnce(&Arc<Attachment>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.shared.here().and_then(act).map_err(error::during(self.name(), operation))
     }
 
     /// Whether it was closed.
@@ -141,7 +151,7 @@ impl HostSemaphore {
     ///
     /// [`ErrorKind::Damaged`].
     pub fn is_closed(&self) -> Result<bool, Error> {
-        self.shared.here()?.look(|tx| Ok(tx.book.closed))
+        self.during(Operation::Read, |attachment| attachment.look(|tx| Ok(tx.book.closed)))
     }
 
     /// Sets the number of permits, for all processes (C13).
@@ -172,24 +182,25 @@ impl HostSemaphore {
     }
 
     fn resize(&self, target: impl Fn(u32) -> i64) -> Result<(), Error> {
-        let attachment = self.shared.here()?;
-        let resized = attachment.act_then(
-            |tx, wakes| {
-                let wanted = target(tx.book.max);
-                match u32::try_from(wanted) {
-                    Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
-                        tx.resize(max, wakes).map(|_| Outcome::Commit(Ok(())))
+        self.during(Operation::Resize, |attachment| {
+            let resized = attachment.act_then(
+                |tx, wakes| {
+                    let wanted = target(tx.book.max);
+                    match u32::try_from(wanted) {
+                        Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
+                            tx.resize(max, wakes).map(|_| Outcome::Commit(Ok(())))
+                        }
+                        _ => Ok(Outcome::Keep(Err(wanted))),
                     }
-                    _ => Ok(Outcome::Keep(Err(wanted))),
-                }
-            },
-            |resized: &Result<(), i64>| {
-                if resized.is_ok() {
-                    point(Point::Resized);
-                }
-            },
-        )?;
-        resized.map_err(|wanted| error::bad_max(self.name(), wanted).with_operation(Operation::Resize))
+                },
+                |resized: &Result<(), i64>| {
+                    if resized.is_ok() {
+                        point(Point::Resized);
+                    }
+                },
+            )?;
+            resized.map_err(|wanted| error::bad_max(self.name(), wanted))
+        })
     }
 
     /// All readings at one instant (C15), after what the dead held was taken back.
@@ -199,17 +210,18 @@ impl HostSemaphore {
     /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file was deleted or replaced, so that what is read would be true for nobody
     /// who comes.
     pub fn state(&self) -> Result<State, Error> {
-        self.up_to_date()?.readings()
+        self.read(|attachment| attachment.readings())
     }
 
-    /// This process's part, after what the dead held was taken back, and if the file is still the one of its name.
-    fn up_to_date(&self) -> Result<&Arc<Attachment>, Error> {
-        let attachment = self.shared.here()?;
-        if attachment.notice_gone(&attachment.probe)? {
-            return Err(error::gone(self.name()));
-        }
-        attachment.reap(Suspects::AllWhoTakePart)?;
-        Ok(attachment)
+    /// Reads, after what the dead held was taken back, and if the file is still the one of its name.
+    fn read<T>(&self, how: impl FnOnce(&Arc<Attachment>) -> Result<T, Error>) -> Result<T, Error> {
+        self.during(Operation::Read, |attachment| {
+            if attachment.notice_gone(&attachment.probe)? {
+                return Err(error::gone(self.name()));
+            }
+            attachment.reap(Suspects::AllWhoTakePart)?;
+            how(attachment)
+        })
     }
 
     /// How many permits there are.
@@ -272,7 +284,7 @@ impl HostSemaphore {
     ///
     /// As [`state`](Self::state).
     pub fn status(&self) -> Result<Status, Error> {
-        self.up_to_date()?.status()
+        self.read(|attachment| attachment.status())
     }
 
     /// Its name.
@@ -301,27 +313,25 @@ impl HostSemaphore {
     ///
     /// [`ErrorKind::NoSuchHolder`] if nobody of that id takes part any more.
     pub fn revoke(&self, holder: HolderId) -> Result<(), Error> {
-        let attachment = self.shared.here()?;
-        let (number, generation) = holder.parts();
-        let number = usize::try_from(number).ok().filter(|&number| number < SEATS);
-        let taken = |number: &usize| {
-            let status = attachment.look(|tx| tx.status(*number))?;
-            Ok::<_, Error>(status.taken && u64::from(status.generation) == generation)
-        };
-        let Some(number) =
-            number.map(|number| taken(&number).map(|taken| taken.then_some(number))).transpose()?.flatten()
-        else {
-            let what = format!("no participant has the id `{holder}`");
-            return Err(Error::new(ErrorKind::NoSuchHolder, what)
-                .with_semaphore(self.name())
-                .with_operation(Operation::Revoke));
-        };
-        let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));
-        // SeqCst: rung for after it was written.
-        revoked.store(generation, Ordering::SeqCst);
-        point(Point::Revoked);
-        sys::ring(attachment.seat_bell(number));
-        Ok(())
+        self.during(Operation::Revoke, |attachment| {
+            let (number, generation) = holder.parts();
+            let number = usize::try_from(number).ok().filter(|&number| number < SEATS);
+            let taken = |number: &usize| {
+                let status = attachment.look(|tx| tx.status(*number))?;
+                Ok::<_, Error>(status.taken && u64::from(status.generation) == generation)
+            };
+            let Some(number) =
+                number.map(|number| taken(&number).map(|taken| taken.then_some(number))).transpose()?.flatten()
+            else {
+                return Err(Error::new(ErrorKind::NoSuchHolder, format!("no participant has the id `{holder}`")));
+            };
+            let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));
+            // SeqCst: rung for after it was written.
+            revoked.store(generation, Ordering::SeqCst);
+            point(Point::Revoked);
+            sys::ring(attachment.seat_bell(number));
+            Ok(())
+        })
     }
 
     /// Whether this handle was asked to give up.

@@ -1,6 +1,6 @@
 //! What there is to see.
 
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::process::attachment::Attachment;
 use crate::process::enter::readings;
 use crate::process::files::{Place, byte_of, not_found};
@@ -135,8 +135,7 @@ fn describe(
             Waiter::new(who(seat, generation), side, position, permits, since)
         })
         .collect();
-    let found =
-        file.metadata().map_err(|error| error::system(format!("cannot look at semaphore `{}`", place.name), error))?;
+    let found = file.metadata().map_err(|error| place.failed("look at", error))?;
     let mut status = Status::new(&place.name, picture.state);
     (status.holders, status.waiters) = (holders, waiters);
     (status.granted_total, status.recovered_total) = (picture.granted, u64::from(picture.recovered));
@@ -163,11 +162,10 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     if !place.check_header(&file)? {
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("semaphore `{}` is of an earlier boot: whoever opens it next makes it anew", place.name),
+            "its file is of an earlier boot: the next process that opens it makes it anew",
         ));
     }
-    let region = Region::map_to_read(&file, layout::TOTAL)
-        .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+    let region = Region::map_to_read(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::to_read(region.words());
     let picture = store.look_roughly(picture).map_err(|what| place.damaged(what))?;
     describe(place, &store, picture, &file, &mut |number| {

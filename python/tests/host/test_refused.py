@@ -83,11 +83,22 @@ def test_a_directory_that_others_may_write_to_is_refused(opened, directory):
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
 
-    refused("insecure", HostSemaphore, NAME, 1, directory=tmp_path / "file")
+    refused("bad-directory", HostSemaphore, NAME, 1, directory=tmp_path / "file")
 
 
 def test_a_directory_without_a_parent_is_refused(tmp_path):
-    refused("not-found", HostSemaphore, NAME, 1, directory=tmp_path / "none" / "below")
+    said = refused("bad-directory", HostSemaphore, NAME, 1, directory=tmp_path / "none" / "below")
+
+    assert str(tmp_path / "none" / "below") in said and "does not exist" in said
+
+
+def test_errors_are_one_line_that_a_terminal_does_not_obey(opened):
+    with pytest.raises(ValueError) as caught:
+        opened(1, name="a\n\x1b[2J")
+    said = [str(caught.value), refused("not-found", opened, name="\u202eb建")]
+
+    assert all(text.isprintable() for text in said), said
+    assert "建" in said[1]
 
 
 @pytest.mark.parametrize("damage", ["empty", "short", "random"])

@@ -27,7 +27,7 @@ const NO_SEAT: usize = usize::MAX;
 impl Attachment {
     /// Opens the file, and makes it if there is none and `max` is given.
     pub(crate) fn open(place: &Place, max: Option<u32>, settings: &Settings) -> Result<Arc<Attachment>, Error> {
-        place.prepare_directory()?;
+        place.check_directory(max.is_some())?;
         // Each turn, somebody else has made, removed or replaced the file meanwhile; nobody does that for ever.
         for _ in 0..TRIES {
             let Some(file) = place.open_file(true)? else {
@@ -45,7 +45,7 @@ impl Attachment {
 
     /// Takes a seat; nothing if the file is not the one of its name any more.
     fn attach(place: &Place, file: File, settings: &Settings) -> Result<Option<Attachment>, Error> {
-        let found = file.metadata().map_err(|error| error::system("cannot look at an open file", error))?;
+        let found = file.metadata().map_err(|error| place.failed("look at", error))?;
         let identity = (found.dev(), found.ino());
         place.lock_attach(&file, LockKind::Shared)?;
         if !place.is_current(identity) {
@@ -54,8 +54,7 @@ impl Attachment {
         if !place.check_header(&file)? && renew(place, &file, identity)? {
             return Ok(None);
         }
-        let region = Region::map(&file, layout::TOTAL)
-            .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+        let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
         let mut attachment = Attachment {
             place: place.clone(),
             epoch: sys::epoch(),
@@ -83,8 +82,7 @@ impl Attachment {
             return Err(Error::new(
                 ErrorKind::BadFileSystem,
                 format!(
-                    "semaphore `{}` is on a file system where the lock of a mapping does not last (`{}`): use another directory",
-                    place.name,
+                    "it is on a file system where the lock of a mapping does not last (`{}`): use another directory",
                     place.directory.display()
                 ),
             ));
@@ -108,7 +106,7 @@ impl Attachment {
             let more = (2 * backed).min(SEATS);
             if more > backed {
                 files::back_seats(file, backed, more)
-                    .map_err(|error| self.failed("make room for more handles of", error))?;
+                    .map_err(|error| self.failed("make room for more handles in", error))?;
                 point(Point::Grown);
                 // One of the new ones: it has a record to commit from, and commits that there are more.
                 for number in backed..more {
@@ -117,21 +115,13 @@ impl Attachment {
                     }
                 }
             } else if all_taken && used == SEATS {
-                return Err(Error::new(
-                    ErrorKind::Exhausted,
-                    format!(
-                        "`{SEATS}` handles take part in semaphore `{}`, and there is no seat for more: try again later",
-                        self.place.name
-                    ),
-                ));
+                let why = format!("`{SEATS}` handles take part in it, and there is no seat for more: try again later");
+                return Err(Error::new(ErrorKind::Exhausted, why));
             }
             // Seats that are free and locked are just being taken or left.
             std::thread::yield_now();
         }
-        Err(Error::new(
-            ErrorKind::Exhausted,
-            format!("others were faster `{TRIES}` times to take a seat of semaphore `{}`: try again", self.place.name),
-        ))
+        Err(Error::new(ErrorKind::Exhausted, format!("others were faster `{TRIES}` times to take a seat: try again")))
     }
 
     /// Takes a seat if its byte can be locked, after whoever had it is buried.

@@ -1,6 +1,6 @@
 //! What a process has of a semaphore that it takes part in: the mapping and the seat, and how the state is read and changed from there.
 
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::process::attendants::Attendants;
 use crate::process::files::Place;
 use crate::process::sys::Region;
@@ -51,7 +51,7 @@ pub(crate) struct Attachment {
 
 impl Attachment {
     pub(super) fn failed(&self, act: &str, error: io::Error) -> Error {
-        error::system(format!("cannot {act} semaphore `{}`", self.place.name), error)
+        self.place.failed(act, error)
     }
 
     pub(super) fn peek_status(&self, number: usize) -> SeatWord {

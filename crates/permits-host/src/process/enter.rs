@@ -175,9 +175,8 @@ impl Attachment {
             return Ok(false);
         }
         let probe = self.probe(&self.probe)?;
-        files::back_waiters(&probe, backed, more).map_err(|error| {
-            error::system(format!("no room for more waiters of semaphore `{}`", self.place.name), error)
-        })?;
+        files::back_waiters(&probe, backed, more)
+            .map_err(|error| self.failed("make room for more waiters in", error))?;
         point(Point::Grown);
         self.transact(|tx| {
             let more = u16::try_from(more).expect("no more than 65535");

@@ -68,7 +68,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(directory: &Path, name: &str) -> Result<Place, Error> {
         let refuse =
-            |why: String| Err(Error::new(ErrorKind::BadName, format!("`{name}` cannot be a semaphore's name: {why}")));
+            |why: String| Err(Error::new(ErrorKind::BadName, format!("that cannot be a semaphore's name: {why}")));
         if name.is_empty() {
             return refuse("it is empty".into());
         }
@@ -78,12 +78,14 @@ impl Place {
         if name.starts_with(['.', '-']) {
             return refuse("it starts with a dot or a dash".into());
         }
-        if let Some(bad) = name.chars().find(|&c| c == '/' || c.is_control()) {
-            return refuse(format!("it has a {bad:?} in it; a directory is chosen by an option of its own"));
+        if name.contains('/') {
+            return refuse("it has a '/' in it: the directory is named apart".into());
+        }
+        if let Some(bad) = name.chars().find(|c| c.is_control()) {
+            return refuse(format!("it has a {bad:?} in it"));
         }
         // A program may go to another directory later.
-        let directory = std::path::absolute(directory)
-            .map_err(|error| error::system(format!("cannot find directory `{}`", directory.display()), error))?;
+        let directory = std::path::absolute(directory).map_err(|error| directory_failed("find", directory, error))?;
         let path = directory.join(format!("{name}.sem"));
         Ok(Place { directory, name: name.to_owned(), path })
     }
@@ -94,29 +96,35 @@ impl Place {
         self.directory.join(format!(".{}.cmd.{seat}", self.name))
     }
 
-    fn failed(&self, act: &str, error: io::Error) -> Error {
-        error::system(format!("cannot {act} semaphore `{}` at `{}`", self.name, self.path.display()), error)
+    pub(crate) fn failed(&self, act: &str, error: io::Error) -> Error {
+        error::system(format!("cannot {act} its file `{}`", self.path.display()), error)
     }
 
-    /// Checks that nobody can put another file in the place of ours, and makes the directory if it is missing.
-    pub(crate) fn prepare_directory(&self) -> Result<(), Error> {
-        let shown = self.directory.display();
-        match fs::metadata(&self.directory) {
-            Ok(found) => check_directory(&self.directory, &found),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match DirBuilder::new().mode(0o700).create(&self.directory) {
-                    Ok(()) => Ok(()),
-                    // Somebody else was faster.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        let found = fs::metadata(&self.directory)
-                            .map_err(|error| error::system(format!("cannot look at directory `{shown}`"), error))?;
-                        check_directory(&self.directory, &found)
-                    }
-                    Err(error) => Err(error::system(format!("cannot make directory `{shown}`"), error)),
-                }
+    /// Checks the directory, and makes it if it is missing and `make`.
+    ///
+    /// A missing one that is not to be made is as good as an empty one, if it could be made.
+    pub(crate) fn check_directory(&self, make: bool) -> Result<(), Error> {
+        // Twice: it may have been made meanwhile.
+        for _ in 0..2 {
+            if look_at_directory(&self.directory)? {
+                return Ok(());
             }
-            Err(error) => Err(error::system(format!("cannot look at directory `{shown}`"), error)),
+            let parent = self.directory.parent().unwrap_or(Path::new("/"));
+            if matches!(fs::metadata(parent), Err(error) if error.kind() == io::ErrorKind::NotFound) {
+                let (directory, parent) = (self.directory.display(), parent.display());
+                let why = format!("there is no directory `{directory}`, and its parent `{parent}` does not exist");
+                return Err(Error::new(ErrorKind::BadDirectory, why));
+            }
+            if !make {
+                return Ok(());
+            }
+            match DirBuilder::new().mode(0o700).create(&self.directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map_err(|error| directory_failed("make", &self.directory, error)),
+            }
         }
+        let why = format!("directory `{}` is a symbolic link that leads nowhere", self.directory.display());
+        Err(Error::new(ErrorKind::BadDirectory, why))
     }
 
     /// Opens the file if there is one, and checks that it may be trusted and is one of ours.
@@ -151,9 +159,8 @@ impl Place {
             return Ok(());
         }
         // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
-        let directory = fs::metadata(&self.directory).map_err(|error| {
-            error::system(format!("cannot look at directory `{}`", self.directory.display()), error)
-        })?;
+        let directory =
+            fs::metadata(&self.directory).map_err(|error| directory_failed("look at", &self.directory, error))?;
         if directory.permissions().mode() & 0o002 == 0 {
             return Ok(());
         }
@@ -164,8 +171,7 @@ impl Place {
     }
 
     fn insecure(&self, why: &str) -> Error {
-        let (name, path) = (&self.name, self.path.display());
-        Error::new(ErrorKind::Insecure, format!("the file of semaphore `{name}`, `{path}`, cannot be trusted: {why}"))
+        Error::new(ErrorKind::Insecure, format!("its file `{}` cannot be trusted: {why}", self.path.display()))
     }
 
     pub(crate) fn damaged(&self, what: &str) -> Error {
@@ -180,7 +186,9 @@ impl Place {
     /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
     pub(crate) fn create(&self, max: u32, mode: u32) -> Result<bool, Error> {
         let failed = |error| self.failed("create", error);
-        self.check_file_system(&File::open(&self.directory).map_err(failed)?)?;
+        let directory =
+            File::open(&self.directory).map_err(|error| directory_failed("open", &self.directory, error))?;
+        self.check_file_system(&directory)?;
         let (file, temporary) = self.unnamed_file().map_err(failed)?;
         let finish = || {
             self.fill(&file, max, false, mode)?;
@@ -273,9 +281,8 @@ impl Place {
             return Err(Error::new(
                 ErrorKind::ForeignFormat,
                 format!(
-                    "semaphore `{}` is of format `{}.{}`, and this program writes format `{}.{}`: use the same version of \
-                     permits everywhere on this host, or remove `{}` when nobody uses it",
-                    self.name,
+                    "it is of format `{}.{}`, and this program writes format `{}.{}`: use the same version of permits \
+                     everywhere on this host, or remove `{}` when nobody uses it",
                     version.0,
                     version.1,
                     FORMAT.0,
@@ -371,9 +378,8 @@ impl Place {
             Some(system) => Err(Error::new(
                 ErrorKind::BadFileSystem,
                 format!(
-                    "semaphore `{}` is on {system} (`{}`), where memory and locks are not shared by all who see the file: use a \
-                     local directory",
-                    self.name,
+                    "it is on {system} (`{}`), where memory and locks are not shared by all who see the file: use a local \
+                     directory",
                     self.directory.display()
                 ),
             )),
@@ -390,9 +396,8 @@ impl Place {
                 return Err(Error::new(
                     ErrorKind::Exhausted,
                     format!(
-                        "semaphore `{}` has been locked for `{}` seconds by a process that is opening or repairing it, and seems to \
-                         be stopped: let it go on, or end it (`lslocks` may name it)",
-                        self.name,
+                        "it has been locked for `{}` seconds by a process that is opening or repairing it, and seems to be \
+                         stopped: let it go on, or end it (`lslocks` may name it)",
                         ATTACH_PATIENCE.as_secs()
                     ),
                 ));
@@ -404,9 +409,32 @@ impl Place {
     }
 }
 
-/// The names of all semaphores in a directory.
+fn directory_failed(act: &str, directory: &Path, error: io::Error) -> Error {
+    let what = format!("cannot {act} directory `{}`", directory.display());
+    match error.raw_os_error() {
+        // It was removed just now, or links lead in a circle.
+        Some(libc::ENOENT | libc::ELOOP) => Error::new(ErrorKind::BadDirectory, what).with_source(error),
+        _ => error::system(what, error),
+    }
+}
+
+/// Checks that a directory is one, and that nobody can put another file in the place of one in it; `false` if there is nothing of that name.
+fn look_at_directory(directory: &Path) -> Result<bool, Error> {
+    match fs::metadata(directory) {
+        Ok(found) => check_directory(directory, &found).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(directory_failed("look at", directory, error)),
+    }
+}
+
+/// The names of all semaphores in a directory that can be used; none if it is missing.
 pub(crate) fn list(directory: &Path) -> Result<Vec<String>, Error> {
-    let failed = |error| error::system(format!("cannot read directory `{}`", directory.display()), error);
+    if look_at_directory(directory)? { names_in(directory) } else { Ok(Vec::new()) }
+}
+
+/// The names of all semaphores in a directory, whatever is wrong with it.
+pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, Error> {
+    let failed = |error| directory_failed("read", directory, error);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -430,7 +458,7 @@ pub(crate) fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error
     let shown = path.display();
     let refuse = |kind, why: String| Err(Error::new(kind, format!("directory `{shown}` cannot be used: {why}")));
     if !found.is_dir() {
-        return refuse(ErrorKind::Insecure, "it is no directory".into());
+        return refuse(ErrorKind::BadDirectory, "it is no directory".into());
     }
     let (owner, mode) = (found.uid(), found.permissions().mode());
     if owner != sys::user() && owner != 0 {
@@ -525,8 +553,7 @@ pub(crate) fn not_found(place: &Place) -> Error {
 /// containers make up a number for the boot. Then the attach byte is locked as it was.
 pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
-    sys::unlock(file, ATTACH_BYTE)
-        .map_err(|error| error::system(format!("cannot unlock semaphore `{}`", place.name), error))?;
+    sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
     if !place.is_current(identity) || place.check_header(file)? {
         return Ok(true);
@@ -535,8 +562,7 @@ pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<
         place.lock_attach(file, LockKind::Shared)?;
         return Ok(false);
     }
-    let region = Region::map(file, layout::TOTAL)
-        .map_err(|error| error::system(format!("cannot map semaphore `{}`", place.name), error))?;
+    let region = Region::map(file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let max = Store::new(region.words()).look(|tx| Ok((tx.book.max, tx.book.closed)));
     let (max, closed) = max.map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);

@@ -6,7 +6,7 @@ use crate::look::DEADLINE;
 use crate::place::{Directory, NAME, file_in};
 use permits_conformance::Dice;
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{Error, ErrorKind, HostSemaphore};
+use permits_host::{Error, ErrorKind, HolderId, HostSemaphore, Operation};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
@@ -321,24 +321,118 @@ fn a_missing_directory_is_made_for_this_user_alone() {
 }
 
 #[test]
-fn a_directory_whose_parent_is_missing_is_not_found() {
+fn a_directory_whose_parent_is_missing_is_bad_and_the_parent_is_named() {
     let directory = Directory::new();
     let path = directory.path().join("missing/new");
+    let options = || HostSemaphore::options().directory(&path);
+    let (shown, parent) =
+        (format!("`{}`", path.display()), format!("`{}`", directory.path().join("missing").display()));
 
-    let outcome = HostSemaphore::options().directory(&path).open(NAME, 1);
-
-    assert_refused(outcome, ErrorKind::NotFound, &[&format!("`{}`", path.display())]);
+    for outcome in [options().open(NAME, 1), options().open_existing(NAME)] {
+        assert_refused(outcome, ErrorKind::BadDirectory, &[&shown, &parent, "does not exist"]);
+    }
+    let error = options().repair(NAME).expect_err("there is none");
+    assert_eq!(error.kind(), ErrorKind::BadDirectory, "{error}");
+    assert_eq!(options().list().expect("there are none"), Vec::<String>::new());
 }
 
 #[test]
-fn a_file_in_the_directorys_place_is_refused() {
+fn looking_makes_no_directory() {
     let directory = Directory::new();
-    let path = directory.path().join("file");
+    let path = directory.path().join("new");
+    let options = || HostSemaphore::options().directory(&path);
+
+    assert_refused(options().open_existing(NAME), ErrorKind::NotFound, &[&format!("`{}`", path.display())]);
+    assert_eq!(options().read(NAME).expect_err("there is none").kind(), ErrorKind::NotFound);
+    assert_eq!(options().repair(NAME).expect_err("there is none").kind(), ErrorKind::NotFound);
+    assert_eq!(options().list().expect("there are none"), Vec::<String>::new());
+
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_in_the_directorys_place_is_a_bad_directory_for_every_call() {
+    let directory = Directory::new();
+    let file = directory.path().join("file");
+    fs::write(&file, "").expect("it is written");
+
+    for path in [file.clone(), file.join("below")] {
+        let options = || HostSemaphore::options().directory(&path);
+        let shown = format!("`{}", path.display());
+        assert_refused(options().open(NAME, 1), ErrorKind::BadDirectory, &[&shown]);
+        assert_refused(options().open_existing(NAME), ErrorKind::BadDirectory, &[&shown]);
+        let others = [options().read(NAME).map(drop), options().repair(NAME).map(drop), options().list().map(drop)];
+        for outcome in others {
+            let error = outcome.expect_err("it is no directory");
+            assert_eq!(error.kind(), ErrorKind::BadDirectory, "{error}");
+            assert!(error.to_string().contains(&shown), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_insecure_directory_is_refused_by_every_call_that_acts_in_it() {
+    let (directory, _) = with_file();
+    set_mode(directory.path(), 0o777);
+
+    for outcome in [directory.options().list().map(drop), directory.options().repair(NAME).map(drop)] {
+        let error = outcome.expect_err("others may remove files");
+        assert_eq!(error.kind(), ErrorKind::Insecure, "{error}");
+    }
+}
+
+/// All that can go wrong while it is opened says of which semaphore and in doing what.
+#[test]
+fn errors_of_opening_have_the_name_and_the_operation() {
+    let (empty, bad, insecure) = (Directory::new(), Directory::new(), Directory::new());
+    set_mode(insecure.path(), 0o777);
+    let (damaged, path) = with_file();
+    File::create(path).expect("it can be emptied");
+    let file = bad.path().join("file");
+    fs::write(&file, "").expect("it is written");
+    let at = |path: &Path| HostSemaphore::options().directory(path);
+
+    let cases = [
+        (at(empty.path()).open("a/b", 1), "a/b", ErrorKind::BadName),
+        (at(empty.path()).open(NAME, 0), NAME, ErrorKind::BadMax),
+        (at(empty.path()).open_existing(NAME), NAME, ErrorKind::NotFound),
+        (at(insecure.path()).open(NAME, 1), NAME, ErrorKind::Insecure),
+        (at(damaged.path()).open(NAME, 1), NAME, ErrorKind::Damaged),
+        (at(&file).open(NAME, 1), NAME, ErrorKind::BadDirectory),
+    ];
+    for (outcome, name, kind) in cases {
+        let error = outcome.expect_err("each is refused");
+        assert_eq!((error.kind(), error.semaphore(), error.operation()), (kind, Some(name), Some(Operation::Open)));
+        assert_eq!(error.to_string().matches(&format!("`{name}`")).count(), 1, "{error}");
+    }
+    let read = at(empty.path()).read(NAME).expect_err("there is none");
+    assert_eq!((read.semaphore(), read.operation()), (Some(NAME), Some(Operation::Read)));
+    let repaired = at(empty.path()).repair(NAME).expect_err("there is none");
+    assert_eq!((repaired.semaphore(), repaired.operation()), (Some(NAME), Some(Operation::Repair)));
+    let listed = at(&file).list().expect_err("it is no directory");
+    assert_eq!((listed.semaphore(), listed.operation()), (None, Some(Operation::Read)));
+}
+
+/// A name, a path and an id are chosen by others, and a terminal shows what is said of them.
+#[test]
+fn errors_are_one_line_that_a_terminal_does_not_obey() {
+    let directory = Directory::new();
+    let hostile = "a\n\u{1b}[2J\u{9b}\u{202e}\u{2066}\u{2028}建";
+    let path = directory.path().join(hostile);
     fs::write(&path, "").expect("it is written");
 
-    let outcome = HostSemaphore::options().directory(&path).open(NAME, 1);
+    let errors = [
+        directory.options().open(hostile, 1).expect_err("it has control characters"),
+        directory.options().open_existing("\u{202e}b建").expect_err("there is none"),
+        HostSemaphore::options().directory(&path).open(NAME, 1).expect_err("it is no directory"),
+        hostile.parse::<HolderId>().expect_err("it is no id"),
+    ];
 
-    assert_refused(outcome, ErrorKind::Insecure, &[&format!("`{}`", path.display()), "no directory"]);
+    for error in errors {
+        let text = error.to_string();
+        let acts = |c: char| c.is_control() || "\u{202e}\u{2066}\u{2028}".contains(c);
+        assert!(!text.contains(acts) && text.contains("\\u{202e}") && text.contains('建'), "{text:?}");
+    }
 }
 
 #[test]
@@ -402,7 +496,7 @@ fn bad_names_are_refused_with_the_rule() {
         (".hidden", "a dot or a dash"),
         ("..", "a dot or a dash"),
         ("-n", "a dot or a dash"),
-        ("a/b", "'/'"),
+        ("a/b", "'/' in it: the directory is named apart"),
         ("/tmp/x", "'/'"),
         ("a\0b", "'\\0'"),
         ("a\nb", "'\\n'"),
@@ -413,6 +507,7 @@ fn bad_names_are_refused_with_the_rule() {
     for (name, why) in cases {
         let outcome = directory.options().open(name, 1);
 
+        assert!(name.contains('/') || !outcome.as_ref().is_err_and(|error| error.to_string().contains("directory")));
         assert_refused(outcome, ErrorKind::BadName, &[why]);
     }
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0);
@@ -613,6 +708,6 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
 
     let answer = Actor::start_in("ulimit -f 1000; exec \"$@\"", directory.path()).asked(Order::Open(1));
 
-    assert!(answer.contains("cannot create semaphore"), "{answer}");
+    assert!(answer.contains("cannot create its file"), "{answer}");
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
 }

@@ -4,7 +4,7 @@ use crate::actor::{Actor, Order};
 use crate::look::{DEADLINE, kind, waiter};
 use crate::place::{Directory, NAME, file_in, fresh};
 use permits_conformance::wait::{Running, eventually};
-use permits_host::{ErrorKind, HostSemaphore};
+use permits_host::{ErrorKind, HostSemaphore, Operation};
 use std::fs;
 use std::path::Path;
 
@@ -50,6 +50,24 @@ fn the_last_waiter_of_a_deleted_file_is_told() {
     fs::remove_file(semaphore.path()).expect("it is there");
 
     assert_eq!(kind(waiter.outcome(DEADLINE).expect("it is told")), Some(ErrorKind::Gone));
+}
+
+#[test]
+fn what_is_gone_is_told_with_the_name_and_the_operation() {
+    let (_directory, semaphore) = fresh(1);
+    fs::remove_file(semaphore.path()).expect("it is there");
+
+    let outcomes = [
+        (semaphore.state().map(drop), Operation::Read),
+        (semaphore.status().map(drop), Operation::Read),
+        (semaphore.wait_idle(None).map(drop), Operation::Read),
+    ];
+
+    for (outcome, operation) in outcomes {
+        let error = outcome.expect_err("its file is gone");
+        let expected = (ErrorKind::Gone, Some(NAME), Some(operation));
+        assert_eq!((error.kind(), error.semaphore(), error.operation()), expected, "{error}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::format::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNIT
 use crate::look::{DEADLINE, kind};
 use crate::place::{Directory, NAME, file_in, fresh};
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, OwnedPermit, Repair};
+use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, Operation, OwnedPermit, Repair};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
@@ -477,9 +477,24 @@ fn who_uses_a_file_that_is_damaged_meanwhile_is_told() {
     {
         let error = outcome.expect_err("it is damaged");
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert_eq!((error.semaphore(), error.operation()), (Some(NAME), Some(Operation::Acquire)));
     }
-    assert_eq!(other.state().expect_err("it is damaged").kind(), ErrorKind::Damaged);
-    assert_eq!(other.close().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+    let others = [
+        (other.state().map(drop), Operation::Read),
+        (other.is_closed().map(drop), Operation::Read),
+        (other.status().map(drop), Operation::Read),
+        (other.wait_idle(None).map(drop), Operation::Read),
+        (other.try_release(), Operation::Release),
+        (other.release().wait(), Operation::Release),
+        (other.grow(1), Operation::Resize),
+        (other.revoke(semaphore.id()), Operation::Revoke),
+        (other.close(), Operation::Close),
+    ];
+    for (outcome, operation) in others {
+        let error = outcome.expect_err("it is damaged");
+        let expected = (ErrorKind::Damaged, Some(NAME), Some(operation));
+        assert_eq!((error.kind(), error.semaphore(), error.operation()), expected, "{error}");
+    }
 }
 
 /// A request that a damaged file calls granted, for as many units as nobody can have.

@@ -11,7 +11,8 @@ pub use exact::{
 };
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write};
+use texts::OneLine;
 
 /// What kind of thing went wrong, at any reach.
 ///
@@ -35,7 +36,7 @@ pub enum ErrorKind {
     BadName,
     /// There is no semaphore of that name.
     NotFound,
-    /// No participant has that id.
+    /// No participant has that id, or the text that was parsed is not an id.
     NoSuchHolder,
     /// Other users could tamper with what the semaphore is kept in.
     Insecure,
@@ -47,6 +48,8 @@ pub enum ErrorKind {
     ForeignFormat,
     /// A file system on which the processes of one host cannot share memory.
     BadFileSystem,
+    /// What was named as the directory is not one, or cannot be created because its parent does not exist.
+    BadDirectory,
     /// What the semaphore is kept in was removed or replaced while it was in use.
     Gone,
     /// No room on the disk, or for more participants or waiters, or no descriptors left.
@@ -61,7 +64,10 @@ pub enum ErrorKind {
     System,
 }
 
-/// Whether the same call can succeed if it is made again.
+/// Whether the same call can succeed if it is made again, by the same process, on the same handle and permit.
+///
+/// It says nothing of a new start: a process that opens the semaphore again, or a command that is run again, may succeed after
+/// `Never`. A lost permit stays lost, and a new one can be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
@@ -120,6 +126,7 @@ impl ErrorKind {
             ErrorKind::Damaged => "damaged",
             ErrorKind::ForeignFormat => "foreign-format",
             ErrorKind::BadFileSystem => "bad-file-system",
+            ErrorKind::BadDirectory => "bad-directory",
             ErrorKind::Gone => "gone",
             ErrorKind::Exhausted => "exhausted",
             ErrorKind::NotOurs => "not-ours",
@@ -167,8 +174,9 @@ impl fmt::Display for Operation {
 
 /// Any error of any reach: what the reaches beyond the process return, and [`Limit`](crate::limit::Limit) and all that is built on it.
 ///
-/// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is one. Its texts state facts;
-/// what to do about them depends on the caller, who can tell by the [`kind`](Self::kind).
+/// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is one, on one line: control
+/// characters in names and paths, and marks that turn the direction of writing, are shown as escapes. Its texts state facts, and the
+/// way out where there is one; what else to do depends on the caller, who can tell by the [`kind`](Self::kind).
 ///
 /// # Examples
 ///
@@ -257,12 +265,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = OneLine(f);
         if let Some(name) = &self.0.semaphore {
-            write!(f, "semaphore `{name}`: ")?;
+            write!(line, "semaphore `{name}`: ")?;
         }
-        self.0.what.fmt(f)?;
+        write!(line, "{}", self.0.what)?;
         match &self.0.source {
-            Some(source) => write!(f, ": {source}"),
+            Some(source) => write!(line, ": {source}"),
             None => Ok(()),
         }
     }

@@ -1,37 +1,56 @@
 //! What errors say, where more than one of them says it.
 
 use crate::state::MAX_PERMITS;
-use std::fmt;
+use std::fmt::{self, Write};
+
+/// Writes text as one line that a terminal does not obey: what an error names was written by others, be it a name, a path, or the cause.
+///
+/// Control characters, ends of lines and marks that turn the direction of writing become escapes such as `\u{1b}`; all else stays as it is.
+pub(super) struct OneLine<'a, 'f>(pub(super) &'a mut fmt::Formatter<'f>);
+
+impl Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_obeyed(c)) {
+            self.0.write_str(&rest[..at])?;
+            write!(self.0, "{}", c.escape_debug())?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        self.0.write_str(rest)
+    }
+}
+
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
 
 pub(super) fn closed(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("the semaphore is closed")
 }
 
 pub(super) fn too_many(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
-    write!(f, "asked for `{requested}` permits at once, the semaphore has `{max}`: ask for fewer, or grow it")
+    write!(f, "asked for `{requested}` permits at once, the semaphore has `{max}`")
 }
 
 pub(super) fn no_permits(f: &mut fmt::Formatter<'_>, requested: u32, available: u32) -> fmt::Result {
     if available >= requested {
         return write!(f, "asked for `{requested}` permits: `{available}` are free, but others wait for them");
     }
-    write!(f, "asked for `{requested}` permits, `{available}` are free: wait for them, or ask for fewer")
+    write!(f, "asked for `{requested}` permits, `{available}` are free")
 }
 
 pub(super) const BY_ITS_GUARD: &str = "what a guard holds returns by its guard, or is let go by `forget`";
 
 pub(super) fn too_many_back(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
-    write!(f, "asked to return `{requested}` permits at once, the semaphore has `{max}`: return fewer at a time")
+    write!(f, "asked to return `{requested}` permits at once, the semaphore has `{max}`")
 }
 
 pub(super) fn not_loose(f: &mut fmt::Formatter<'_>, requested: u32, loose: u32) -> fmt::Result {
     if loose >= requested {
         return write!(f, "asked to return `{requested}` permits: `{loose}` are loose, but others wait to return them");
     }
-    write!(
-        f,
-        "asked to return `{requested}` permits, `{loose}` are loose: wait for them, or return fewer; {BY_ITS_GUARD}"
-    )
+    write!(f, "asked to return `{requested}` permits, `{loose}` are loose; {BY_ITS_GUARD}")
 }
 
 /// Panics with both numbers in the text, which a const fn may not format by the usual means.

@@ -17,15 +17,27 @@ const SHORT: Duration = Duration::from_millis(1);
 #[test]
 fn too_many_names_what_was_asked_for_and_what_there_is() {
     let sem = Semaphore::new(4);
-    let expected = "asked for `9` permits at once, the semaphore has `4`: ask for fewer, or grow it";
+    let expected = "asked for `9` permits at once, the semaphore has `4`";
 
     assert_eq!(text(sem.acquire_many(9).wait()), expected);
     assert_eq!(text(sem.try_acquire_many(9)), expected);
     assert_eq!(text(sem.acquire_many(9).wait_timeout(SHORT)), expected);
-    let expected = "asked to return `9` permits at once, the semaphore has `4`: return fewer at a time";
+    let expected = "asked to return `9` permits at once, the semaphore has `4`";
     assert_eq!(text(sem.release_many(9).wait()), expected);
     assert_eq!(text(sem.try_release_many(9)), expected);
     assert_eq!(text(sem.release_many(9).wait_timeout(SHORT)), expected);
+}
+
+#[test]
+fn names_and_causes_are_one_line_that_a_terminal_does_not_obey() {
+    let name = "a\n\u{1b}[2J\u{7f}\u{9b}\u{61c}\u{200e}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}b\\";
+    let error =
+        Error::new(ErrorKind::System, "cannot open `é 建 e\u{301} שלום\t`").with_semaphore(name).with_source("no\r\n");
+
+    let expected = "semaphore `a\\n\\u{1b}[2J\\u{7f}\\u{9b}\\u{61c}\\u{200e}\\u{202a}\\u{202e}\\u{2066}\\u{2069}\\u{2028}b\\`: \
+                    cannot open `é 建 e\u{301} שלום\\t`: no\\r\\n";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.semaphore(), Some(name));
 }
 
 #[test]
@@ -48,11 +60,10 @@ fn failed_try_names_what_was_asked_for_and_what_is_there() {
     sem.acquire().loose().wait().unwrap();
     let _held = sem.try_acquire_many(2).unwrap();
 
-    assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free: wait for them, or ask for fewer");
+    assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free");
     assert_eq!(
         text(sem.try_release_many(2)),
-        "asked to return `2` permits, `1` are loose: wait for them, or return fewer; what a guard holds returns by its \
-         guard, or is let go by `forget`"
+        "asked to return `2` permits, `1` are loose; what a guard holds returns by its guard, or is let go by `forget`"
     );
 }
 
