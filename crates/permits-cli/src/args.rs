@@ -20,7 +20,7 @@ Exit codes:
   76     lost: the grant was revoked
   77     no permission
   78     wrong configuration: --max differs, more units than permits, another format,
-         unsafe directory, unsuitable file system
+         unsafe or missing directory, unsuitable file system
   124    --max-hold ran out and the command was stopped
   125    permits itself failed: input or output error, damaged file
   126    the command cannot be executed
@@ -90,7 +90,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
     /// Permissions of a new semaphore, octal: 600 for oneself, 660 for the group, 666 for all [default: 600]
-    #[arg(long, global = true, value_name = "OCTAL", value_parser = mode)]
+    #[arg(long, global = true, value_name = "OCTAL", value_parser = mode, allow_hyphen_values = true)]
     pub(crate) mode: Option<u32>,
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -138,7 +138,7 @@ pub(crate) struct Patience {
     #[arg(short = 'n', long = "try", conflicts_with = "wait")]
     pub(crate) try_now: bool,
     /// Wait at most so long, then exit 75; `1.5`, `90s`, `5m`, `1h30m`; 0 is --try
-    #[arg(short, long, value_name = "DURATION", value_parser = duration)]
+    #[arg(short, long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) wait: Option<Duration>,
 }
 
@@ -148,11 +148,12 @@ pub(crate) struct Size {
     /// Permits of the semaphore: a number, a percentage of the processors (`50%`), or `nproc`
     ///
     /// Creates the semaphore if there is none. If there is one with another number, that is an error (exit 78) unless
-    /// --resize is given. Without --max the stored number holds, and a new semaphore has that of --create, or 1: it excludes.
-    #[arg(short, long, value_name = "N|N%|nproc")]
+    /// --resize is given. Without --max the stored number holds, and a new semaphore has that of --create. With neither, `run`
+    /// and `acquire` create one with 1 permit: it excludes; `release` creates none.
+    #[arg(short, long, value_name = "N|N%|nproc", allow_hyphen_values = true)]
     pub(crate) max: Option<Number>,
     /// Permits of the semaphore if there is none yet; the stored number holds otherwise
-    #[arg(long, value_name = "N|N%|nproc", conflicts_with = "max")]
+    #[arg(long, value_name = "N|N%|nproc", conflicts_with = "max", allow_hyphen_values = true)]
     pub(crate) create: Option<Number>,
     /// Change the stored number of permits to --max
     #[arg(long, requires = "max")]
@@ -170,12 +171,12 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) size: Size,
     /// Permits to take at once: a number, a percentage of the processors, or `nproc`
-    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1")]
+    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
     /// Exit code when busy or timed out
-    #[arg(short = 'E', long, value_name = "CODE", default_value_t = 75)]
+    #[arg(short = 'E', long, value_name = "CODE", default_value_t = 75, allow_hyphen_values = true)]
     pub(crate) conflict_exit_code: u8,
     /// Run STRING by $SHELL (or sh) -c, in place of a command
     #[arg(short, long, value_name = "STRING", conflicts_with = "command")]
@@ -184,13 +185,19 @@ pub(crate) struct Run {
     #[arg(short = 'x', long, conflicts_with_all = ["max_hold", "on_lost", "jobserver", "pdeathsig", "reentrant"])]
     pub(crate) exec: bool,
     /// Stop the command when it has run so long, and exit 124
-    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration, allow_hyphen_values = true)]
     pub(crate) max_hold: Option<Duration>,
     /// Signal for --max-hold
-    #[arg(long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal, requires = "max_hold")]
+    #[arg(
+        long, value_name = "SIGNAL", default_value = "TERM", value_parser = signal, requires = "max_hold",
+        allow_hyphen_values = true
+    )]
     pub(crate) signal: i32,
     /// Kill the command so long after that signal, if it still runs
-    #[arg(short, long, value_name = "DURATION", default_value = "10s", value_parser = duration, requires = "max_hold")]
+    #[arg(
+        short, long, value_name = "DURATION", default_value = "10s", value_parser = duration, requires = "max_hold",
+        allow_hyphen_values = true
+    )]
     pub(crate) kill_after: Duration,
     /// What to do when the grant is revoked: `term`, `kill`, `ignore`, or a shell command to run
     ///
@@ -199,7 +206,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "term|kill|ignore|COMMAND", default_value = "term")]
     pub(crate) on_lost: OnLost,
     /// Time between TERM and KILL of --on-lost term
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) grace: Duration,
     /// Text that `status` shows beside this holder, at most 64 bytes
     #[arg(long, value_name = "TEXT")]
@@ -208,7 +215,7 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with = "report_fd")]
     pub(crate) json: bool,
     /// Report events as lines of JSON on an open descriptor: waiting, granted, lost, done
-    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(1..), allow_hyphen_values = true)]
     pub(crate) report_fd: Option<i32>,
     /// Give the command a private make jobserver with as many jobs as --units
     ///
@@ -217,7 +224,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     pub(crate) jobserver: Option<Jobserver>,
     /// Signal the command when this program is killed
-    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    #[arg(long, value_name = "SIGNAL", value_parser = signal, allow_hyphen_values = true)]
     pub(crate) pdeathsig: Option<i32>,
     /// Inside a run of the same semaphore: share its permits, take none
     #[arg(long)]
@@ -239,12 +246,12 @@ pub(crate) struct Acquire {
     #[command(flatten)]
     pub(crate) size: Size,
     /// Permits to take at once: a number, a percentage of the processors, or `nproc`
-    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1")]
+    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
     /// Hold the permits in the background as long as this process lives, and print the grant
-    #[arg(long, value_name = "PID", value_parser = process)]
+    #[arg(long, value_name = "PID", value_parser = process, allow_hyphen_values = true)]
     pub(crate) while_pid: Option<i32>,
     /// Text that `status` shows beside this holder, at most 64 bytes
     #[arg(long, value_name = "TEXT")]
@@ -259,6 +266,8 @@ pub(crate) struct Acquire {
 
 /// Give loose permits back; waits while none is out.
 ///
+/// A semaphore that does not exist is an error (exit 69), unless --max or --create says how many permits it has.
+///
 /// A permit that nobody took cannot be given back: the caller that comes too early waits for the one that takes. Permits that
 /// a process holds (by `run`, or `acquire --while-pid`) are never given back by this, except with --grant.
 #[derive(Clone, Debug, clap::Args)]
@@ -266,12 +275,12 @@ pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) size: Size,
     /// Permits to give back at once: a number, a percentage of the processors, or `nproc`
-    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1")]
+    #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
     /// Ask this holder to give up, and wait until it has (at most 5s, or --wait)
-    #[arg(long, value_name = "GRANT", conflicts_with_all = ["units", "max", "create"])]
+    #[arg(long, value_name = "GRANT", conflicts_with_all = ["units", "max", "create"], allow_hyphen_values = true)]
     pub(crate) grant: Option<String>,
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
@@ -288,7 +297,10 @@ pub(crate) struct Status {
     #[arg(long)]
     pub(crate) watch: bool,
     /// Time between two readings of --watch
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration)]
+    #[arg(
+        long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration,
+        allow_hyphen_values = true
+    )]
     pub(crate) interval: Duration,
     /// Names of semaphores [default: all]
     #[arg(value_name = "NAME")]
@@ -313,7 +325,9 @@ pub(crate) struct Top {
     #[arg(long)]
     pub(crate) watch: bool,
     /// Time between two readings
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = top_interval)]
+    #[arg(
+        long, value_name = "DURATION", default_value = "1s", value_parser = top_interval, allow_hyphen_values = true
+    )]
     pub(crate) interval: Duration,
     /// Names of semaphores [default: all]
     #[arg(value_name = "NAME")]
@@ -329,7 +343,7 @@ pub(crate) struct Set {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// New number of permits: a number, a percentage of the processors, or `nproc`
-    #[arg(value_name = "N|N%|nproc")]
+    #[arg(value_name = "N|N%|nproc", allow_negative_numbers = true)]
     pub(crate) max: Number,
     /// Create the semaphore if there is none
     #[arg(long)]
@@ -353,13 +367,13 @@ pub(crate) struct Wait {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Revoke {
     /// Wait until it has given up, at most so long, then exit 75
-    #[arg(short, long, value_name = "DURATION", value_parser = duration)]
+    #[arg(short, long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) wait: Option<Duration>,
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Grant of the holder, as `permits status` shows it
-    #[arg(value_name = "GRANT")]
+    #[arg(value_name = "GRANT", allow_negative_numbers = true)]
     pub(crate) grant: String,
 }
 
@@ -415,6 +429,9 @@ pub(crate) enum Jobserver {
     Pipe,
 }
 
+/// The most permits that a semaphore has. A copy, since this file stands alone; the tests of `place` compare it.
+pub(crate) const MOST: u32 = 4_194_303;
+
 /// A number of permits, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
@@ -432,11 +449,15 @@ impl FromStr for Number {
             return Ok(Number::Percent(100));
         }
         let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+        let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         match digits.parse::<u32>() {
             Ok(0) => Err(format!("`{text}` is no number of permits, at least 1 is needed")),
             Ok(number) if percent => Ok(Number::Percent(number)),
-            Ok(number) => Ok(Number::Exactly(number)),
-            Err(_) => Err(format!("`{text}` is neither a number from 1, nor a percentage like `50%`, nor `nproc`")),
+            Ok(number) if number <= MOST => Ok(Number::Exactly(number)),
+            Err(_) if !all_digits => {
+                Err(format!("`{text}` is neither a number from 1, nor a percentage like `50%`, nor `nproc`"))
+            }
+            _ => Err(format!("`{text}` is too large, `{MOST}` is the most")),
         }
     }
 }

@@ -60,7 +60,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The fact is the library's; what to do about it with this program is said here.
+/// The fact is the library's; what to do about it with this program is said here, and nowhere else.
 impl From<permits_host::Error> for Failure {
     fn from(error: permits_host::Error) -> Self {
         let text = match hint(error.kind(), error.semaphore().unwrap_or("NAME")) {
@@ -82,7 +82,8 @@ fn exit_code(kind: ErrorKind) -> u8 {
         | ErrorKind::MaxDiffers
         | ErrorKind::Insecure
         | ErrorKind::ForeignFormat
-        | ErrorKind::BadFileSystem => code::CONFIG,
+        | ErrorKind::BadFileSystem
+        | ErrorKind::BadDirectory => code::CONFIG,
         ErrorKind::Unreachable => code::UNAVAILABLE,
         ErrorKind::Lost => code::LOST,
         ErrorKind::Damaged | ErrorKind::Exhausted | ErrorKind::NotOurs | ErrorKind::System => code::FAILED,
@@ -96,10 +97,24 @@ fn exit_code(kind: ErrorKind) -> u8 {
 /// `N` stands as in the help, for a number of permits.
 fn hint(kind: ErrorKind, name: &str) -> Option<String> {
     Some(match kind {
-        ErrorKind::NotFound => format!("`permits set --create {name} N` creates it with `N` permits"),
+        ErrorKind::NotFound => {
+            format!("`permits set --create {name} N` creates it with `N` permits, `permits list` shows which there are")
+        }
+        ErrorKind::BadName => {
+            let (dir, name) = name.rsplit_once('/')?;
+            let (dir, name) = (if dir.is_empty() { "/" } else { dir }, if name.is_empty() { "NAME" } else { name });
+            format!("`--dir` names the directory, as in `--dir {dir} {name}`")
+        }
+        ErrorKind::TooMany => {
+            format!("`--units` says how many to ask for, `permits set {name} N` changes how many there are")
+        }
+        ErrorKind::BadMax => format!("`--max` or `permits set {name} N` gives another number"),
         ErrorKind::MaxDiffers => format!("`--resize` or `permits set {name} N` changes the number"),
         ErrorKind::Damaged => format!("`permits repair {name}` says what can be done"),
         ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory".into(),
+        ErrorKind::BadDirectory => {
+            "`--dir` or PERMITS_DIR chooses another directory, `mkdir -p` makes a directory with its parents".into()
+        }
         ErrorKind::NoSuchHolder => format!("`permits status {name}` lists holders and waiters with their ids"),
         _ => return None,
     })
@@ -114,10 +129,10 @@ mod tests {
         // Every kind that the library has, in its order.
         let kinds = [
             (ErrorKind::Closed, 69, None),
-            (ErrorKind::TooMany, 78, None),
+            (ErrorKind::TooMany, 78, Some("--units")),
             (ErrorKind::NotNow, 75, None),
             (ErrorKind::TimedOut, 75, None),
-            (ErrorKind::BadMax, 64, None),
+            (ErrorKind::BadMax, 64, Some("--max")),
             (ErrorKind::MaxDiffers, 78, Some("--resize")),
             (ErrorKind::BadName, 64, None),
             (ErrorKind::NotFound, 69, Some("permits set --create")),
@@ -127,6 +142,7 @@ mod tests {
             (ErrorKind::Damaged, 125, Some("permits repair")),
             (ErrorKind::ForeignFormat, 78, None),
             (ErrorKind::BadFileSystem, 78, Some("--dir")),
+            (ErrorKind::BadDirectory, 78, Some("mkdir -p")),
             (ErrorKind::Gone, 69, None),
             (ErrorKind::Exhausted, 125, None),
             (ErrorKind::NotOurs, 125, None),
@@ -140,6 +156,9 @@ mod tests {
             assert_eq!(hint.is_some(), word.is_some(), "{kind:?}");
             assert!(word.is_none_or(|word| hint.is_some_and(|hint| hint.contains(word))), "{kind:?}");
         }
+        let names_it = |name| hint(ErrorKind::BadName, name).is_some_and(|hint| hint.contains("--dir"));
+        assert!(names_it("a/b") && names_it("/") && !names_it("a\nb") && !names_it(""));
+        assert!(hint(ErrorKind::BadName, "a/").is_some_and(|hint| hint.ends_with("`--dir a NAME`")));
     }
 
     #[test]

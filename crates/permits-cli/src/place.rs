@@ -38,12 +38,29 @@ impl Scene<'_> {
     }
 }
 
-/// Opens the semaphore, or creates it. Without `--max` the stored number holds, and a new one gets that of `--create`, or one permit.
+/// Opens the semaphore to take permits, or creates it: without `--max` and `--create` with one permit.
 pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
+    open_with(scene, options, name, size, Some(Number::Exactly(1)))
+}
+
+/// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a permit of one that is not there,
+/// so that a name with a typing error in it would wait for ever.
+pub(crate) fn open_to_release(scene: Scene<'_>, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
+    open_with(scene, &scene.options(), name, size, None)
+}
+
+/// With `--max` it has that number, or gets it. Otherwise the stored number holds, and a new one gets that of `--create`, or `default`.
+fn open_with(
+    scene: Scene<'_>,
+    options: &Options,
+    name: &str,
+    size: &Size,
+    default: Option<Number>,
+) -> Result<HostSemaphore, Failure> {
     if let Some(max) = size.max {
         return Ok(options.clone().resize(size.resize).open(name, count(max))?);
     }
-    let new = size.create.map_or(1, count);
+    let Some(new) = size.create.or(default).map(count) else { return Ok(options.clone().open_existing(name)?) };
     loop {
         match options.clone().open_existing(name) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -77,5 +94,16 @@ pub(crate) fn count(number: Number) -> u32 {
             let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
             u32::try_from(processors * u64::from(percent) / 100).unwrap_or(u32::MAX).max(1)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::MOST;
+
+    #[test]
+    fn arguments_know_the_most_permits() {
+        assert_eq!(MOST, HostSemaphore::MAX_PERMITS);
     }
 }

@@ -11,10 +11,13 @@ use crate::people::{Who, age, side, tame};
 
 const HEADING: Style = Style::new().bold();
 
+/// In place of a table, where there is nothing to show.
+pub(crate) const NONE: &str = "no semaphores\n";
+
 /// The semaphores of a directory, a row each.
 pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
     if read.is_empty() {
-        return "no semaphores\n".to_owned();
+        return NONE.to_owned();
     }
     let mut rows =
         Rows::new(&["NAME", ">PERMITS", ">FREE", ">HELD", ">LOOSE", ">WAITING", ">GRANTED", ">RECOVERED", "STATE"]);

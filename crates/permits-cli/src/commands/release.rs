@@ -20,7 +20,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Release) -> Result<End, Failure> {
     }
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let semaphore = place::open(scene, &scene.options(), &args.name, &args.size)?;
+    let semaphore = place::open_to_release(scene, &args.name, &args.size)?;
     if let Err(ungranted) = Waiting::new(scene, &semaphore, units, &args.patience).release(&mut events) {
         return ungranted.end();
     }

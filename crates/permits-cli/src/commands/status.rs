@@ -31,7 +31,11 @@ pub(crate) fn run(scene: Scene<'_>, args: &Status) -> Result<End, Failure> {
 fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u8), Failure> {
     let (mut texts, mut worst) = (Vec::new(), 0);
     if args.names.is_empty() {
-        for name in options.clone().list()? {
+        let names = options.clone().list()?;
+        if names.is_empty() && !args.json {
+            texts.push(table::NONE.to_owned());
+        }
+        for name in names {
             match place::status(options, &name) {
                 Ok(status) => texts.push(one(&status, args.json)),
                 // Deleted since it was listed.

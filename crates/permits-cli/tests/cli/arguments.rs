@@ -13,8 +13,26 @@ fn wrong_arguments_are_64_and_named() {
         (&["run", "a", "true"], "true"),
         (&["run", "--max", "0", "a", "--", "true"], "at least 1"),
         (&["run", "--max", "x", "a", "--", "true"], "`50%`"),
-        (&["run", "--max", "-1", "a", "--", "true"], "-1"),
-        (&["run", "--max", "99999999999", "a", "--", "true"], "99999999999"),
+        (&["run", "--max", "-1", "a", "--", "true"], "`-1` is neither a number from 1"),
+        (&["run", "--max", "99999999999", "a", "--", "true"], "`99999999999` is too large, `4194303` is the most"),
+        (&["run", "--max", "4194304", "a", "--", "true"], "`4194304` is too large, `4194303` is the most"),
+        (&["run", "--max", "99999999999%", "a", "--", "true"], "`99999999999%` is too large"),
+        (&["run", "--create", "-1", "a", "--", "true"], "`-1`"),
+        (&["run", "--units", "-1", "a", "--", "true"], "`-1`"),
+        (&["run", "--wait", "-5m", "a", "--", "true"], "`-5m` is no length of time"),
+        (&["run", "--max-hold", "-1", "a", "--", "true"], "`-1` is no length of time"),
+        (&["run", "--max-hold", "1", "--kill-after", "-1", "a", "--", "true"], "`-1` is no length of time"),
+        (&["run", "--max-hold", "1", "--signal", "-9", "a", "--", "true"], "`-9` is no signal"),
+        (&["run", "--pdeathsig", "-9", "a", "--", "true"], "`-9` is no signal"),
+        (&["run", "--grace", "-1", "a", "--", "true"], "`-1` is no length of time"),
+        (&["run", "-E", "-1", "a", "--", "true"], "invalid value '-1'"),
+        (&["run", "--report-fd", "-1", "a", "--", "true"], "invalid value '-1'"),
+        (&["--mode", "-1", "run", "a", "--", "true"], "`-1` is no mode"),
+        (&["status", "--watch", "--interval", "-1"], "`-1` is no length of time"),
+        (&["top", "--interval", "-1"], "`-1` is no length of time"),
+        (&["revoke", "--wait", "-1", "a", "0-1"], "`-1` is no length of time"),
+        (&["wait", "--wait", "-1", "a"], "`-1` is no length of time"),
+        (&["release", "--wait", "-1", "a"], "`-1` is no length of time"),
         (&["run", "--units", "0", "a", "--", "true"], "`0`"),
         (&["run", "--wait", "soon", "a", "--", "true"], "`soon`"),
         (&["run", "--wait", "inf", "a", "--", "true"], "`inf`"),
@@ -32,10 +50,14 @@ fn wrong_arguments_are_64_and_named() {
         (&["--mode", "999", "run", "a", "--", "true"], "`999`"),
         (&["--mode", "777", "run", "a", "--", "true"], "`777`"),
         (&["run", "", "--", "true"], ""),
-        (&["run", "a/b", "--", "true"], "a/b"),
+        (&["run", "a/b", "--", "true"], "`--dir a b`"),
+        (&["run", "a\nb", "--", "true"], "'\\n' in it"),
         (&["run", ".a", "--", "true"], ".a"),
         (&["set", "a", "0"], "at least 1"),
+        (&["set", "a", "-1"], "`-1` is neither a number from 1"),
+        (&["set", "a", "4194304"], "`4194304` is too large, `4194303` is the most"),
         (&["acquire", "--while-pid", "0", "a"], "0"),
+        (&["acquire", "--while-pid", "-1", "a"], "`-1` is no process id"),
         (&["acquire", "--while-pid", "2147483647", "a"], "`2147483647`"),
         (&["completions", "tcsh"], "tcsh"),
     ];
@@ -47,6 +69,18 @@ fn wrong_arguments_are_64_and_named() {
         assert!(said.contains(named), "{args:?} does not name {named}: {said}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn only_a_slash_in_a_name_leads_to_the_directory() {
+    let place = Place::new();
+
+    for name in ["", ".a", "a\nb", &"x".repeat(201)] {
+        let said = stderr(&place.output(&["run", name, "--", "true"]));
+        assert!(!said.contains("--dir") && !said.contains("directory"), "{name:?}: {said}");
+    }
+    let said = stderr(&place.output(&["run", "/tmp/ci/build", "--", "true"]));
+    assert!(said.contains("`--dir /tmp/ci build`"), "{said}");
 }
 
 #[test]

@@ -2,19 +2,21 @@
 //!
 //! Two things keep the words in order. The giver's pause is long beside the taker's steps, as in the exercise; and each word is said
 //! under a second semaphore, `word`, which the giver takes before it gives: the next taker cannot be printed before the giver is.
+//!
+//! Either side says the number of permits, since either may come first, and `release` alone creates no semaphore.
 
 use crate::place::{Place, Running, output, stdout};
 
 const TAKER: &str = r#"
 for turn in 1 2 3; do
-    "$PERMITS" acquire exercise && "$PERMITS" run word -- echo acquiring
+    "$PERMITS" acquire --max 1 exercise && "$PERMITS" run word -- echo acquiring
 done
 "#;
 
 const GIVER: &str = r#"
 for turn in 1 2 3; do
     sleep 0.5
-    "$PERMITS" run word -- sh -c '"$PERMITS" release exercise && echo releasing'
+    "$PERMITS" run word -- sh -c '"$PERMITS" release --max 1 exercise && echo releasing'
 done
 "#;
 
@@ -37,7 +39,7 @@ fn turns_alternate_without_any_pause() {
         let mut command = place.command("sh");
         command.args([
             "-c",
-            &format!(r#"for turn in 1 2 3 4 5 6 7 8; do "$PERMITS" {act} exercise || exit; echo done; done"#),
+            &format!(r#"for turn in 1 2 3 4 5 6 7 8; do "$PERMITS" {act} --max 1 exercise || exit; echo done; done"#),
         ]);
         Running::start(command)
     };

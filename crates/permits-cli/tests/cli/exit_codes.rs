@@ -105,9 +105,69 @@ fn missing_semaphore_is_69() {
         &["wait", "none"],
         &["revoke", "none", "0-1"],
         &["repair", "none"],
+        &["release", "none"],
+        &["release", "--units", "2", "none"],
+        &["release", "--grant", "0-1", "none"],
+        &["top", "none"],
     ] {
         let output = place.output(args);
         assert_eq!(output.status.code(), Some(69), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("`permits set --create none N`"), "{args:?}: {}", stderr(&output));
+    }
+    assert_eq!(std::fs::read_dir(place.dir()).expect("it is ours").count(), 0, "none of them makes one");
+}
+
+#[test]
+fn commands_that_look_make_no_directory() {
+    let place = Place::new();
+    let dir = place.dir().join("new");
+    let dir = dir.to_str().expect("text");
+
+    for args in [&["status", "none"][..], &["set", "none", "2"], &["wait", "none"], &["release", "none"], &["list"]] {
+        place.output(&[&["--dir", dir][..], args].concat());
+        assert!(!place.dir().join("new").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn directory_that_is_none_is_78_for_every_command() {
+    let place = Place::new();
+    std::fs::write(place.dir().join("file"), "text").expect("it is ours");
+    let file = place.dir().join("file");
+    let commands: [&[&str]; 10] = [
+        &["run", "a", "--", "true"],
+        &["acquire", "a"],
+        &["release", "a"],
+        &["status"],
+        &["status", "a"],
+        &["list"],
+        &["top"],
+        &["set", "--create", "a", "2"],
+        &["wait", "a"],
+        &["repair", "a"],
+    ];
+
+    for dir in [file.clone(), file.join("below")] {
+        for args in commands {
+            let output = place.output(&[&["--dir", dir.to_str().expect("text")], args].concat());
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(78), "{args:?}: {said}");
+            assert!(said.contains("`--dir` or PERMITS_DIR"), "{args:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn directory_without_a_parent_is_78_and_says_how_to_make_it() {
+    let place = Place::new();
+    let dir = place.dir().join("missing/new");
+
+    for args in [&["run", "build", "--", "true"][..], &["set", "--create", "build", "2"], &["status", "build"]] {
+        let output = place.output(&[&["--dir", dir.to_str().expect("text")], args].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(78), "{args:?}: {said}");
+        assert!(said.contains("--dir") && said.contains("`mkdir -p`"), "{args:?}: {said}");
+        assert!(!said.contains("permits set --create"), "{args:?}: {said}");
     }
 }
 
@@ -119,6 +179,7 @@ fn more_units_than_permits_is_78() {
 
     assert_eq!(output.status.code(), Some(78));
     assert!(stderr(&output).contains("`3`") && stderr(&output).contains("`2`"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("`--units`") && stderr(&output).contains("`permits set a N`"));
 }
 
 #[test]

@@ -83,7 +83,9 @@ fn list_of_nothing() {
 
     assert_eq!(stdout(&place.output(&["list"])), "no semaphores\n");
     assert_eq!(stdout(&place.output(&["list", "--dir", "/nonexistent"])), "no semaphores\n");
-    assert_eq!(stdout(&place.output(&["status"])), "");
+    assert_eq!(stdout(&place.output(&["status"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["status", "--dir", "/nonexistent"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["status", "--json"])), "");
 }
 
 #[test]

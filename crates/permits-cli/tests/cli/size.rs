@@ -56,6 +56,16 @@ fn create_counts_for_a_new_one_only() {
 }
 
 #[test]
+fn release_creates_if_asked() {
+    let place = Place::new();
+
+    assert_eq!(place.code(&["release", "--try", "--max", "2", "a"]), 75);
+    assert_eq!(place.code(&["release", "--try", "--create", "3", "b"]), 75);
+
+    assert_eq!((place.number("a", "max_permits"), place.number("b", "max_permits")), (2, 3));
+}
+
+#[test]
 fn set_creates_if_asked() {
     let place = Place::new();
 

@@ -45,8 +45,11 @@ pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
     let directory = scene.directory();
     match show(args, &scene.options(), &directory) {
         Ok(Shown::All) => Ok(End::Code(0)),
-        // What it was, stands on stderr already.
-        Ok(Shown::Part) => Ok(End::Code(code::UNAVAILABLE)),
+        // What it was, stands on stderr already. What is wrong with the directory has the code that it has for every command.
+        Ok(Shown::Part) => {
+            let unusable = if args.names.is_empty() { scene.options().list().err() } else { None };
+            Ok(End::Code(unusable.map_or(code::UNAVAILABLE, |error| Failure::from(error).code)))
+        }
         Err(error) => Err(Failure::new(code::FAILED, format!("cannot show the semaphores: {error}"))),
     }
 }
