@@ -8,6 +8,8 @@
 
 #[path = "loom/lease.rs"]
 mod lease;
+#[path = "loom/wakers.rs"]
+mod wakers;
 
 use loom::cell::UnsafeCell;
 use loom::future::block_on;

@@ -37,14 +37,13 @@ impl Core {
         match self.arrive(&mut queues, node, manner, &mut wake) {
             Arrival::Queued => Poll::Pending,
             Arrival::Refused(refusal) => {
-                // Before `wake` is dropped: that may run anybody's code.
                 drop(queues);
+                let_go(wake);
                 Poll::Ready(Err(refusal))
             }
             Arrival::Done => {
                 self.serve_and_unlock(queues);
-                // The permits are taken: a panic in this drop would lose them.
-                contained(|| drop(wake));
+                let_go(wake);
                 Poll::Ready(Ok(()))
             }
         }
@@ -64,7 +63,7 @@ impl Core {
             Stage::Closed => Poll::Ready(Err(Refusal::Closed)),
             Stage::TooMany => Poll::Ready(Err(node.too_many())),
             Stage::Refusing => {
-                contained(|| drop(self.withdraw(self.lock(), node)));
+                let_go(self.withdraw(self.lock(), node));
                 Poll::Ready(Err(node.too_many()))
             }
             Stage::Notified => self.contest_or_wait_on(node, manner, context),
@@ -79,20 +78,26 @@ impl Core {
         manner: Manner,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Refusal>> {
+        // For the case that it waits on: then its waker has to be there before the lock is free.
+        let wake = Wake::polling(manner, context.waker().clone());
         let mut queues = self.lock();
         if node.stage() != Stage::Notified {
             // Closed, refused or served in the meantime.
             drop(queues);
+            let_go(Some(wake));
             return self.poll_again(node, manner, context);
         }
         match self.contest(&mut queues, node) {
             Contest::Lost => {
+                let old = queues[node.act().side() as usize].rewake(node, wake);
                 drop(queues);
-                self.wait_on(node, manner, context)
+                let_go(old);
+                Poll::Pending
             }
-            Contest::Won(wake) => {
+            Contest::Won(old) => {
                 self.serve_and_unlock(queues);
-                contained(|| drop(wake));
+                let_go(old);
+                let_go(Some(wake));
                 Poll::Ready(Ok(()))
             }
         }
@@ -111,20 +116,24 @@ impl Core {
         let mut queues = self.lock();
         if node.stage() != Stage::Waiting {
             drop(queues);
-            // Before anything is completed, so that a panic in this drop leaves a grant that the future's drop gives back.
-            drop(wake);
+            let_go(Some(wake));
             return self.poll_again(node, manner, context);
         }
         let old = queues[side as usize].rewake(node, wake);
         drop(queues);
-        drop(old);
+        let_go(old);
         Poll::Pending
     }
 
     /// A future is dropped that was polled and was not ready.
     #[cold]
     pub(crate) fn abandon(&self, node: Pin<&Node>) {
-        let wake = self.withdraw(self.lock(), node);
-        contained(|| drop(wake));
+        let_go(self.withdraw(self.lock(), node));
     }
+}
+
+/// Drops a waker that is not needed, with the lock free. Its panic ends here as that of a wake does: permits that were taken, or a
+/// drop, must not be lost to it.
+fn let_go(wake: Option<Wake>) {
+    contained(|| drop(wake));
 }

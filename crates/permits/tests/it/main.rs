@@ -8,6 +8,7 @@
 //! | a grant is lost with its future | `cancel::granted_and_dropped_unpolled_goes_to_the_next_in_line`, … |
 //! | the first wake does not lead to the next | `cancel::one_return_of_three_serves_three_waiters`, `…_a_hundred_…` |
 //! | wakers called, replaced or dropped under the lock | `wakers::waker_may_…`, `wakers::replaced_waker_may_…` |
+//! | a waker does any of it while it is cloned, woken or dropped | `hostile` |
 //! | a waker panics | `wakers::panicking_wakers_…`, `wakers::panic_of_a_waker_…`, `wakers::permits_of_a_thread_…` |
 //! | the poll moves to another task | `wakers::second_poll_with_another_waker_replaces_the_first`, `wakers::future_may_be_polled_…` |
 //! | a future outlives its task | `cancel::future_that_outlives_its_task_…` |
@@ -59,6 +60,7 @@ mod close;
 mod conformance;
 mod exercise;
 mod guards;
+mod hostile;
 mod lease;
 mod limit;
 mod messages;

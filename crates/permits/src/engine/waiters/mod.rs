@@ -17,7 +17,8 @@
 //! 4. Who takes a node off its queue takes its waker along, *then* stores the final stage, and never touches the node again:
 //!    from that store on the owner may be gone, and the node with it.
 //! 5. Wakers are called, cloned and dropped outside the lock only: they are other people's code, and may come back to
-//!    this very semaphore.
+//!    this very semaphore. Only a poll clones, its own waker, before it takes the lock; everybody else moves. A panic of that clone is
+//!    the poll's, and changes nothing; a panic of a wake or a drop ends where it is called ([`contained`]).
 //!
 //! # Stages
 //!
@@ -36,6 +37,8 @@
 //! that is dropped unpolled has done nothing; for a blocked thread nothing lies between the grant and the return, and the grant
 //! is all of it. A thread may poll as well (`Request::poll_passing`), and be `Notified`; if it drops its request then,
 //! whoever is next is woken in its place.
+//! Its waker leaves the node with the notification. From then on it has been told, and is told no more, whatever becomes of it: it looks
+//! at its stage by its next poll, which takes the permits, or puts a waker in anew before the lock is free.
 //!
 //! # Invariants
 //!

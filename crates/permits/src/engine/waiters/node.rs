@@ -26,13 +26,14 @@ impl Stage {
         [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany, Stage::Refusing];
 }
 
-/// How a waiter is told to look at its stage.
-#[derive(Clone, Debug)]
+/// How a waiter is told to look at its stage. Not `Clone`: to clone a waker is to run other people's code, and most of these lie under
+/// the lock.
+#[derive(Debug)]
 pub(crate) enum Wake {
     Task(Waker),
     Thread(Thread),
-    /// A thread that sleeps in a way of its own: see `Request::poll_passing`.
-    Sleeper(Waker),
+    /// A thread that sleeps in a way of its own: see `Request::poll_passing`. `None` once it was told, until its next poll.
+    Sleeper(Option<Waker>),
 }
 
 impl Wake {
@@ -40,14 +41,16 @@ impl Wake {
     pub(crate) fn polling(manner: Manner, waker: Waker) -> Wake {
         match manner {
             Manner::Queuing => Wake::Task(waker),
-            Manner::Passing => Wake::Sleeper(waker),
+            Manner::Passing => Wake::Sleeper(Some(waker)),
         }
     }
 
     /// Never called with the lock held: wakers are other people's code.
     pub(crate) fn wake(self) {
         match self {
-            Wake::Task(waker) | Wake::Sleeper(waker) => waker.wake(),
+            Wake::Task(waker) | Wake::Sleeper(Some(waker)) => waker.wake(),
+            // It was told before, and has not polled since: it will see its stage when it does.
+            Wake::Sleeper(None) => {}
             Wake::Thread(thread) => thread.unpark(),
         }
     }

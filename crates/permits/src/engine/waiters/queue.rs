@@ -98,13 +98,21 @@ impl Queue {
     }
 
     /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W flag and wakes it.
+    ///
+    /// A foreign waker is taken, not cloned: a clone is other people's code. Nobody needs it before its owner has looked, and who
+    /// looks and waits on brings a new one.
     pub(crate) fn notify(&mut self) -> Wake {
         let node = alive(self.head);
         node.set_stage(Stage::Notified);
-        linked(node, |head| head.wake.clone()).expect("a linked node has a waker")
+        linked(node, |head| match head.wake.as_mut().expect("a linked node has a waker") {
+            Wake::Thread(thread) => Wake::Thread(thread.clone()),
+            Wake::Sleeper(waker) => Wake::Sleeper(waker.take()),
+            Wake::Task(_) => unreachable!("a task is granted its permits, and takes none by itself"),
+        })
     }
 
-    /// Calls a notified head back; its owner will find that it still waits. The caller clears the W flag.
+    /// Calls a notified head back; its owner will find that it still waits. The caller clears the W flag, and gives a waiter that
+    /// polls a waker anew (`rewake`) before it unlocks.
     pub(crate) fn recall(&mut self) {
         alive(self.head).set_stage(Stage::Waiting);
     }
@@ -132,8 +140,9 @@ impl Queue {
 
     /// Would waking the caller's own, linked node wake whoever polls with that waker, and in that manner?
     pub(crate) fn would_wake(&self, node: Pin<&Node>, manner: Manner, waker: &Waker) -> bool {
+        // `will_wake` compares pointers, and runs none of the waker's code.
         linked(node.get_ref(), |mine| match (&mine.wake, manner) {
-            (Some(Wake::Task(old)), Manner::Queuing) | (Some(Wake::Sleeper(old)), Manner::Passing) => {
+            (Some(Wake::Task(old)), Manner::Queuing) | (Some(Wake::Sleeper(Some(old))), Manner::Passing) => {
                 old.will_wake(waker)
             }
             _ => false,
