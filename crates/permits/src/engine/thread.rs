@@ -67,37 +67,45 @@ impl Core {
             }
         }
         let mut awake = (self.bound() == 0).then(|| Awake::new(&self.spin));
-        loop {
+        let mut has_parked = false;
+        let outcome = loop {
             match node.stage() {
                 Stage::Granted => {
                     if let Some(awake) = awake {
                         awake.paid();
                     }
-                    return Ok(());
+                    break Ok(());
                 }
-                Stage::Closed => return Err(Refusal::Closed),
-                Stage::TooMany => return Err(node.too_many()),
-                Stage::Refusing => return self.give_up(node),
+                Stage::Closed => break Err(Refusal::Closed),
+                Stage::TooMany => break Err(node.too_many()),
+                Stage::Refusing => break self.give_up(node),
                 Stage::Notified => {
                     if self.take_notified(node) {
-                        return Ok(());
+                        break Ok(());
                     }
                 }
                 Stage::Waiting | Stage::Idle => {
                     if deadline.is_some_and(|deadline| now() >= deadline) {
-                        return self.give_up(node);
+                        break self.give_up(node);
                     }
                     if awake.as_mut().is_some_and(Awake::again) {
                         continue;
                     }
                     awake = None;
+                    has_parked = true;
                     match deadline {
                         None => park(),
                         Some(deadline) => park_until(deadline),
                     }
                 }
             }
+        };
+        if has_parked {
+            // A thread has one park token, for all that unpark it, and which of them parking has consumed cannot be told. A token
+            // too many is a spurious return, which `park` may always make; one too few is a wake-up that the program has lost.
+            current().unpark();
         }
+        outcome
     }
 
     /// Watches the word for a moment before the thread queues, and takes the permits if they come.

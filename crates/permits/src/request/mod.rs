@@ -37,6 +37,9 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 /// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds on, then it sleeps.
 /// No signal and no spurious wake-up ends a wait early. Do not block a thread that has to run tasks: `.await` there.
 ///
+/// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not lost: the thread's next
+/// `park` returns at once. It may do so without one too, once, as a `park` may at any time.
+///
 /// The first wait of a thread that Rust did not start may allocate its handle (`std::thread::current`); nothing else here allocates.
 ///
 /// # Errors

@@ -22,6 +22,7 @@
 //! | aliased or moved nodes | `ui` (`polled_request_is_moved`, …), `auto_traits::requests_…_stay_where_they_are` |
 //! | a node touched after its grant | `guards::waiter_may_be_gone_as_soon_as_it_is_granted`; the loom models |
 //! | a timeout that took what it was refused | `time::grant_that_races_the_limit_is_kept_or_never_was` |
+//! | a wait eats an `unpark` of the program | `parking` |
 //! | permits with a future that nobody polls | `cancel::unpolled_grant_holds_up_the_queue_…`: documented, with its way out |
 //! | a head that hoards | `order::free_permits_are_seen_as_free_while_the_head_wants_more` |
 //! | storms of timeouts | `soak::after_a_storm_of_timeouts_all_permits_are_had_at_once` |
@@ -66,6 +67,7 @@ mod limit;
 mod messages;
 mod model;
 mod order;
+mod parking;
 mod polling;
 mod process;
 mod reference;
