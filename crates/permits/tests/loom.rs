@@ -386,20 +386,6 @@ fn a_grant_that_races_the_end_of_the_time_is_taken_or_leaves_no_trace() {
     });
 }
 
-/// loom's token goes at any switch between threads, so this one is alone; the tests have the rest.
-#[test]
-fn a_wait_that_slept_leaves_the_park_token_of_the_program() {
-    check_policies(3, |new| {
-        let sem = new(1);
-        let held = sem.try_acquire().unwrap();
-        thread::current().unpark();
-        assert!(sem.acquire().wait_timeout(SOON).is_err());
-        thread::park();
-        drop(held);
-        assert_idle(&sem);
-    });
-}
-
 #[test]
 fn a_timed_release_returns_its_permit_once_or_not_at_all() {
     check_policies(3, |new| {

@@ -8,11 +8,11 @@ use permits::Semaphore;
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 const SCHEDULES: usize = 8_000;
@@ -176,5 +176,70 @@ fn a_crowd_under_resizes_and_a_close() {
         }
         assert_idle(&sem);
         assert!(sem.is_closed());
+    });
+}
+
+/// Not in loom, whose park token goes when a thread unlocks. A park that finds no token is a deadlock.
+#[test]
+fn an_unpark_by_the_program_is_there_after_a_wait() {
+    explore(|new| {
+        let sem = Arc::new(new(1));
+        let held = sem.try_acquire_owned().unwrap();
+        let sleeper = {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || {
+                drop(sem.acquire().wait().unwrap());
+                thread::park();
+            })
+        };
+        sleeper.thread().unpark();
+        drop(held);
+        sleeper.join().unwrap();
+        assert_idle(&sem);
+    });
+}
+
+/// A polling thread's waker that reads, and so takes the lock, whenever anything is done with it.
+struct Reading(Arc<Semaphore>, Waker);
+
+impl Wake for Reading {
+    fn wake(self: Arc<Self>) {
+        _ = self.0.state();
+        self.1.wake_by_ref();
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        _ = self.0.state();
+    }
+}
+
+#[test]
+fn a_crowd_whose_wakers_come_back_all_finish() {
+    explore(|new| {
+        let sem = Arc::new(new(2));
+        let crowd: Vec<_> = (0..4)
+            .map(|i| {
+                let sem = Arc::clone(&sem);
+                thread::spawn(move || {
+                    let mut request = Box::pin(sem.acquire_many_owned(1 + i % 2));
+                    let permit = block_on(poll_fn(|context| {
+                        let waker = Waker::from(Arc::new(Reading(Arc::clone(&sem), context.waker().clone())));
+                        let mut context = Context::from_waker(&waker);
+                        if i < 2 {
+                            request.as_mut().poll(&mut context)
+                        } else {
+                            request.as_mut().poll_passing(&mut context)
+                        }
+                    }));
+                    drop(permit.unwrap());
+                })
+            })
+            .collect();
+        for one in crowd {
+            one.join().unwrap();
+        }
+        assert_idle(&sem);
     });
 }
