@@ -12,7 +12,7 @@
 //! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST` over it: for ever.
 //! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease cannot come back to life
 //!    behind the back of whoever was told that it is lost.
-//! 5. No thread and no timer is here. The session of a reach calls [`Lease::expire`] at the deadline, so that those are woken who sleep.
+//! 5. No thread and no timer is here. The session of a reach calls [`Lease::check`] at the deadline, so that those are woken who sleep.
 //!
 //! # Invariants
 //!
@@ -39,6 +39,7 @@
 use crate::blocking::block_on_until;
 use crate::engine::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::engine::waiters::contained;
+use crate::error::{Error, ErrorKind, Operation};
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
@@ -69,6 +70,12 @@ impl BootTime {
     pub const fn since_boot(self) -> Duration {
         Duration::from_nanos(self.0)
     }
+
+    /// The time from `earlier` to this; zero if `earlier` is later.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: BootTime) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
 }
 
 impl std::ops::Add<Duration> for BootTime {
@@ -90,6 +97,13 @@ impl fmt::Display for LostLease {
 }
 
 impl StdError for LostLease {}
+
+/// Of the kind [`ErrorKind::Lost`], while the lease was renewed ([`Operation::Renew`]).
+impl From<LostLease> for Error {
+    fn from(lost: LostLease) -> Error {
+        Error::new(ErrorKind::Lost, lost).with_operation(Operation::Renew)
+    }
+}
 
 /// Until when permits are held. All permits of one lease share it, in an [`Arc`].
 ///
@@ -180,9 +194,12 @@ impl Lease {
         self.wake_all();
     }
 
-    /// For the session of a reach, at the deadline: loses it if the deadline has passed, and wakes all that wait for that. Otherwise the
-    /// deadline to sleep until.
-    pub fn expire(&self) -> Option<BootTime> {
+    /// For the session of a reach, which sleeps in between: looks at the clock. If the deadline has passed the lease is lost from here on,
+    /// all that wait for that are woken, and this is `None`. Otherwise it is held, and this is the deadline, when to look again.
+    ///
+    /// It changes nothing else, and it may be called at any time. Ending a lease early is [`revoke`](Self::revoke).
+    #[must_use = "it is when to look again"]
+    pub fn check(&self) -> Option<BootTime> {
         self.valid_until()
     }
 

@@ -1,6 +1,7 @@
 //! Leases: permits that are held until a deadline.
 
 use permits::lease::{BootTime, Lease, LostLease};
+use permits::{Error, ErrorKind, Operation};
 use permits_conformance::wait::Polled;
 use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
@@ -64,22 +65,38 @@ fn revoked_lease_is_lost_before_its_deadline_and_for_ever() {
 
     assert!(lease.is_lost());
     assert_eq!(lease.renew(at(200)), Err(LostLease));
-    assert_eq!((lease.remaining(), lease.expire()), (Duration::ZERO, None));
+    assert_eq!((lease.remaining(), lease.check()), (Duration::ZERO, None));
 }
 
 #[test]
-fn expire_loses_it_only_at_the_deadline() {
+fn check_loses_it_only_at_the_deadline() {
     let lease = lease();
     let mut lost = Polled::new(lease.lost());
     assert!(lost.poll().is_pending());
 
-    assert_eq!(lease.expire(), Some(at(110)));
+    assert_eq!(lease.check(), Some(at(110)));
     assert_eq!(lost.wakes(), 0);
     SECONDS.set(110);
-    assert_eq!(lease.expire(), None);
+    assert_eq!(lease.check(), None);
 
     assert_eq!(lost.wakes(), 1);
     assert!(lost.poll().is_ready());
+}
+
+#[test]
+fn lost_lease_is_an_error_of_all_reaches() {
+    let lease = lease();
+    lease.revoke();
+
+    let error = Error::from(lease.renew(at(120)).unwrap_err());
+
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Lost, Some(Operation::Renew)));
+}
+
+#[test]
+fn time_between_two_readings_of_the_clock_is_never_negative() {
+    assert_eq!(at(12).saturating_duration_since(at(10)), Duration::from_secs(2));
+    assert_eq!(at(10).saturating_duration_since(at(12)), Duration::ZERO);
 }
 
 #[test]

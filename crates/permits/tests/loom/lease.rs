@@ -86,7 +86,7 @@ model!(who_waits_for_the_loss_is_woken_at_the_deadline, |clock, lease| {
     let other = Arc::clone(&lease);
     let session = thread::spawn(move || {
         clock.store(DEADLINE, Ordering::SeqCst);
-        assert_eq!(other.expire(), None);
+        assert_eq!(other.check(), None);
     });
 
     block_on(lease.lost());
