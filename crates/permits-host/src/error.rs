@@ -4,12 +4,9 @@ pub(crate) use permits::Operation;
 pub use permits::{Error, ErrorKind};
 
 use crate::protocol::acts::Refusal;
-use crate::protocol::book::Side;
+use crate::protocol::book::{MAX_PERMITS, Side};
 use crate::protocol::layout::WAITERS;
-use permits::{
-    AcquireError, AcquireTimeoutError, MaxPermitsError, ReleaseError, ReleaseTimeoutError, State, Stuck,
-    TryAcquireError, TryReleaseError,
-};
+use permits::{AcquireError, MaxPermitsError, ReleaseError, State, TryAcquireError, TryReleaseError};
 use std::fmt::Display;
 use std::io;
 
@@ -87,17 +84,13 @@ pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
     error.with_semaphore(name).with_operation(asking(side))
 }
 
-/// Says both sides' needs (C22).
+/// Says both sides' needs (C22), if they can be read.
 #[cold]
-pub(crate) fn timed_out(name: &str, side: Side, requested: u32, state: State) -> Error {
-    let stuck = Stuck::new(side, requested, state);
-    match side {
-        Side::Acquire => named(name, AcquireTimeoutError::TimedOut(stuck)),
-        Side::Release => named(name, ReleaseTimeoutError::TimedOut(stuck)),
-    }
+pub(crate) fn timed_out(name: &str, side: Side, requested: u32, state: Result<State, Error>) -> Error {
+    named(name, Error::timed_out(side, requested, state))
 }
 
 #[cold]
 pub(crate) fn bad_max(name: &str, requested: i64) -> Error {
-    named(name, MaxPermitsError::new(requested))
+    named(name, MaxPermitsError::new(requested, MAX_PERMITS))
 }

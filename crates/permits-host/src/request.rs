@@ -145,8 +145,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for in its text (C22). A grant that comes at
-    /// the same time as the limit wins (C11).
+    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for, see [`Error::stuck`] (C22). A grant that comes
+    /// at the same time as the limit wins (C11).
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, Error> {
         self.block(Instant::now().checked_add(time))
     }
@@ -191,9 +191,9 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// What says how things stood when a wait for this ran out of time.
     pub(crate) fn timed_out(&self) -> impl FnOnce() -> Error + Send + 'static {
         let (shared, n) = (Arc::clone(self.handle.shared()), self.n);
-        move || {
-            let told = shared.here().and_then(|attachment| attachment.timed_out(K::SIDE, n));
-            told.unwrap_or_else(|error| error)
+        move || match shared.here() {
+            Ok(attachment) => attachment.timed_out(K::SIDE, n),
+            Err(error) => Error::timed_out(K::SIDE, n, Err(error)),
         }
     }
 

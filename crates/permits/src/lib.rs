@@ -110,7 +110,7 @@ mod token;
 mod verbs;
 
 pub use error::{
-    AcquireError, AcquireTimeoutError, Error, ErrorKind, MaxPermitsError, MergeError, Operation, ReleaseError,
+    AcquireError, AcquireTimeoutError, Counts, Error, ErrorKind, MaxPermitsError, MergeError, Operation, ReleaseError,
     ReleaseTimeoutError, Retry, SplitError, Stuck, TryAcquireError, TryReleaseError,
 };
 pub use handle::Handle;

@@ -127,7 +127,7 @@ impl Semaphore {
         /// As [`try_new`](Self::try_new).
         pub fn try_with_overtaking(max_permits: u32, overtakes: u32) -> Result<Semaphore, MaxPermitsError> {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
-                return Err(MaxPermitsError::new(max_permits as i64));
+                return Err(MaxPermitsError::new(max_permits as i64, Semaphore::MAX_PERMITS));
             }
             Ok(Semaphore { core: Core::new(max_permits, overtakes) })
         }
@@ -251,6 +251,6 @@ impl fmt::Debug for Semaphore {
 fn in_range(max: i64) -> Result<u32, MaxPermitsError> {
     match u32::try_from(max) {
         Ok(max @ 1..=Semaphore::MAX_PERMITS) => Ok(max),
-        _ => Err(MaxPermitsError::new(max)),
+        _ => Err(MaxPermitsError::new(max, Semaphore::MAX_PERMITS)),
     }
 }

@@ -159,8 +159,8 @@ impl Attachment {
         })
     }
 
-    pub(crate) fn timed_out(&self, side: Side, n: u32) -> Result<Error, Error> {
-        Ok(error::timed_out(&self.place.name, side, n, self.readings()?))
+    pub(crate) fn timed_out(&self, side: Side, n: u32) -> Error {
+        error::timed_out(&self.place.name, side, n, self.readings())
     }
     /// The readings, at one instant.
     pub(crate) fn readings(&self) -> Result<State, Error> {

@@ -22,7 +22,7 @@ pub(crate) fn block_slowly(
 ) -> Result<(), Error> {
     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
         return match try_slowly(side, attachment, n) {
-            Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
+            Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)),
             other => other,
         };
     }
@@ -37,7 +37,7 @@ pub(crate) fn block_slowly(
             Collected::Refused(refusal) => Err(attachment.refused(side, refusal)),
             // A wait that was short may not have been looked after by anybody.
             Collected::GaveUp | Collected::Queued => match try_slowly(side, attachment, n) {
-                Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)?),
+                Err(error) if error.kind() == ErrorKind::NotNow => Err(attachment.timed_out(side, n)),
                 other => other,
             },
         },

@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::texts::{BY_ITS_GUARD, closed, no_permits, not_loose, too_many, too_many_back};
-use crate::state::{MAX_PERMITS, Side, State};
+use crate::state::{Side, State};
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -164,7 +164,8 @@ pub enum ReleaseTimeoutError {
 pub struct MaxPermitsError {
     /// The number that was refused; it saturates where a change of the bound would have left 64 bits.
     pub requested: i64,
-    /// The largest one that is not: [`Semaphore::MAX_PERMITS`](crate::Semaphore::MAX_PERMITS).
+    /// The largest one that is not refused: in one process [`Semaphore::MAX_PERMITS`](crate::Semaphore::MAX_PERMITS), elsewhere what the
+    /// reach states.
     pub limit: u32,
 }
 
@@ -179,10 +180,10 @@ pub struct SplitError {
 }
 
 impl MaxPermitsError {
-    /// For a reach: a bound of `requested` permits was refused.
+    /// For a reach: a bound of `requested` permits was refused, where `limit` is the largest that it allows.
     #[must_use]
-    pub const fn new(requested: i64) -> MaxPermitsError {
-        MaxPermitsError { requested, limit: MAX_PERMITS }
+    pub const fn new(requested: i64, limit: u32) -> MaxPermitsError {
+        MaxPermitsError { requested, limit }
     }
 }
 

@@ -10,6 +10,7 @@ pub use exact::{
     Stuck, TryAcquireError, TryReleaseError,
 };
 
+use crate::state::{Side, State};
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
 use texts::OneLine;
@@ -107,6 +108,25 @@ pub enum Operation {
     Renew,
     /// A damaged semaphore was repaired.
     Repair,
+}
+
+/// The numbers of an [`Error`]: see [`Error::counts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Counts {
+    /// How many permits were asked for, were to be returned or were to be split off: `0..=u32::MAX`. For [`ErrorKind::BadMax`] the number
+    /// of permits that was refused, which a change of the bound may have made negative.
+    pub requested: i64,
+    /// What there was of them. For [`ErrorKind::TooMany`] the permits that the semaphore, or the guard, has; for [`ErrorKind::NotNow`] and
+    /// [`ErrorKind::TimedOut`] those that were free, or loose, which may suffice, where others come first; for [`ErrorKind::BadMax`] the
+    /// most that are allowed.
+    pub limit: u32,
+}
+
+impl Counts {
+    fn new(requested: impl Into<i64>, limit: u32) -> Counts {
+        Counts { requested: requested.into(), limit }
+    }
 }
 
 impl ErrorKind {
@@ -210,6 +230,33 @@ impl Error {
         Error(Box::new(Inner { kind, retry, operation: None, semaphore: None, what: what.into(), source: None }))
     }
 
+    /// For a reach: a wait for `requested` permits on `side` ran out of time. `state` was read after the request had left its queue, or is
+    /// why it could not be read.
+    ///
+    /// The kind is [`ErrorKind::TimedOut`] in both cases. Where the state is known, [`stuck`](Self::stuck) tells both sides' needs (C22).
+    #[cold]
+    #[must_use]
+    pub fn timed_out(side: Side, requested: u32, state: Result<State, Error>) -> Error {
+        let mut source = match (state, side) {
+            (Ok(state), Side::Acquire) => {
+                return AcquireTimeoutError::TimedOut(Stuck::new(side, requested, state)).into();
+            }
+            (Ok(state), Side::Release) => {
+                return ReleaseTimeoutError::TimedOut(Stuck::new(side, requested, state)).into();
+            }
+            (Err(source), _) => source,
+        };
+        let (operation, act) = match side {
+            Side::Acquire => (Operation::Acquire, "asking for"),
+            Side::Release => (Operation::Release, "returning"),
+        };
+        let what = format!("timed out {act} `{requested}` permits, and the state could not be read");
+        let semaphore = source.0.semaphore.take();
+        let mut error = Error::new(ErrorKind::TimedOut, what).with_operation(operation).with_source(source);
+        error.0.semaphore = semaphore;
+        error
+    }
+
     /// Says which semaphore it was. A name that is there already stays: the innermost caller knows best.
     #[must_use]
     pub fn with_semaphore(mut self, name: &str) -> Error {
@@ -260,6 +307,87 @@ impl Error {
     #[must_use]
     pub fn semaphore(&self) -> Option<&str> {
         self.0.semaphore.as_deref()
+    }
+
+    /// What both sides were waiting for, if this is [`ErrorKind::TimedOut`] and the state could be read (C22).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use permits::{Limit, Local, WaitBlocking};
+    /// use std::time::Duration;
+    ///
+    /// let limit = Local::new(2);
+    /// let one = limit.acquire().wait()?;
+    /// let error = limit.acquire_many(2).wait_timeout(Duration::from_millis(1)).unwrap_err();
+    /// let stuck = error.stuck().expect("in one process the state can be read");
+    /// assert_eq!((stuck.requested, stuck.state.available_permits), (2, 1));
+    /// # Ok::<(), permits::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stuck(&self) -> Option<&Stuck> {
+        match (self.exact(), self.exact()) {
+            (Some(AcquireTimeoutError::TimedOut(stuck)), _) | (_, Some(ReleaseTimeoutError::TimedOut(stuck))) => {
+                Some(stuck)
+            }
+            _ => None,
+        }
+    }
+
+    /// How many permits were asked for, and what there was: for the kinds [`TooMany`](ErrorKind::TooMany), [`NotNow`](ErrorKind::NotNow),
+    /// [`TimedOut`](ErrorKind::TimedOut) and [`BadMax`](ErrorKind::BadMax). `None` for all others, and where a reach did not tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use permits::{Limit, Local, WaitBlocking};
+    ///
+    /// let error = Local::new(4).acquire_many(9).wait().unwrap_err();
+    /// let counts = error.counts().expect("the kind is TooMany");
+    /// assert_eq!((counts.requested, counts.limit), (9, 4));
+    /// ```
+    #[must_use]
+    pub fn counts(&self) -> Option<Counts> {
+        if let Some(stuck) = self.stuck() {
+            let limit = match stuck.side() {
+                Side::Acquire => stuck.state.available_permits,
+                Side::Release => stuck.state.loose,
+            };
+            return Some(Counts::new(stuck.requested, limit));
+        }
+        if let Some(&MaxPermitsError { requested, limit }) = self.exact() {
+            return Some(Counts::new(requested, limit));
+        }
+        if let Some(&SplitError { requested, count }) = self.exact() {
+            return Some(Counts::new(requested, count));
+        }
+        if let Some(error) = self.exact::<TryAcquireError>() {
+            return match *error {
+                TryAcquireError::Closed => None,
+                TryAcquireError::TooMany { requested, max: limit }
+                | TryAcquireError::NoPermits { requested, available: limit } => Some(Counts::new(requested, limit)),
+            };
+        }
+        if let Some(error) = self.exact::<TryReleaseError>() {
+            return match *error {
+                TryReleaseError::Closed => None,
+                TryReleaseError::TooMany { requested, max: limit }
+                | TryReleaseError::NotLoose { requested, loose: limit } => Some(Counts::new(requested, limit)),
+            };
+        }
+        let (requested, max) = match (self.exact(), self.exact(), self.exact(), self.exact()) {
+            (Some(&AcquireError::TooMany { requested, max }), ..)
+            | (_, Some(&AcquireTimeoutError::TooMany { requested, max }), ..)
+            | (_, _, Some(&ReleaseError::TooMany { requested, max }), _)
+            | (.., Some(&ReleaseTimeoutError::TooMany { requested, max })) => (requested, max),
+            _ => return None,
+        };
+        Some(Counts::new(requested, max))
+    }
+
+    /// The exact error that this was made of.
+    fn exact<E: StdError + 'static>(&self) -> Option<&E> {
+        self.0.what.downcast_ref()
     }
 }
 
