@@ -31,7 +31,7 @@
 //! | C20 | `clauses/loss.rs`, for a reach that can be [`Severed`] |
 //!
 //! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one whose permits can be lost
-//! `permits_conformance::suite!(MyRig, severed);`.
+//! `permits_conformance::suite!(MyRig, severed);`. A second rig in one file has a name: see [`suite!`].
 
 pub mod clauses;
 mod dice;
@@ -45,6 +45,15 @@ pub use mortal::{Mortal, Participant, Severed};
 pub use rig::{Policy, Rig};
 
 /// Makes one `#[test]` a clause and policy for a [`Rig`].
+///
+/// | call | tests |
+/// |---|---|
+/// | `suite!(MyRig)` | the clauses for every reach, in modules `default_policy` and `fair` |
+/// | `suite!(MyRig, mortal)` | C18, for a rig that is [`Mortal`], in `deaths` and `deaths_fair` |
+/// | `suite!(MyRig, severed)` | C20 and C21, for a rig that can be [`Severed`], in `losses` and `losses_fair` |
+/// | `suite!(name, MyRig)`, `suite!(name, MyRig, severed)` | the same inside a module `name`, for a second rig in one file |
+///
+/// The rig is an expression, which each test evaluates anew.
 #[macro_export]
 macro_rules! suite {
     ($rig:expr) => {
@@ -58,6 +67,13 @@ macro_rules! suite {
     ($rig:expr, severed) => {
         $crate::suite! { @tests losses, Default, $rig, c20_loss }
         $crate::suite! { @tests losses_fair, Fair, $rig, c20_loss }
+    };
+    ($name:ident, $rig:expr $(, $kind:ident)?) => {
+        mod $name {
+            use super::*;
+
+            $crate::suite! { $rig $(, $kind)? }
+        }
     };
     (@policy $module:ident, $policy:ident, $rig:expr) => {
         $crate::suite! { @tests $module, $policy, $rig,

@@ -20,7 +20,7 @@ pub trait Rig {
     /// A handle on a semaphore of this reach.
     type Limit: Limit<Acquire: WaitBlocking, Release: WaitBlocking>;
 
-    /// The most permits that a semaphore of this reach can have (C2).
+    /// The most permits that a semaphore of this reach can have (C2). The suite makes semaphores of up to 16.
     const MAX_PERMITS: u32;
 
     /// A new semaphore of `max` permits, all free, that nobody else knows.

@@ -113,8 +113,7 @@ impl<'r, R: Rig> Trial<'r, R> {
     /// Takes permits that are there, and leaves them loose.
     #[track_caller]
     pub(crate) fn take_loose(&self, n: u32) {
-        let permit = self.take(n);
-        forget(permit);
+        block_on(self.limit.acquire_loose_many(n), self.rig.deadline()).expect("the permits are free");
     }
 
     /// Returns loose permits that are there.
@@ -265,9 +264,17 @@ pub(crate) fn fails<T>(outcome: Result<T, Error>, kind: ErrorKind) -> Error {
     }
 }
 
+/// The error has to have both numbers: in its text, for people, and as numbers, for programs.
+#[track_caller]
+pub(crate) fn names(error: &Error, requested: u32, limit: u32) {
+    says(error, &[requested, limit]);
+    let counts = error.counts().map(|counts| (counts.requested, counts.limit));
+    assert_eq!(counts, Some((requested.into(), limit)), "what the error counts: {error}");
+}
+
 /// The text of an error has to have these numbers in it, each as a word.
 #[track_caller]
-pub(crate) fn names(error: &Error, numbers: &[u32]) {
+pub(crate) fn says(error: &Error, numbers: &[u32]) {
     let text = error.to_string();
     for number in numbers {
         let number = number.to_string();

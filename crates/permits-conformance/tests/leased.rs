@@ -1,7 +1,7 @@
 //! The suite on trial: a made-up reach with leases and tokens passes, and each way of getting them wrong is noticed.
 
 use permits::lease::{BootTime, Lease};
-use permits::limit::{Held, Limit, Safety, Traits, Wait, WaitBlocking};
+use permits::limit::{Held, Limit, Properties, Safety, Wait, WaitBlocking};
 use permits::{
     AcquireTimeoutError, Error, ErrorKind, MergeError, OwnedPermit, ReleaseTimeoutError, Semaphore, Side, SplitError,
     State, Stuck, Token,
@@ -121,7 +121,7 @@ impl Held for Leased {
         }
         let (Ok(mut mine), Ok(theirs)) = (self.take(), other.take()) else { return Err(other) };
         mine.merge(theirs).map_err(MergeError::into_permit).expect("they are of one semaphore");
-        self.n = mine.count();
+        (self.n, self.token) = (mine.count(), self.token.max(other.token));
         locked(&self.session.held).insert(self.id, mine);
         Ok(())
     }
@@ -228,10 +228,8 @@ impl Limit for Reach {
     type Acquire = Acquiring;
     type Release = Releasing;
 
-    fn traits(&self) -> Traits {
-        let mut traits = Traits::new(Safety::Process);
-        (traits.leased, traits.fenced) = (true, true);
-        traits
+    fn traits(&self) -> Properties {
+        Properties::new(Safety::Process).leased().fenced()
     }
 
     fn acquire_many(&self, n: u32) -> Acquiring {

@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::permit::OwnedPermit;
 use crate::request::{AcquireOwned, Kind, ReleaseOwned, Request};
 use crate::semaphore::HostSemaphore;
-use permits::limit::{Held, Limit, Safety, Traits, Wait, WaitBlocking};
-use permits::{MergeError, State};
+use permits::limit::{Held, Limit, Properties, Safety, Wait, WaitBlocking};
+use permits::{MergeError, State, Status};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -50,8 +50,8 @@ impl Limit for HostSemaphore {
     type Acquire = AcquireOwned;
     type Release = ReleaseOwned;
 
-    fn traits(&self) -> Traits {
-        Traits::new(Safety::Host)
+    fn traits(&self) -> Properties {
+        Properties::new(Safety::Host)
     }
 
     fn acquire_many(&self, n: u32) -> Self::Acquire {
@@ -62,8 +62,20 @@ impl Limit for HostSemaphore {
         self.release_many_owned(n)
     }
 
+    fn acquire_loose_many(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        self.acquire_many_owned(n).loose()
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(HostSemaphore::name(self))
+    }
+
     async fn state(&self) -> Result<State, Error> {
         HostSemaphore::state(self)
+    }
+
+    async fn status(&self) -> Result<Option<Status>, Error> {
+        HostSemaphore::status(self).map(Some)
     }
 
     async fn set_max_permits(&self, n: u32) -> Result<(), Error> {

@@ -76,7 +76,15 @@
 //!
 //! [`close`](Semaphore::close) ends all waits. [`grow`](Semaphore::grow), [`shrink`](Semaphore::shrink) and
 //! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are. [`state`](Semaphore::state) tells how things stand.
-//! [`limit`] has the contract as a trait, for libraries that are handed a limit.
+//!
+//! For libraries that are handed a limit, and do not care whether it spans threads, processes or machines, the contract is a trait:
+//!
+//! | in [`limit`] | is |
+//! |---|---|
+//! | [`Limit`] | a semaphore of any reach; [`Local`] makes one of a [`Semaphore`] |
+//! | [`Wait`], [`WaitBlocking`] | its requests: one that is awaited, and one that can block a thread as well |
+//! | [`Held`] | its permits, which may be lost where they are leased |
+//! | [`limit::Properties`] | what kind of limit it is |
 //!
 //! # When not to use it
 //!
@@ -114,6 +122,7 @@ pub use error::{
     ReleaseTimeoutError, Retry, SplitError, Stuck, TryAcquireError, TryReleaseError,
 };
 pub use handle::Handle;
+pub use limit::{Held, Limit, Local, Wait, WaitBlocking};
 pub use permit::{Guard, OwnedPermit, Permit};
 pub use request::{
     Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Guarded, Kind, Loose, Release, ReleaseOwned, Request,

@@ -18,6 +18,32 @@
 //! ```
 //!
 //! A thread writes `limit.acquire().wait()`, for a limit whose requests can block: `L: Limit<Acquire: WaitBlocking>`.
+//!
+//! # When the other end does not answer
+//!
+//! What decides about permits may be a server, and it may be gone, stopped or cut off (C21). A reach over a network states a time in its
+//! documentation, in which every call of the upper part of this table ends, whatever the server does:
+//!
+//! | call | ends with |
+//! |---|---|
+//! | [`try_now`](Wait::try_now), and a wait with a timeout of zero | [`Unreachable`](ErrorKind::Unreachable) |
+//! | [`state`](Limit::state), [`status`](Limit::status), [`set_max_permits`](Limit::set_max_permits), [`grow`](Limit::grow), [`shrink`](Limit::shrink), [`close`](Limit::close) | `Unreachable` |
+//! | [`Held::release`], [`Held::forget`] | [`Lost`](ErrorKind::Lost) once the permit is lost, `Unreachable` before; never `Ok` without an answer |
+//! | [`timed_out`](Wait::timed_out) | an error of the kind [`TimedOut`](ErrorKind::TimedOut), without a [`Stuck`] |
+//! | [`wait_timeout`](WaitBlocking::wait_timeout), [`wait_deadline`](WaitBlocking::wait_deadline) | `TimedOut` or `Unreachable`, this time after their limit at the latest |
+//! | dropping a permit or a request | at once, without an answer |
+//! | `.await` and [`wait`](WaitBlocking::wait) | may wait as long as the server does not answer |
+//! | [`Held::lost`] | at the deadline of the lease, by the holder's own clock |
+//!
+//! - A request that waits outlives the loss of its handle's lease, or ends with `Unreachable`. Once the server answers again it ends
+//!   with that error, or is served in its turn: it never waits on with no place in the queue.
+//! - After `Unreachable` it is not known whether the call took effect. Permits that were on their way back, by `release` or by a drop,
+//!   come back in any case: the reach sends word of them when the server answers again, or their lease ends.
+//! - A handle outlives its lease. Once the server answers again, the next acquire is made under a new lease. Permits of the lease that
+//!   was lost stay lost, also where the server had not given them to others yet.
+//! - In one process and on one host there is no other end, and nothing here happens.
+//!
+//! `docs/guide/reach.md` in the repository shows how a reach is written.
 
 use crate::blocking::{block_on, block_on_until};
 use crate::engine::word::Act;
@@ -26,11 +52,12 @@ use crate::error::refusal::Refusal;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::handle::Handle;
 use crate::permit::OwnedPermit;
-use crate::request::{Guarded, Kind, Request, Returned};
+use crate::request::{Guarded, Kind, Loose, Request, Returned};
 use crate::semaphore::Semaphore;
 use crate::state::State;
+use crate::status::Status;
 use crate::token::Token;
-use std::future::{Future, IntoFuture, pending};
+use std::future::{Future, IntoFuture, pending, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,8 +71,8 @@ pub trait Limit: Clone + Send + Sync + 'static {
     /// A request to return permits.
     type Release: Wait<Granted = ()>;
 
-    /// What kind of limit this is, as far as a caller may want to choose by it.
-    fn traits(&self) -> Traits;
+    /// What kind of limit this is, as far as a caller may want to choose by it. It is known without asking anybody, and never changes.
+    fn traits(&self) -> Properties;
 
     /// Asks for `n` permits (C3).
     fn acquire_many(&self, n: u32) -> Self::Acquire;
@@ -63,19 +90,72 @@ pub trait Limit: Clone + Send + Sync + 'static {
         self.release_many(1)
     }
 
+    /// Acquires `n` permits and leaves them loose, with no guard (C6): for a later [`release_many`](Self::release_many), by anybody.
+    ///
+    /// By default it is an acquire and a [`forget`](Held::forget), so it is two journeys over a network; a reach that can do both in one
+    /// does so here.
+    ///
+    /// # Errors
+    ///
+    /// Those of an acquire and of a forget: [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Lost`] if the permits were lost
+    /// between the two, [`ErrorKind::Unreachable`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the request back, or returns what it was granted (C10). Where a forget was sent and not answered yet, the
+    /// permits may be loose.
+    fn acquire_loose_many(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let request = self.acquire_many(n);
+        async move { request.await?.forget().await }
+    }
+
+    /// The name of the semaphore, where it has one: that which its errors name. A semaphore of one process has none.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
     /// All readings at one instant of the call (C15).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21); what else can go wrong on the way to other processes.
     fn state(&self) -> impl Future<Output = Result<State, Error>> + Send;
 
-    /// Sets the number of permits (C13).
+    /// Who holds and who waits, besides the readings. `None` where a reach does not know, as in one process.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state).
+    fn status(&self) -> impl Future<Output = Result<Option<Status>, Error>> + Send {
+        ready(Ok(None))
+    }
+
+    /// Sets the number of permits to `n` (C13), `1..=` the most that the reach allows (C2).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadMax`] for a number out of range; [`ErrorKind::Unreachable`], within a time that the reach states (C21).
     fn set_max_permits(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Adds `n` permits, in one step: two callers that grow at the same time both count (C13).
+    ///
+    /// # Errors
+    ///
+    /// As [`set_max_permits`](Self::set_max_permits). After `Unreachable` it may have taken effect: look at the state before growing again.
     fn grow(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Takes `n` permits away, in one step (C13).
+    ///
+    /// # Errors
+    ///
+    /// As [`grow`](Self::grow).
     fn shrink(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Closes it for all users (C12).
+    /// Closes it for all users (C12). A second close does nothing, so it can be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21).
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -87,16 +167,19 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
 
     /// Does not wait for permits. A future, since a try may have to travel.
     ///
-    /// It must end by itself, within a time that the reach states: with [`ErrorKind::Unreachable`] where a server does not answer
-    /// (C21). A wait with a timeout of zero is this try, and has no other limit (C11).
+    /// It must end by itself, within a time that the reach states: see [the module](self#when-the-other-end-does-not-answer). A wait with
+    /// a timeout of zero is this try, and has no other limit (C11).
     ///
     /// # Errors
     ///
-    /// As `.await`, and [`ErrorKind::NotNow`].
+    /// As `.await`, and [`ErrorKind::NotNow`]; [`ErrorKind::Unreachable`] where a server does not answer (C21).
     fn try_now(self) -> impl Future<Output = Result<Self::Granted, Error>> + Send;
 
-    /// The error of a wait for this request that ran out of time, with what both sides were waiting for (C22): see [`Stuck`]. It is
-    /// asked for before the wait, and awaited after it. It must end by itself, as [`try_now`](Self::try_now).
+    /// The error of a wait for this request that ran out of time. It is asked for before the wait, and awaited after it.
+    ///
+    /// Its kind must be [`ErrorKind::TimedOut`], whatever else goes wrong. It has what both sides were waiting for (C22), see
+    /// [`Error::stuck`], if the state can be read, and it must end by itself, as [`try_now`](Self::try_now). A reach reads the
+    /// state, in bounded time, and makes the error by [`Error::timed_out`].
     fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static;
 }
 
@@ -116,9 +199,11 @@ pub trait WaitBlocking: Wait + Sized {
 
     /// Blocks the thread for at most `time`; zero is a try, and a time beyond what the clock can tell is no limit.
     ///
+    /// It may end about a second after its time, where how things stood has to be asked for: see [`timed_out`](Wait::timed_out).
+    ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`].
+    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], also where the state can no longer be read.
     fn wait_timeout(self, time: Duration) -> Result<Self::Granted, Error> {
         wait_until(self, Instant::now().checked_add(time))
     }
@@ -138,11 +223,24 @@ fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Grant
     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
         // A try, and not one poll: what is free at the other end of a network is not seen by that (C11).
         return match block_on(request.try_now()) {
-            Err(error) if error.kind() == ErrorKind::NotNow => Err(block_on(timed_out)),
+            Err(error) if error.kind() == ErrorKind::NotNow => Err(told(timed_out)),
             other => other,
         };
     }
-    block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(block_on(timed_out)))
+    block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(told(timed_out)))
+}
+
+/// For how long a thread whose time is over waits to hear how things stood. More than a journey to another continent and back.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// The error of a wait that ran out of time. A reach that breaks its word keeps no thread, and changes no kind (C11).
+fn told(timed_out: impl Future<Output = Error>) -> Error {
+    const UNTOLD: &str = "timed out, and the state could not be read";
+    match block_on_until(timed_out, Instant::now().checked_add(TELLING)) {
+        Some(error) if error.kind() == ErrorKind::TimedOut => error,
+        Some(error) => Error::new(ErrorKind::TimedOut, UNTOLD).with_source(error),
+        None => Error::new(ErrorKind::TimedOut, UNTOLD),
+    }
 }
 
 /// Permits that are held; dropping it returns them (C5), without an answer.
@@ -150,32 +248,43 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// How many.
     fn count(&self) -> u32;
 
-    /// Splits `n` off.
+    /// Splits `n` off, `0..=count`. Both parts have the lease and the token of the whole (C19, C20).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooMany`] if there are fewer; it keeps them then.
+    /// [`ErrorKind::TooMany`] if there are fewer, and [`ErrorKind::Lost`] if they are lost (C20); the permit stays as it was.
     fn split(&mut self, n: u32) -> Result<Self, Error>;
 
-    /// Takes in those of `other`.
+    /// Takes in those of `other`. The token is the greater one of the two from then on (C19).
     ///
     /// # Errors
     ///
-    /// `other`, if it belongs to another semaphore; both live on.
+    /// `other`, if it belongs to another semaphore, if the two have different leases (as permits of two handles have), or if one of them is
+    /// lost. Both stay as they were.
     fn merge(&mut self, other: Self) -> Result<(), Self>;
 
-    /// Returns the permits, and says whether they were still held.
+    /// Returns the permits, and says whether they were still held. `Ok` is the answer of what decides about permits, never a guess.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Lost`] if they were lost before (C20): then nothing is returned.
+    /// [`ErrorKind::Lost`] if they were lost before (C20): then nothing is returned. [`ErrorKind::Unreachable`] if there is no answer within
+    /// a time that the reach states (C21): they come back later, see [the module](self#when-the-other-end-does-not-answer).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the permits: they come back, without an answer.
     fn release(self) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Leaves the permits given out, as loose ones (C6). They are held until this is done.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Lost`] if they were lost before; [`ErrorKind::Unreachable`].
+    /// [`ErrorKind::Lost`] if they were lost before; [`ErrorKind::Unreachable`] if there is no answer within a time that the reach states
+    /// (C21): then they are loose, or come back.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped they are loose, or come back.
     fn forget(self) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Ready once the permits are lost (C20); never, where permits cannot be lost. It borrows nothing, so that it can be spawned
@@ -200,25 +309,56 @@ pub trait Held: Sized + Send + Sync + 'static {
     }
 }
 
-/// What kind of limit a [`Limit`] is.
+/// What kind of limit a [`Limit`] is: see [`Limit::traits`].
+///
+/// # Examples
+///
+/// ```
+/// use permits::limit::{Properties, Safety};
+///
+/// const ETCD: Properties = Properties::new(Safety::Linearizable).leased().fenced();
+/// assert!(ETCD.leased && ETCD.fenced && !ETCD.overtaking);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Traits {
-    /// Permits are held by a lease that has to be renewed, so they can be lost (C20).
+pub struct Properties {
+    /// Permits are held by a lease that has to be renewed, so they can be lost (C20). Then [`Held::remaining`] is never `None`, and a
+    /// holder has to look at [`Held::is_lost`] or wait for [`Held::lost`]. Otherwise permits are held as long as the holder lives.
     pub leased: bool,
-    /// Grants carry a fencing token (C19).
+    /// Grants carry a fencing token (C19). Then [`Held::token`] is never `None`; otherwise it always is.
     pub fenced: bool,
-    /// Running threads may pass waiters within a bound; otherwise the order is strict (C8).
+    /// Running threads and tries may pass waiters within a bound; otherwise the order is strict (C8).
     pub overtaking: bool,
-    /// What an acknowledged grant survives.
+    /// What an acknowledged grant survives, and so how far the count can be trusted when machines fail.
     pub safety: Safety,
 }
 
-impl Traits {
+impl Properties {
     /// For a reach: neither leased nor fenced, in strict order.
     #[must_use]
-    pub const fn new(safety: Safety) -> Traits {
-        Traits { leased: false, fenced: false, overtaking: false, safety }
+    pub const fn new(safety: Safety) -> Properties {
+        Properties { leased: false, fenced: false, overtaking: false, safety }
+    }
+
+    /// For a reach: the same, [`leased`](Self::leased).
+    #[must_use]
+    pub const fn leased(mut self) -> Properties {
+        self.leased = true;
+        self
+    }
+
+    /// For a reach: the same, [`fenced`](Self::fenced).
+    #[must_use]
+    pub const fn fenced(mut self) -> Properties {
+        self.fenced = true;
+        self
+    }
+
+    /// For a reach: the same, [`overtaking`](Self::overtaking).
+    #[must_use]
+    pub const fn overtaking(mut self) -> Properties {
+        self.overtaking = true;
+        self
     }
 }
 
@@ -357,8 +497,9 @@ impl Limit for Local {
     type Acquire = Request<Arc<Semaphore>, Uniform<Guarded>>;
     type Release = Request<Arc<Semaphore>, Uniform<Returned>>;
 
-    fn traits(&self) -> Traits {
-        Traits { overtaking: self.0.overtakes() > 0, ..Traits::new(Safety::Process) }
+    fn traits(&self) -> Properties {
+        let strict = Properties::new(Safety::Process);
+        if self.0.overtakes() > 0 { strict.overtaking() } else { strict }
     }
 
     fn acquire_many(&self, n: u32) -> Self::Acquire {
@@ -367,6 +508,10 @@ impl Limit for Local {
 
     fn release_many(&self, n: u32) -> Self::Release {
         Request::new(Arc::clone(&self.0), n)
+    }
+
+    fn acquire_loose_many(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        Request::<Arc<Semaphore>, Uniform<Loose>>::new(Arc::clone(&self.0), n)
     }
 
     async fn state(&self) -> Result<State, Error> {

@@ -120,11 +120,16 @@ pub fn c02_start<R: Rig>(rig: &R, policy: Policy) {
         assert_eq!((state.given_out, state.loose, state.closed), (0, 0, false));
         assert_eq!((state.waiting_acquirers, state.waiting_releasers), (0, 0));
     }
-    for max in [0, R::MAX_PERMITS + 1, u32::MAX] {
+    for max in numbers_that_no_semaphore_has::<R>() {
         let error = fails(rig.fresh(policy, max), ErrorKind::BadMax);
 
-        names(&error, &[max, R::MAX_PERMITS]);
+        names(&error, max, R::MAX_PERMITS);
     }
+}
+
+fn numbers_that_no_semaphore_has<R: Rig>() -> impl Iterator<Item = u32> {
+    let more = R::MAX_PERMITS.checked_add(1);
+    [Some(0), more, more.and(Some(u32::MAX))].into_iter().flatten()
 }
 
 /// C21 bad input: a clear error, and no harm done.
@@ -134,13 +139,15 @@ pub fn c21_bad_input<R: Rig>(rig: &R, policy: Policy) {
     trial.take_loose(1);
 
     for n in [5, u32::MAX] {
-        names(&fails(trial.try_take(n), ErrorKind::TooMany), &[n, 4]);
-        names(&fails(trial.try_give(n), ErrorKind::TooMany), &[n, 4]);
-        names(&fails(held.split(n), ErrorKind::TooMany), &[n, 2]);
+        names(&fails(trial.try_take(n), ErrorKind::TooMany), n, 4);
+        names(&fails(trial.try_give(n), ErrorKind::TooMany), n, 4);
+        names(&fails(held.split(n), ErrorKind::TooMany), n, 2);
     }
-    for max in [0, R::MAX_PERMITS + 1, u32::MAX] {
-        names(&fails(trial.resize(max), ErrorKind::BadMax), &[max, R::MAX_PERMITS]);
+    for max in numbers_that_no_semaphore_has::<R>() {
+        names(&fails(trial.resize(max), ErrorKind::BadMax), max, R::MAX_PERMITS);
     }
+    names(&fails(trial.try_take(2), ErrorKind::NotNow), 2, 1);
+    names(&fails(trial.try_give(2), ErrorKind::NotNow), 2, 1);
     every_error_says_what_is_wrong::<R>(&trial);
 
     assert_eq!((held.count(), trial.state().max_permits), (2, 4));
@@ -158,7 +165,9 @@ fn every_error_says_what_is_wrong<R: Rig>(trial: &Trial<'_, R>) {
         trial.limit.acquire_many(9).wait(),
     ];
     for outcome in errors {
-        let text = outcome.err().expect("each asks for too many").to_string();
+        let error = outcome.err().expect("each asks for too many");
+        assert_eq!(error.semaphore(), trial.limit.name(), "the name of the semaphore, in: {error}");
+        let text = error.to_string();
 
         assert!(!text.ends_with('.') && !text.starts_with(char::is_uppercase) && !text.contains('\n'), "{text}");
     }

@@ -4,12 +4,14 @@ use crate::mortal::{Mortal, Participant};
 use crate::rig::Policy;
 use crate::trial::{Trial, Who, forget};
 use crate::wait::{always, eventually};
-use permits::limit::Limit;
+use permits::limit::{Limit, Safety};
 
 /// C18 the permits of the dead come back without help, the dead stop no queue, and the living keep what they hold.
 ///
 /// How soon, a reach's own tests measure: here it has as long as the rig's deadline.
 pub fn c18_death<R: Mortal>(rig: &R, policy: Policy) {
+    let traits = Trial::new(rig, policy, 1).limit.traits();
+    assert_ne!(traits.safety, Safety::Process, "it outlives processes");
     for who in Who::BOTH {
         permits_of_a_dead_holder_go_to_a_waiter(rig, policy, who);
         a_dead_head_of_the_releasers_does_not_stop_the_queue(rig, who);

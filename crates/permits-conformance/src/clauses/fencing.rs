@@ -22,6 +22,8 @@ pub fn c19_fencing<R: Rig>(rig: &R, policy: Policy) {
     }
     tokens_grow_from_holder_to_holder(&trial);
     a_token_stays_with_its_permit(&trial);
+    a_split_permit_has_the_token_of_the_whole(rig, policy);
+    a_merged_permit_has_the_greater_token(rig, policy);
 }
 
 fn tokens_grow_from_holder_to_holder<R: Rig>(trial: &Trial<'_, R>) {
@@ -58,4 +60,25 @@ fn a_token_stays_with_its_permit<R: Rig>(trial: &Trial<'_, R>) {
     assert_eq!(permit.token(), token);
     drop(permit);
     assert!(trial.take(1).token() > token);
+}
+
+fn a_split_permit_has_the_token_of_the_whole<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 3);
+    let mut whole = trial.take(3);
+    let token = whole.token();
+
+    let part = whole.split(1).expect("it has three");
+
+    assert_eq!((whole.token(), part.token()), (token, token), "both parts are of one grant");
+}
+
+/// The later one into the earlier, and the earlier into the later.
+fn a_merged_permit_has_the_greater_token<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 4);
+    let [mut first, second, third, mut fourth] = [(); 4].map(|()| trial.take(1));
+    let (later, latest) = (second.token(), fourth.token());
+
+    assert!(first.merge(second).is_ok() && fourth.merge(third).is_ok(), "they are of one handle");
+
+    assert_eq!((first.token(), fourth.token()), (later, latest), "a merged permit has the greater of the two tokens");
 }

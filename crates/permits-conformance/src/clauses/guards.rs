@@ -153,7 +153,7 @@ fn a_split_of_too_many_is_refused<R: Rig>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 9);
     let mut held = trial.take(2);
 
-    names(&fails(held.split(7), ErrorKind::TooMany), &[7, 2]);
+    names(&fails(held.split(7), ErrorKind::TooMany), 7, 2);
 
     assert_eq!(held.count(), 2);
     trial.settles(7, 2, 0);

@@ -36,10 +36,10 @@ fn more_than_there_are_fails_at_once_however_it_is_waited_for<R: Rig>(rig: &R, p
     let trial = Trial::new(rig, policy, 4);
     for n in [5, u32::MAX] {
         for outcome in in_all_forms(rig, || trial.limit.acquire_many(n)) {
-            names(&fails(outcome, ErrorKind::TooMany), &[n, 4]);
+            names(&fails(outcome, ErrorKind::TooMany), n, 4);
         }
         for outcome in in_all_forms(rig, || trial.limit.release_many(n)) {
-            names(&fails(outcome, ErrorKind::TooMany), &[n, 4]);
+            names(&fails(outcome, ErrorKind::TooMany), n, 4);
         }
     }
     trial.settles(4, 0, 0);
@@ -93,7 +93,7 @@ fn an_acquirer_that_a_shrink_makes_impossible_leaves<R: Rig>(rig: &R, policy: Po
 
     trial.resize(3).expect("3 is a good number");
 
-    names(&trial.refused(&mut large, ErrorKind::TooMany), &[4, 3]);
+    names(&trial.refused(&mut large, ErrorKind::TooMany), 4, 3);
     trial.waits(&mut small);
     drop(one);
     trial.waits(&mut small);
@@ -110,7 +110,7 @@ fn a_releaser_that_a_shrink_makes_impossible_leaves<R: Rig>(rig: &R, policy: Pol
 
     trial.resize(3).expect("3 is a good number");
 
-    names(&trial.refused(&mut large, ErrorKind::TooMany), &[4, 3]);
+    names(&trial.refused(&mut large, ErrorKind::TooMany), 4, 3);
     trial.waits(&mut small);
     trial.take_loose(1);
     trial.granted(&mut small);
@@ -152,7 +152,7 @@ fn it_leaves_from_the_middle_of_the_queue_too<R: Rig>(rig: &R, policy: Policy, w
 
     trial.resize(3).expect("3 is a good number");
 
-    names(&trial.refused(&mut large, ErrorKind::TooMany), &[4, 3]);
+    names(&trial.refused(&mut large, ErrorKind::TooMany), 4, 3);
     trial.queues(2, 0);
     drop(held);
     let both = (trial.granted(&mut first), trial.granted(&mut last));

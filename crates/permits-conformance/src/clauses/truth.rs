@@ -1,10 +1,11 @@
 //! C15 and C22: what the readings say, and what is said to those who got stuck.
 
 use crate::rig::{Policy, Rig};
-use crate::trial::{Trial, Who, fails, forget, names};
-use crate::wait::Running;
-use permits::limit::{Limit, WaitBlocking};
-use permits::{ErrorKind, State};
+use crate::trial::{Trial, Who, fails, forget, says};
+use crate::wait::{Running, block_on};
+use permits::limit::{Held, Limit, WaitBlocking};
+use permits::{ErrorKind, Side, State};
+use std::time::Duration;
 
 /// C15 truth: the readings are of one instant.
 pub fn c15_truth<R: Rig>(rig: &R, policy: Policy) {
@@ -12,6 +13,8 @@ pub fn c15_truth<R: Rig>(rig: &R, policy: Policy) {
     the_queues_lengths_follow_those_who_come_and_go(rig, policy);
     what_was_granted_and_not_collected_is_out(rig, policy);
     the_needs_of_the_first_in_line_are_told(rig, policy);
+    what_it_says_of_itself_its_permits_confirm(rig, policy);
+    its_status_agrees_with_its_state(rig, policy);
 }
 
 fn all(state: &State) -> [u32; 6] {
@@ -112,6 +115,34 @@ fn the_needs_of_the_first_in_line_are_told<R: Rig>(rig: &R, policy: Policy) {
     drop(held);
 }
 
+fn what_it_says_of_itself_its_permits_confirm<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 2);
+    let (traits, permit) = (trial.limit.traits(), trial.take(1));
+
+    let (has_lease, has_token) = (permit.remaining().is_some(), permit.token().is_some());
+
+    assert_eq!(traits.leased, has_lease, "`leased` of {traits:?}, and whether a permit has a time that remains");
+    assert_eq!(traits.fenced, has_token, "`fenced` of {traits:?}, and whether a permit has a token");
+    assert!(!(policy == Policy::Fair && traits.overtaking), "a fair one lets nobody pass");
+    assert!(!permit.is_lost() && permit.remaining() != Some(Duration::ZERO), "it is held");
+    assert_eq!(rig.another(&trial.limit).traits(), traits, "all handles say the same");
+}
+
+/// For a reach that has one.
+fn its_status_agrees_with_its_state<R: Rig>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 3);
+    let held = trial.take(2);
+    let waiter = trial.queued_acquire(2);
+    let status = || block_on(trial.limit.status(), rig.deadline()).expect("the status can be read");
+    let Some(status) = status() else { return };
+
+    assert_eq!(all(&status.state), all(&trial.state()));
+    assert_eq!(status.holders.iter().map(|holder| holder.permits).sum::<u32>(), 2, "what the holders hold: {status:?}");
+    assert_eq!(status.waiters.iter().map(|waiter| waiter.permits).collect::<Vec<_>>(), [2], "what they wait for");
+    assert_eq!(Some(&*status.name), trial.limit.name(), "its name");
+    drop((held, waiter));
+}
+
 /// C22 deadlock by batches: both sides can wait for each other, and a limit tells why.
 pub fn c22_batches<R: Rig>(rig: &R, policy: Policy) {
     for who in Who::BOTH {
@@ -125,7 +156,10 @@ fn batches_that_are_too_large_wait_for_each_other<R: Rig>(rig: &R, policy: Polic
     trial.take_loose(5);
     let mut acquirer = trial.acquirer(who, 7);
     let error = fails(trial.limit.release_many(6).wait_timeout(rig.grace()), ErrorKind::TimedOut);
-    names(&error, &[7, 6, 10]);
+    says(&error, &[7, 6, 10]);
+    let stuck = error.stuck().expect("nothing keeps it from being read");
+    assert_eq!((stuck.side(), stuck.requested, stuck.state.next_acquirer), (Side::Release, 6, 7));
+    assert!(stuck.batches_may_deadlock(), "{stuck:?}");
     let mut releaser = trial.releaser(who, 6);
     trial.waits(&mut acquirer);
     trial.waits(&mut releaser);
@@ -136,7 +170,9 @@ fn batches_that_are_too_large_wait_for_each_other<R: Rig>(rig: &R, policy: Polic
     drop(acquirer);
     if who == Who::Task {
         let error = fails(trial.limit.acquire_many(7).wait_timeout(rig.grace()), ErrorKind::TimedOut);
-        names(&error, &[7, 6, 10]);
+        says(&error, &[7, 6, 10]);
+        let stuck = error.stuck().expect("nothing keeps it from being read");
+        assert_eq!((stuck.side(), stuck.requested, stuck.state.next_releaser), (Side::Acquire, 7, 6));
         trial.take_loose(1);
         trial.granted(&mut releaser);
         trial.settles(10, 0, 0);
