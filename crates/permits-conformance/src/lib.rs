@@ -29,6 +29,7 @@
 //! | C18 | `clauses/death.rs`, for a reach that is [`Mortal`] |
 //! | C19 | `clauses/fencing.rs` |
 //! | C20 | `clauses/loss.rs`, for a reach that can be [`Severed`] |
+//! | C21, servers that do not answer | `clauses/unreachable.rs`, for a reach that can be [`Severed`] |
 //!
 //! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one whose permits can be lost
 //! `permits_conformance::suite!(MyRig, severed);`. A second rig in one file has a name: see [`suite!`].
@@ -65,8 +66,8 @@ macro_rules! suite {
         $crate::suite! { @tests deaths_fair, Fair, $rig, c18_death }
     };
     ($rig:expr, severed) => {
-        $crate::suite! { @tests losses, Default, $rig, c20_loss }
-        $crate::suite! { @tests losses_fair, Fair, $rig, c20_loss }
+        $crate::suite! { @tests losses, Default, $rig, c20_loss c21_unreachable }
+        $crate::suite! { @tests losses_fair, Fair, $rig, c20_loss c21_unreachable }
     };
     ($name:ident, $rig:expr $(, $kind:ident)?) => {
         mod $name {

@@ -40,11 +40,21 @@ pub trait Participant {
     fn kill(&mut self);
 }
 
-/// A reach whose participants can be cut off from what decides about permits, so that they can lose theirs (C20).
+/// A reach whose participants can be cut off from what decides about permits, so that they can lose theirs (C20), and get no answers (C21).
+///
+/// Its leases should be short in tests, about a second: the suite waits for some dozens of them to end.
 pub trait Severed: Rig {
     /// Cuts a handle off: nothing that it sends arrives, and nothing that is sent to it. What came from other handles goes on.
     fn sever(&self, limit: &Self::Limit);
 
     /// Undoes [`sever`](Self::sever).
     fn heal(&self, limit: &Self::Limit);
+
+    /// Has all that is sent to a handle arrive `time` later from now on: answers, grants, and word of a renewed lease. What it sends arrives
+    /// as before. The suite asks for a quarter of a lease, and zero undoes it.
+    fn delay(&self, limit: &Self::Limit, time: Duration);
+
+    /// In which time a call on a handle that is cut off must have ended: what the reach states, and some more for a busy machine. It may be
+    /// longer than a lease.
+    fn gives_up_after(&self) -> Duration;
 }

@@ -179,11 +179,19 @@ impl<'r, R: Rig> Trial<'r, R> {
     /// Somebody who is queued for permits.
     #[track_caller]
     pub(crate) fn acquirer(&self, who: Who, n: u32) -> Waiting<Permit<R>> {
-        if who == Who::Task {
-            return Waiting::Task(self.queued_acquire(n));
-        }
+        self.acquirer_at(&self.rig.another(&self.limit), who, n)
+    }
+
+    /// Somebody who is queued for permits, at this handle.
+    #[track_caller]
+    pub(crate) fn acquirer_at(&self, limit: &R::Limit, who: Who, n: u32) -> Waiting<Permit<R>> {
         let before = self.state().waiting_acquirers;
-        let limit = self.rig.another(&self.limit);
+        if who == Who::Task {
+            let mut task = Polled::new(limit.acquire_many(n).into_future());
+            self.queue_up(&mut task, |state| state.waiting_acquirers == before + 1);
+            return Waiting::Task(task);
+        }
+        let limit = limit.clone();
         let thread = Running::start(move || limit.acquire_many(n).wait());
         self.until("a thread waits to acquire", |state| state.waiting_acquirers == before + 1);
         Waiting::Thread(thread)
@@ -192,11 +200,19 @@ impl<'r, R: Rig> Trial<'r, R> {
     /// Somebody who is queued to return permits.
     #[track_caller]
     pub(crate) fn releaser(&self, who: Who, n: u32) -> Waiting<()> {
-        if who == Who::Task {
-            return Waiting::Task(self.queued_release(n));
-        }
+        self.releaser_at(&self.rig.another(&self.limit), who, n)
+    }
+
+    /// Somebody who is queued to return permits, at this handle.
+    #[track_caller]
+    pub(crate) fn releaser_at(&self, limit: &R::Limit, who: Who, n: u32) -> Waiting<()> {
         let before = self.state().waiting_releasers;
-        let limit = self.rig.another(&self.limit);
+        if who == Who::Task {
+            let mut task = Polled::new(limit.release_many(n).into_future());
+            self.queue_up(&mut task, |state| state.waiting_releasers == before + 1);
+            return Waiting::Task(task);
+        }
+        let limit = limit.clone();
         let thread = Running::start(move || limit.release_many(n).wait());
         self.until("a thread waits to release", |state| state.waiting_releasers == before + 1);
         Waiting::Thread(thread)

@@ -94,10 +94,14 @@ impl<'a, T> Polled<'a, T> {
             if let Poll::Ready(outcome) = self.poll_if_woken() {
                 return Some(outcome);
             }
-            while !self.is_woken() {
+            // At least one look at the time a poll: a future may wake itself at each.
+            loop {
                 let rest = end.saturating_duration_since(Instant::now());
                 if rest.is_zero() {
                     return None;
+                }
+                if self.is_woken() {
+                    break;
                 }
                 thread::park_timeout(rest);
             }

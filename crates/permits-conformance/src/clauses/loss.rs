@@ -2,15 +2,19 @@
 
 use crate::mortal::Severed;
 use crate::rig::Policy;
-use crate::trial::{Trial, Who, fails};
-use crate::wait::{Polled, Running, always, block_on};
+use crate::trial::{Permit, Trial, Who, fails};
+use crate::wait::{Polled, Running, always, block_on, eventually};
 use permits::ErrorKind;
-use permits::limit::{Held, Limit, WaitBlocking};
+use permits::blocking::block_on_until;
+use permits::limit::{Held, Limit, Safety, WaitBlocking};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// C20 a holder that is cut off learns that its permit is lost before another one has it, and cannot give it back afterwards.
 pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
+    let traits = Trial::new(rig, policy, 1).limit.traits();
+    assert!(traits.leased, "its permits can be lost, and it does not say so: {traits:?}");
+    assert_ne!(traits.safety, Safety::Process, "it outlives processes: {traits:?}");
     for who in Who::BOTH {
         the_holder_knows_before_the_next_has_it(rig, policy, who);
     }
@@ -20,7 +24,13 @@ pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
     a_lost_permit_is_neither_returned_nor_forgotten(rig, policy);
     a_dropped_one_that_was_lost_changes_nothing(rig, policy);
     a_handle_that_is_back_can_acquire_again(rig, policy);
+    for _ in 0..LATE_REPLIES {
+        a_lease_counts_from_when_it_was_asked_for(rig, policy);
+    }
 }
+
+/// How often answers come late: a call that is under way when the handle is cut off can hide what is wrong.
+const LATE_REPLIES: u32 = 3;
 
 fn the_holder_knows_before_the_next_has_it<R: Severed>(rig: &R, policy: Policy, who: Who) {
     let trial = Trial::new(rig, policy, 1);
@@ -47,7 +57,44 @@ fn whoever_is_granted_finds_it_lost_already<R: Severed>(rig: &R, policy: Policy)
     let trial = Trial::new(rig, policy, 1);
     let cut_off = rig.another(&trial.limit);
     let permit = Arc::new(cut_off.acquire().wait().expect("one is free"));
-    let (limit, held) = (rig.another(&trial.limit), Arc::clone(&permit));
+
+    the_next_finds_it_lost(&trial, &cut_off, &permit);
+
+    drop(permit);
+    trial.settles(1, 0, 0);
+}
+
+/// As [`whoever_is_granted_finds_it_lost_already`], with answers that come late: the server has counted the lease for a while when the
+/// holder hears of it.
+fn a_lease_counts_from_when_it_was_asked_for<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 1);
+    let late = rig.another(&trial.limit);
+    let lease = late.acquire().wait().expect("one is free").remaining().expect("it is leased");
+    rig.delay(&late, lease / 4);
+    let permit = Arc::new(late.acquire().wait().expect("one is free"));
+
+    // By then all that it knows of its lease has come late.
+    let lost = block_on_until(permit.lost(), Instant::now().checked_add(lease));
+    assert_eq!(lost, None, "a lease was lost though it was renewed in time");
+    let mut before = permit.remaining();
+    let renewed = eventually(rig.deadline(), || {
+        let now = permit.remaining();
+        let is_longer = now > before;
+        before = now;
+        is_longer
+    });
+    assert!(renewed, "a lease is renewed as long as its holder lives");
+    the_next_finds_it_lost(&trial, &late, &permit);
+
+    drop(permit);
+    trial.settles(1, 0, 0);
+}
+
+/// Cuts the handle off on which the only permit is held.
+#[track_caller]
+fn the_next_finds_it_lost<R: Severed>(trial: &Trial<'_, R>, cut_off: &R::Limit, permit: &Arc<Permit<R>>) {
+    let rig = trial.rig;
+    let (limit, held) = (rig.another(&trial.limit), Arc::clone(permit));
     let mut next = Running::start(move || {
         let granted = limit.acquire().wait();
         let was_lost = held.is_lost();
@@ -56,14 +103,12 @@ fn whoever_is_granted_finds_it_lost_already<R: Severed>(rig: &R, policy: Policy)
     });
     trial.queues(1, 0);
 
-    rig.sever(&cut_off);
+    rig.sever(cut_off);
 
     assert!(
         next.outcome(rig.deadline()).expect("it is granted"),
         "two have had it at once, and the first did not know"
     );
-    drop(permit);
-    trial.settles(1, 0, 0);
 }
 
 /// A permit of a handle that was cut off until the permit was lost.

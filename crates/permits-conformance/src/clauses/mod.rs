@@ -16,6 +16,7 @@ mod requests;
 mod resize;
 mod time;
 mod truth;
+mod unreachable;
 
 pub use bounds::{c01_bounds, c02_start, c21_bad_input};
 pub use cancel::c10_cancel;
@@ -32,3 +33,4 @@ pub use requests::{c03_acquire, c04_release};
 pub use resize::c13_resize;
 pub use time::c11_time;
 pub use truth::{c15_truth, c22_batches};
+pub use unreachable::c21_unreachable;
