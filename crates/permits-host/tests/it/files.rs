@@ -1,9 +1,11 @@
 //! Files, directories and names that are not as they should be: each gives an error that says what is wrong and what to do (C21).
 
 use crate::actor::{self, Actor, Order};
-use crate::format::FORMAT_AT;
+use crate::format::{FORMAT_AT, ROOT_AT};
 use crate::look::DEADLINE;
-use crate::place::{Directory, NAME, file_in};
+use crate::place::{Directory, NAME, file_in, fresh, overwrite};
+use permits::blocking::block_on;
+use permits::limit::{Limit, Wait};
 use permits_conformance::Dice;
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{Error, ErrorKind, HolderId, HostSemaphore, Operation};
@@ -710,4 +712,16 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
 
     assert!(answer.contains("cannot create its file"), "{answer}");
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
+}
+
+#[test]
+fn a_wait_that_ran_out_of_time_has_timed_out_though_the_file_is_damaged() {
+    let (directory, semaphore) = fresh(1);
+    let told = Limit::acquire(&semaphore).timed_out();
+    overwrite(&directory, ROOT_AT, &[0xff; 8]);
+
+    let error = block_on(told);
+
+    assert_eq!((error.kind(), error.semaphore(), error.stuck()), (ErrorKind::TimedOut, Some(NAME), None));
+    assert!(error.to_string().contains("it is damaged"), "{error}");
 }
