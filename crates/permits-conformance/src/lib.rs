@@ -8,6 +8,8 @@
 //!
 //! which makes one `#[test]` a clause and policy, named `default_policy::c10_cancel`, `fair::c10_cancel`.
 //!
+//! `docs/guide/reach.md` tells how a reach is written, and `tests/leased` is one in full.
+//!
 //! The functions demand what the clauses say, and nothing of how fast or by what means: an operation may take milliseconds, and what
 //! it sets off in others may come later than its return. What an operation must have done by the time it returns
 //! in one process is for the tests of `permits` itself, which also use [`wait`] and [`Dice`].
@@ -34,6 +36,9 @@
 //! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one whose permits can be lost
 //! `permits_conformance::suite!(MyRig, severed);`. A second rig in one file has a name: see [`suite!`].
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/reach.md")]
+mod reach {}
 pub mod clauses;
 mod dice;
 mod mortal;

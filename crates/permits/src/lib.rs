@@ -86,6 +86,8 @@
 //! | [`Held`] | its permits, which may be lost where they are leased |
 //! | [`limit::Properties`] | what kind of limit it is |
 //!
+//! `docs/guide/reach.md` in the repository tells how to write a reach of your own.
+//!
 //! # When not to use it
 //!
 //! - Something to be used by one at a time, with the data inside: a mutex.
