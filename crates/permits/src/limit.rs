@@ -248,14 +248,15 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// How many.
     fn count(&self) -> u32;
 
-    /// Splits `n` off, `0..=count`. Both parts have the lease and the token of the whole (C19, C20).
+    /// Splits `n` off, `0..=count`. Both parts have the lease of the whole, and its token; where permits are numbered, the greatest among
+    /// their own slots (C19, C20). Nothing is asked of a server.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TooMany`] if there are fewer, and [`ErrorKind::Lost`] if they are lost (C20); the permit stays as it was.
     fn split(&mut self, n: u32) -> Result<Self, Error>;
 
-    /// Takes in those of `other`. The token is the greater one of the two from then on (C19).
+    /// Takes in those of `other`. The token is the greater one of the two from then on (C19). Nothing is asked of a server.
     ///
     /// # Errors
     ///

@@ -22,6 +22,8 @@ pub(crate) enum Flaw {
     Tokenless,
     /// A permit keeps its token when it takes in one with a greater token.
     KeepingTheToken,
+    /// A part that is split off has a token of its own.
+    RenumberingParts,
     /// This call does not end while the link is cut.
     Hanging(Call),
     /// A waiter whose session has ended waits on.

@@ -148,6 +148,7 @@ notices! {
     tokens_that_are_not_told_of_are_noticed: Flaw::Unfenced, c15_truth, "`fenced` of";
     token_that_does_not_grow_is_noticed: Flaw::Tokenless, c19_fencing, "a token is not greater than the one before it";
     token_that_shrinks_by_a_merge_is_noticed: Flaw::KeepingTheToken, c19_fencing, "the greater of the two";
+    token_that_grows_by_a_split_is_noticed: Flaw::RenumberingParts, c19_fencing, "the parts are of the same grant";
     release_that_heard_no_answer_is_noticed: Flaw::NotHearing, c21_unreachable, "succeeded without an answer";
     waiter_that_hangs_after_its_session_ended_is_noticed: Flaw::Stranding, c21_unreachable, "did not end";
     release_that_happens_before_its_client_hears_of_it_is_noticed: Flaw::GrantingInOneStep, c21_unreachable, "did not end";

@@ -176,9 +176,12 @@ impl Session {
         if !self.server.keep(seat.session, permit) {
             return Err(unreachable());
         }
+        Ok(Leased { session: Arc::clone(self), seat, n, token: self.token() })
+    }
+
+    fn token(&self) -> Token {
         let grant = if self.flaw == Flaw::Tokenless { 1 } else { self.server.number() };
-        let token = Token::new(NonZeroU64::new(grant).expect("it counts from 1"));
-        Ok(Leased { session: Arc::clone(self), seat, n, token })
+        Token::new(NonZeroU64::new(grant).expect("it counts from 1"))
     }
 
     /// Ready if the link is there; whoever waits is woken when it is mended.
@@ -313,7 +316,9 @@ impl Held for Leased {
             return Err(lost().with_operation(Operation::Split));
         }
         self.n = rest;
-        Ok(Leased { session: Arc::clone(&self.session), seat: self.seat.clone(), n, token: self.token })
+        let is_renumbered = self.session.flaw == Flaw::RenumberingParts;
+        let token = if is_renumbered { self.session.token() } else { self.token };
+        Ok(Leased { session: Arc::clone(&self.session), seat: self.seat.clone(), n, token })
     }
 
     fn merge(&mut self, mut other: Leased) -> Result<(), Leased> {
