@@ -188,11 +188,13 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
 /// A reach whose requests are futures alone implements this without a line of its own: the thread sleeps on the future, which the
 /// reach's own session drives.
 pub trait WaitBlocking: Wait + Sized {
-    /// Blocks the thread until it is granted.
+    /// Blocks the thread until it is granted. It may wait for as long as a server does not answer: see
+    /// [the module](self#when-the-other-end-does-not-answer).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], and what can go wrong on the way to other processes or machines.
+    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`]; over a network [`ErrorKind::Unreachable`], if its place in the queue was lost; and what
+    /// else can go wrong on the way to other processes.
     fn wait(self) -> Result<Self::Granted, Error> {
         block_on(self.into_future())
     }

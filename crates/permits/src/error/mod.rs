@@ -123,12 +123,6 @@ pub struct Counts {
     pub limit: u32,
 }
 
-impl Counts {
-    fn new(requested: impl Into<i64>, limit: u32) -> Counts {
-        Counts { requested: requested.into(), limit }
-    }
-}
-
 impl ErrorKind {
     const fn word(self) -> &'static str {
         match self {
@@ -353,36 +347,33 @@ impl Error {
                 Side::Acquire => stuck.state.available_permits,
                 Side::Release => stuck.state.loose,
             };
-            return Some(Counts::new(stuck.requested, limit));
+            return Some(Counts { requested: stuck.requested.into(), limit });
         }
         if let Some(&MaxPermitsError { requested, limit }) = self.exact() {
-            return Some(Counts::new(requested, limit));
+            return Some(Counts { requested, limit });
         }
-        if let Some(&SplitError { requested, count }) = self.exact() {
-            return Some(Counts::new(requested, count));
-        }
-        if let Some(error) = self.exact::<TryAcquireError>() {
-            return match *error {
-                TryAcquireError::Closed => None,
-                TryAcquireError::TooMany { requested, max: limit }
-                | TryAcquireError::NoPermits { requested, available: limit } => Some(Counts::new(requested, limit)),
-            };
-        }
-        if let Some(error) = self.exact::<TryReleaseError>() {
-            return match *error {
-                TryReleaseError::Closed => None,
-                TryReleaseError::TooMany { requested, max: limit }
-                | TryReleaseError::NotLoose { requested, loose: limit } => Some(Counts::new(requested, limit)),
-            };
-        }
-        let (requested, max) = match (self.exact(), self.exact(), self.exact(), self.exact()) {
-            (Some(&AcquireError::TooMany { requested, max }), ..)
-            | (_, Some(&AcquireTimeoutError::TooMany { requested, max }), ..)
-            | (_, _, Some(&ReleaseError::TooMany { requested, max }), _)
-            | (.., Some(&ReleaseTimeoutError::TooMany { requested, max })) => (requested, max),
-            _ => return None,
+        let (requested, limit) = if let Some(&SplitError { requested, count }) = self.exact() {
+            (requested, count)
+        } else if let Some(&AcquireError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&AcquireTimeoutError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&TryAcquireError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&TryAcquireError::NoPermits { requested, available }) = self.exact() {
+            (requested, available)
+        } else if let Some(&ReleaseError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&ReleaseTimeoutError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&TryReleaseError::TooMany { requested, max }) = self.exact() {
+            (requested, max)
+        } else if let Some(&TryReleaseError::NotLoose { requested, loose }) = self.exact() {
+            (requested, loose)
+        } else {
+            return None;
         };
-        Some(Counts::new(requested, max))
+        Some(Counts { requested: requested.into(), limit })
     }
 
     /// The exact error that this was made of.

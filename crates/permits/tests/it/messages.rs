@@ -1,6 +1,6 @@
 //! What errors say, word by word: the fact, the numbers, and what can be done about it.
 
-use permits::{Error, ErrorKind, HolderId, Operation, Retry, Semaphore};
+use permits::{AcquireError, Error, ErrorKind, HolderId, Operation, Retry, Semaphore, Side};
 use permits_conformance::wait::Polled;
 use std::error::Error as _;
 use std::time::Duration;
@@ -258,5 +258,49 @@ fn debug_output_shows_the_readings() {
     assert_eq!(
         sem.state().to_string(),
         "2 of 4 permits free, 2 held, 0 loose, 1 wait to acquire (first asks for 3), 0 wait to release"
+    );
+}
+
+/// Of each exact error that has numbers, without its text.
+#[test]
+fn numbers_of_an_error_are_told_to_programs() {
+    let sem = Semaphore::new(4);
+    let mut held = sem.try_acquire_many(2).unwrap();
+    sem.acquire().loose().try_now().unwrap();
+    let moment = Duration::from_millis(1);
+
+    let errors: [(Error, Option<(i64, u32)>); 12] = [
+        (sem.acquire_many(5).wait().unwrap_err().into(), Some((5, 4))),
+        (sem.acquire_many(6).wait_timeout(moment).unwrap_err().into(), Some((6, 4))),
+        (sem.try_acquire_many(7).unwrap_err().into(), Some((7, 4))),
+        (sem.try_acquire_many(2).unwrap_err().into(), Some((2, 1))),
+        (sem.acquire_many(3).wait_timeout(moment).unwrap_err().into(), Some((3, 1))),
+        (sem.release_many(5).wait().unwrap_err().into(), Some((5, 4))),
+        (sem.release_many(6).wait_timeout(moment).unwrap_err().into(), Some((6, 4))),
+        (sem.try_release_many(7).unwrap_err().into(), Some((7, 4))),
+        (sem.try_release_many(3).unwrap_err().into(), Some((3, 1))),
+        (sem.release_many(2).wait_timeout(moment).unwrap_err().into(), Some((2, 1))),
+        (held.split(3).unwrap_err().into(), Some((3, 2))),
+        (sem.shrink(9).unwrap_err().into(), Some((-5, Semaphore::MAX_PERMITS))),
+    ];
+
+    for (error, counts) in errors {
+        assert_eq!(error.counts().map(|it| (it.requested, it.limit)), counts, "{error}");
+        assert_eq!(error.stuck().is_some(), error.kind() == ErrorKind::TimedOut, "{error}");
+    }
+    assert_eq!(Error::from(AcquireError::Closed).counts(), None);
+}
+
+#[test]
+fn wait_whose_state_could_not_be_read_has_timed_out_all_the_same() {
+    let cause = Error::new(ErrorKind::Unreachable, "no answer").with_semaphore("build");
+
+    let error = Error::timed_out(Side::Release, 2, Err(cause));
+
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::TimedOut, Some(Operation::Release)));
+    assert_eq!((error.retry(), error.stuck()), (Retry::May, None));
+    assert_eq!(
+        error.to_string(),
+        "semaphore `build`: timed out returning `2` permits, and the state could not be read: no answer"
     );
 }
