@@ -22,6 +22,7 @@ pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
         whoever_is_granted_finds_it_lost_already(rig, policy);
     }
     a_lost_permit_is_neither_returned_nor_forgotten(rig, policy);
+    a_lost_permit_is_neither_split_nor_merged(rig, policy);
     a_dropped_one_that_was_lost_changes_nothing(rig, policy);
     a_handle_that_is_back_can_acquire_again(rig, policy);
     for _ in 0..LATE_REPLIES {
@@ -131,6 +132,26 @@ fn a_lost_permit_is_neither_returned_nor_forgotten<R: Severed>(rig: &R, policy: 
     fails(block_on(forgotten.forget(), rig.deadline()), ErrorKind::Lost);
 
     trial.stays(2, 0, 0);
+}
+
+/// With one of the same handle, which is held under the next lease.
+fn a_lost_permit_is_neither_split_nor_merged<R: Severed>(rig: &R, policy: Policy) {
+    let trial = Trial::new(rig, policy, 2);
+    let (limit, mut old) = lost_permit(rig, &trial);
+    rig.heal(&limit);
+    let mut new = limit.acquire().wait_timeout(rig.deadline()).expect("two are free, and the handle is back");
+
+    fails(old.split(1), ErrorKind::Lost);
+    let mut old = new.merge(old).expect_err("a permit that is held takes in none that is lost");
+    let new = old.merge(new).expect_err("a permit that is lost takes in none");
+
+    assert_eq!((old.count(), new.count()), (1, 1), "both are as they were");
+    assert!(old.is_lost() && !new.is_lost());
+    trial.settles(1, 1, 0);
+    drop(old);
+    trial.stays(1, 1, 0);
+    drop(new);
+    trial.settles(2, 0, 0);
 }
 
 fn a_dropped_one_that_was_lost_changes_nothing<R: Severed>(rig: &R, policy: Policy) {

@@ -24,6 +24,10 @@ pub(crate) enum Flaw {
     KeepingTheToken,
     /// A part that is split off has a token of its own.
     RenumberingParts,
+    /// A permit that is lost can be split.
+    SplittingTheLost,
+    /// Permits of two leases are merged.
+    MergingLeases,
     /// This call does not end while the link is cut.
     Hanging(Call),
     /// A waiter whose session has ended waits on.
