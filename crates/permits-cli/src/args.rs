@@ -184,7 +184,12 @@ pub(crate) struct Run {
     /// Become the command: nobody forwards signals or enforces limits, the permit lasts as long as the command
     #[arg(short = 'x', long, conflicts_with_all = ["max_hold", "on_lost", "jobserver", "pdeathsig", "reentrant"])]
     pub(crate) exec: bool,
-    /// Stop the command when it has run so long, and exit 124
+    /// The permit lasts until all that the command has started has ended, daemons included
+    ///
+    /// Signals and --max-hold reach them, too. When this program is killed by KILL, it lasts as long as the command.
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) tree: bool,
+    /// Stop the command, and all that it has started, when it has run so long; exit 124
     #[arg(long, value_name = "DURATION", value_parser = positive_duration, allow_hyphen_values = true)]
     pub(crate) max_hold: Option<Duration>,
     /// Signal for --max-hold
@@ -193,7 +198,7 @@ pub(crate) struct Run {
         allow_hyphen_values = true
     )]
     pub(crate) signal: i32,
-    /// Kill the command so long after that signal, if it still runs
+    /// Kill what is left of them so long after that signal
     #[arg(
         short, long, value_name = "DURATION", default_value = "10s", value_parser = duration, requires = "max_hold",
         allow_hyphen_values = true

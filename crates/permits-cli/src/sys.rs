@@ -97,6 +97,11 @@ pub(crate) fn is_harmless(signal: i32) -> bool {
     matches!(signal, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH)
 }
 
+/// Whether it asks a program to end, as people, shells and service managers do.
+pub(crate) fn ends_programs(signal: i32) -> bool {
+    matches!(signal, libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM)
+}
+
 /// Whether a terminal sends it to its foreground group. An alarm also comes from the kernel, but to one process.
 pub(crate) fn is_sent_by_terminals(signal: i32) -> bool {
     matches!(signal, libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP | libc::SIGCONT | libc::SIGWINCH)
@@ -134,15 +139,33 @@ pub(crate) fn in_our_group(pid: u32) -> bool {
     group(Some(nix::unistd::Pid::from_raw(pid.cast_signed()))) == group(None)
 }
 
-/// What has become of a child, if it has ended or stopped since.
-pub(crate) fn wait_child(pid: u32) -> io::Result<Option<ExitStatus>> {
+/// What [`wait_any`] finds.
+pub(crate) enum Changed {
+    /// This child has ended, and has been waited for, or has stopped.
+    Child(u32, ExitStatus),
+    /// There are children, and none has changed.
+    Nothing,
+    /// There are no children.
+    Childless,
+}
+
+/// What has become of any child, those that [`adopt_orphans`] has brought included.
+pub(crate) fn wait_any() -> io::Result<Changed> {
     let mut status = 0;
     // SAFETY: `status` is an int that the call writes to.
-    match unsafe { libc::waitpid(pid.cast_signed(), &raw mut status, libc::WNOHANG | libc::WUNTRACED) } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(None),
-        _ => Ok(Some(ExitStatus::from_raw(status))),
+    match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) } {
+        -1 => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ECHILD) => Ok(Changed::Childless),
+            error => Err(error),
+        },
+        0 => Ok(Changed::Nothing),
+        pid => Ok(Changed::Child(pid.cast_unsigned(), ExitStatus::from_raw(status))),
     }
+}
+
+/// From now on a descendant whose parent ends becomes a child of this process, and not of init: so none is lost sight of.
+pub(crate) fn adopt_orphans() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
 /// What the child does between fork and exec.
@@ -221,6 +244,14 @@ pub(crate) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes two numbers and touches no memory.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     owned(i32::try_from(fd).unwrap_or(-1))
+}
+
+/// Sends a signal to the process of a [`pidfd`].
+pub(crate) fn signal_by(pidfd: &OwnedFd, signal: i32) -> io::Result<()> {
+    let no_more: *const libc::siginfo_t = ptr::null();
+    // SAFETY: without a siginfo the call reads no memory.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_more, 0) };
+    done(i32::try_from(result).unwrap_or(-1))
 }
 
 /// A descriptor that the caller of this program has opened for it, as a file; closed when the command is executed.

@@ -5,6 +5,7 @@ mod background;
 mod death;
 mod exercise;
 mod exit_codes;
+mod family;
 mod jobserver;
 mod limits;
 mod nested;

@@ -114,3 +114,51 @@ fn stop_while_running_stops_the_job_and_fg_goes_on() {
     terminal.write("exit\n");
     terminal.end();
 }
+
+#[test]
+fn job_in_the_background_stops_when_it_reads_and_fg_lets_it_read() {
+    let place = Place::new();
+    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -i");
+    // Job control stops who reads in the background: the command by its read, this program with it.
+    terminal.write("\"$PERMITS\" run a -- sh -c 'echo $$ re\"\"ady; read line; echo \"<$line>\"' &\n");
+    let ready = terminal.line_with("ready");
+    let command: u32 = ready.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a process id");
+    until("it stops", || crate::place::process_state(command) == Some('T'));
+
+    terminal.write("fg\n");
+    until("it goes on", || crate::place::process_state(command) != Some('T'));
+    terminal.write("text\n");
+
+    terminal.line_with("<text>");
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn next_program_of_a_pipeline_reads_from_the_terminal() {
+    let place = Place::new();
+    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -i");
+    terminal
+        .write("\"$PERMITS\" run a -- echo one | sh -c 'read a; echo re\"\"ady; read b </dev/tty; echo \"<$a $b>\"'\n");
+    terminal.line_with("ready");
+
+    terminal.write("two\n");
+
+    terminal.line_with("<one two>");
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn interrupt_reaches_what_has_left_the_group() {
+    let place = Place::new();
+    // timeout(1) makes a group of its own, which the terminal does not tell.
+    let line = r#""$PERMITS" run a -- timeout 1000 sh -c 'trap "echo interrupted; exit 0" INT; echo ready; while :; do sleep 0.05; done'"#;
+    let mut terminal = on_terminal(&place, line);
+    terminal.line_with("ready");
+
+    terminal.write(CTRL_C);
+
+    terminal.line_with("interrupted");
+    terminal.end();
+}

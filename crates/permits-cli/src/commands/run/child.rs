@@ -1,23 +1,29 @@
 //! The command as it runs: signals go to it, the clock and revocations are watched, its end becomes ours.
+//!
+//! A signal that ends programs goes to the [family](super::family): to the command and to what it has started. Any other is for the
+//! command alone, since who does not expect it would die of it.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use permits_host::OwnedPermit;
 
 use super::command::{Job, cannot_start, command};
+use super::family::{Family, Whom};
 use super::jobserver::Jobserver;
 use super::report::{Event, Reason, Report};
 use crate::args::OnLost;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
-use crate::sys::{self, BeforeExec, Received};
+use crate::sys::{self, BeforeExec, Changed, Received};
 
 /// Commands that last longer than this are worth a thread that watches for revocations.
 const SHORT_COMMAND: Duration = Duration::from_millis(50);
+/// KILL is sent again after this time, to whoever was started while it was sent.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
 
 /// Starts the command and waits for its end. Without a permit, an outer run keeps them.
 pub(super) fn supervise(
@@ -37,6 +43,7 @@ pub(super) fn supervise(
     }
     let lock = permit.as_ref().map(|_| job.semaphore.command_lock().map(Arc::new)).transpose()?;
     sys::prepare(&mut command, lock.clone(), before);
+    sys::adopt_orphans().map_err(|error| Failure::system("cannot look after what the command starts", &error))?;
     let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
     let pid = child.id();
     if let Some(lock) = &lock {
@@ -44,7 +51,17 @@ pub(super) fn supervise(
     }
     report.tell(Event::Started { pid });
 
-    let running = Running { job, pid, began: Instant::now(), stopping: None, next: None, hook: None };
+    let running = Running {
+        job,
+        pid,
+        family: Family::new(pid, args.tree),
+        began: Instant::now(),
+        ended: None,
+        childless: false,
+        stopping: None,
+        told_to_end: false,
+        next: None,
+    };
     let (status, stopped) = running.wait(events, report, grant, permit.is_some())?;
     // First the permits, then our end: see the head of `run`.
     drop(permit);
@@ -55,13 +72,18 @@ pub(super) fn supervise(
 struct Running<'a> {
     job: &'a Job<'a>,
     pid: u32,
+    family: Family,
     began: Instant,
+    /// How the command has ended.
+    ended: Option<ExitStatus>,
+    /// Nothing is left of the command, daemons included.
+    childless: bool,
     /// Why this program is ending the command, if it is.
     stopping: Option<Reason>,
-    /// A signal that the command gets if it still runs at that time.
+    /// This program has told the family to end.
+    told_to_end: bool,
+    /// A signal that the family gets if any of it lives at that time.
     next: Option<(Instant, i32)>,
-    /// The shell command of `--on-lost`, to be waited for.
-    hook: Option<Child>,
 }
 
 impl Running<'_> {
@@ -83,7 +105,8 @@ impl Running<'_> {
             for received in seen.signals {
                 self.forward(received);
             }
-            if let Some(status) = self.look()? {
+            self.look()?;
+            if let Some(status) = self.ended.filter(|_| self.is_over()) {
                 return Ok((status, self.stopping));
             }
             let now = Instant::now();
@@ -99,7 +122,7 @@ impl Running<'_> {
                 self.stop(Reason::MaxHold, args.signal, args.kill_after);
             }
             if let Some((_, signal)) = self.next.take_if(|(at, _)| now >= *at) {
-                self.signal(signal);
+                self.end_family(signal);
             }
             if revocable && self.job.semaphore.is_revoked() {
                 revocable = false;
@@ -109,34 +132,50 @@ impl Running<'_> {
         }
     }
 
-    /// Passes a signal on, unless the command has got it already: what the terminal sends goes to its whole foreground group.
-    fn forward(&mut self, received: Received) {
+    /// Whether the permits may be given back, once the command has ended: nothing works on that shall not.
+    fn is_over(&self) -> bool {
+        if self.job.args.tree { self.childless } else { !(self.told_to_end && self.family.is_alive()) }
+    }
+
+    /// Passes a signal on, except to whom has got it already: what the terminal sends goes to its whole foreground group.
+    fn forward(&self, received: Received) {
         let Received { signal, by_kernel } = received;
-        if signal == libc::SIGCHLD {
-            if let Some(hook) = &mut self.hook {
-                // A hook that cannot be waited for now becomes init's at our end.
-                let _ = hook.try_wait();
-            }
-            return;
-        }
         let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
-        if !(by_terminal && sys::in_our_group(self.pid)) {
+        let runs = self.ended.is_none();
+        if sys::ends_programs(signal) {
+            self.family.tell(signal, if by_terminal { Whom::OutsideGroup } else { Whom::All });
+        } else if signal == libc::SIGTSTP && !runs {
+            // No command stops any more, for this program to stop with it.
+            sys::stop_by(signal);
+        } else if signal != libc::SIGCHLD && runs && !(by_terminal && sys::in_our_group(self.pid)) {
             sys::kill(self.pid, signal);
         }
     }
 
-    /// The command's exit status, if it has ended. If it was stopped by job control, this program stops with it, so that the
+    /// Looks at what has become of the children. If the command was stopped by job control, this program stops with it, so that the
     /// shell sees the whole job stopped; the CONT that continues the job is forwarded like any signal.
-    fn look(&self) -> Result<Option<ExitStatus>, Failure> {
+    fn look(&mut self) -> Result<(), Failure> {
         loop {
-            let changed =
-                sys::wait_child(self.pid).map_err(|error| Failure::system("cannot wait for the command", &error))?;
-            let Some(status) = changed else { return Ok(None) };
+            let changed = sys::wait_any().map_err(|error| Failure::system("cannot wait for the command", &error))?;
+            let (pid, status) = match changed {
+                Changed::Child(pid, status) => (pid, status),
+                Changed::Nothing => return Ok(()),
+                Changed::Childless => {
+                    self.childless = true;
+                    return Ok(());
+                }
+            };
             match status.stopped_signal() {
-                None => return Ok(Some(status)),
+                // An orphan is nobody's job.
+                Some(_) if pid != self.pid => {}
                 // A STOP was meant for the command alone: one for the job would have come to this program, too.
                 Some(libc::SIGSTOP) => {}
                 Some(signal) => sys::stop_by(signal),
+                None if pid == self.pid => {
+                    self.ended = Some(status);
+                    self.family.command_has_ended();
+                }
+                None => {}
             }
         }
     }
@@ -163,7 +202,7 @@ impl Running<'_> {
                 hook.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant);
                 sys::prepare(&mut hook, None, BeforeExec::default());
                 match hook.spawn() {
-                    Ok(child) => self.hook = Some(child),
+                    Ok(hook) => self.family.leave_out(hook.id()),
                     Err(error) => {
                         self.job
                             .scene
@@ -179,16 +218,19 @@ impl Running<'_> {
     /// Sends the signal, and KILL some time later. The first reason to stop is the one that is reported.
     fn stop(&mut self, reason: Reason, signal: i32, then_kill: Duration) {
         self.stopping.get_or_insert(reason);
-        self.signal(signal);
+        self.told_to_end = true;
         let kill_at = Instant::now().checked_add(then_kill);
         self.next = kill_at.map(|at| (at, libc::SIGKILL));
+        self.end_family(signal);
     }
 
-    fn signal(&self, signal: i32) {
-        sys::kill(self.pid, signal);
-        // A stopped command does not act on a signal before it is continued.
-        if signal != libc::SIGKILL {
-            sys::kill(self.pid, libc::SIGCONT);
+    fn end_family(&mut self, signal: i32) {
+        self.family.tell(signal, Whom::All);
+        if signal == libc::SIGKILL {
+            self.next = Instant::now().checked_add(KILL_AGAIN).map(|at| (at, signal));
+        } else {
+            // A stopped process does not act on a signal before it is continued.
+            self.family.tell(libc::SIGCONT, Whom::All);
         }
     }
 }

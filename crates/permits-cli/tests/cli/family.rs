@@ -1,0 +1,191 @@
+//! What the command has started: told with it, and with `--tree` waited for.
+
+use std::os::unix::process::ExitStatusExt;
+
+use crate::place::{Place, Running, is_alive, kill, until};
+
+/// A process of a session of its own, which does not outlive the test.
+struct Daemon(u32);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if is_alive(self.0) {
+            kill(self.0, "KILL");
+        }
+    }
+}
+
+/// The process id that the run prints next.
+fn pid(run: &mut Running) -> u32 {
+    let line = run.line();
+    line.parse().unwrap_or_else(|_| panic!("no process id: {line}"))
+}
+
+/// Prints its process id and sleeps.
+const SLEEPER: &str = "sh -c 'echo $$; exec sleep 1000'";
+/// The same, and TERM does not end it.
+const DEAF: &str = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done'";
+
+fn run(place: &Place, options: &[&str], script: &str) -> Running {
+    Running::start(place.permits([&["run"], options, &["a", "--", "bash", "-c", script]].concat()))
+}
+
+fn revoke(place: &Place) {
+    let status = place.status("a");
+    assert_eq!(place.code(&["revoke", "a", status["holders"][0]["grant"].as_str().expect("a grant")]), 0);
+}
+
+#[test]
+fn term_reaches_children_and_pipelines() {
+    let place = Place::new();
+    let script = format!("exec 3>&1; {SLEEPER} & {{ {SLEEPER} >&3 | {SLEEPER} >&3; }} & echo $$; wait");
+    let mut run = run(&place, &[], &script);
+    let all: Vec<u32> = (0..4).map(|_| pid(&mut run)).collect();
+
+    run.signal("TERM");
+
+    assert_eq!(run.end().signal(), Some(15));
+    until("all have ended", || !all.iter().any(|pid| is_alive(*pid)));
+}
+
+#[test]
+fn nothing_works_on_after_max_hold() {
+    let place = Place::new();
+    let mut run = run(&place, &["--max-hold", "1"], &format!("{SLEEPER} & {SLEEPER} & wait"));
+    let all = [pid(&mut run), pid(&mut run)];
+
+    assert_eq!(run.end().code(), Some(124));
+
+    assert!(!all.iter().any(|pid| is_alive(*pid)));
+}
+
+#[test]
+fn child_that_ignores_the_signal_is_killed_before_the_permit_is_back() {
+    let place = Place::new();
+    // The shell ends by TERM at once, and what it has started does not.
+    let mut run = run(&place, &["--grace", "0.2"], &format!("{DEAF} & wait"));
+    let child = pid(&mut run);
+
+    revoke(&place);
+
+    assert_eq!(run.end().code(), Some(76));
+    assert!(!is_alive(child));
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn permit_is_held_while_a_revoked_child_cleans_up() {
+    let place = Place::new();
+    let slow = "bash -c 'trap \"echo cleaning; read line <&3; exit\" TERM; echo $$; while :; do sleep 0.05; done'";
+    let mut run = run(&place, &["--grace", "1h"], &format!("exec 3<&0; {slow} & command=$!; wait"));
+    pid(&mut run);
+
+    revoke(&place);
+
+    assert_eq!(run.line(), "cleaning");
+    assert_eq!(place.number("a", "held"), 1);
+    run.let_go();
+    assert_eq!(run.end().code(), Some(76));
+}
+
+#[test]
+fn program_with_a_group_of_its_own_is_told() {
+    let place = Place::new();
+    let mut run = run(&place, &[], &format!("timeout 1000 {SLEEPER}; echo never"));
+    let child = pid(&mut run);
+    let _child = Daemon(child);
+
+    run.signal("TERM");
+
+    assert_eq!(run.end().signal(), Some(15));
+    until("it has ended", || !is_alive(child));
+    assert!(run.rest().is_empty(), "the shell went on to its next command");
+}
+
+#[test]
+fn command_that_makes_its_own_session_is_told_with_its_children() {
+    let place = Place::new();
+    let script = format!("{SLEEPER} & wait");
+    let mut run = Running::start(place.permits(["run", "a", "--", "setsid", "--wait", "bash", "-c", &script]));
+    let child = pid(&mut run);
+    let _daemon = Daemon(child);
+
+    run.signal("TERM");
+
+    run.end();
+    until("it has ended", || !is_alive(child));
+}
+
+#[test]
+fn daemon_is_left_alone() {
+    let place = Place::new();
+    let mut run = run(&place, &["--max-hold", "1"], &format!("(setsid {SLEEPER} &); exec sleep 1000"));
+    let daemon = Daemon(pid(&mut run));
+
+    assert_eq!(run.end().code(), Some(124));
+
+    assert!(is_alive(daemon.0));
+}
+
+#[test]
+fn tree_holds_the_permit_while_a_daemon_lives() {
+    let place = Place::new();
+    let mut run = run(&place, &["--tree"], &format!("(setsid {SLEEPER} &); echo $$; read line; exit 3"));
+    let mut pids = [pid(&mut run), pid(&mut run)];
+    pids.sort_unstable();
+    let [command, daemon] = pids;
+    let daemon = Daemon(daemon);
+
+    run.let_go();
+    until("the command has ended", || !is_alive(command));
+
+    assert_eq!(place.number("a", "held"), 1);
+    assert_eq!(place.code(&["run", "--try", "a", "--", "true"]), 75);
+    kill(daemon.0, "KILL");
+    assert_eq!(run.end().code(), Some(3), "the exit code is the command's");
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn tree_is_told_and_killed_as_a_whole() {
+    let place = Place::new();
+    let mut run = run(
+        &place,
+        &["--tree", "--max-hold", "1", "-k", "0.2"],
+        &format!("(setsid {DEAF} &); (setsid {SLEEPER} &); exit 0"),
+    );
+    let all = [Daemon(pid(&mut run)), Daemon(pid(&mut run))];
+
+    assert_eq!(run.end().code(), Some(124));
+
+    assert!(!all.iter().any(|daemon| is_alive(daemon.0)));
+}
+
+#[test]
+fn signals_reach_a_tree_whose_command_has_ended() {
+    let place = Place::new();
+    let mut run = run(&place, &["--tree"], &format!("(setsid {SLEEPER} &); exit 4"));
+    let daemon = Daemon(pid(&mut run));
+
+    run.signal("TERM");
+
+    let end = run.end();
+    assert!(end.code() == Some(4) || end.signal() == Some(15), "{end:?}");
+    assert!(!is_alive(daemon.0));
+}
+
+#[test]
+fn command_stays_in_the_group_of_its_caller() {
+    let place = Place::new();
+    let mut run = run(&place, &[], &format!("{SLEEPER} & wait"));
+    let child = pid(&mut run);
+
+    // As timeout(1) and CI systems do with what they have started.
+    let group = format!("-{}", run.pid());
+    let killed = std::process::Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+
+    assert!(killed.expect("kill starts").success());
+    run.end();
+    until("the child has ended, too", || !is_alive(child));
+    until("the permit is back", || place.number("a", "given_out") == 0);
+}
