@@ -31,7 +31,7 @@ pub struct Options {
     directory: Option<PathBuf>,
     mode: Option<u32>,
     resize: bool,
-    label: String,
+    label: OsString,
     command: Option<OsString>,
 }
 
@@ -85,7 +85,7 @@ impl Options {
     }
 
     /// What others are shown as this handle's label; 64 bytes of it are kept. Default: none.
-    pub fn label(mut self, label: impl Into<String>) -> Options {
+    pub fn label(mut self, label: impl Into<OsString>) -> Options {
         self.label = label.into();
         self
     }
@@ -107,7 +107,7 @@ impl Options {
         });
         Settings {
             mode: self.mode.unwrap_or(0o600) & 0o777,
-            label: self.label.clone().into_bytes(),
+            label: self.label.clone().into_vec(),
             command: command.into_vec(),
         }
     }

@@ -120,7 +120,12 @@ impl Place {
             }
             match DirBuilder::new().mode(0o700).create(&self.directory) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made.map_err(|error| directory_failed("make", &self.directory, error)),
+                made => {
+                    // Whatever the umask of this process is.
+                    let private = fs::Permissions::from_mode(0o700);
+                    let made = made.and_then(|()| fs::set_permissions(&self.directory, private));
+                    return made.map_err(|error| directory_failed("make", &self.directory, error));
+                }
             }
         }
         let why = format!("directory `{}` is a symbolic link that leads nowhere", self.directory.display());
@@ -215,7 +220,8 @@ impl Place {
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
         match options.clone().custom_flags(libc::O_TMPFILE).open(&self.directory) {
-            Ok(file) => Ok((file, None)),
+            Ok(file) if sys::can_be_linked(&file) => Ok((file, None)),
+            Ok(_) => self.named_file().map(|(file, path)| (file, Some(path))),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)) => {
                 self.named_file().map(|(file, path)| (file, Some(path)))
             }
@@ -462,7 +468,15 @@ pub(crate) fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error
     }
     let (owner, mode) = (found.uid(), found.permissions().mode());
     if owner != sys::user() && owner != 0 {
-        return refuse(ErrorKind::Insecure, format!("it belongs to user `{owner}`, who could put other files into it"));
+        let why = if sys::is_mapped(owner) {
+            format!("it belongs to user `{owner}`, who could put other files into it")
+        } else {
+            format!(
+                "it belongs to a user without a number in this user namespace, and `{owner}` stands for all of these, root of the \
+                 host among many others: use one that belongs to the user who started the container"
+            )
+        };
+        return refuse(ErrorKind::Insecure, why);
     }
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
         let mode = mode & 0o7777;

@@ -384,6 +384,25 @@ pub(crate) fn file_system(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(u64::try_from(found.f_type).unwrap_or(0) & 0xffff_ffff)
 }
 
+/// Whether [`link`] can find the file: without `/proc` it cannot.
+pub(crate) fn can_be_linked(file: &File) -> bool {
+    std::fs::symlink_metadata(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok()
+}
+
+/// Whether a user has a number in the user namespace of this process. Those without are all shown as one, mostly 65534.
+pub(crate) fn is_mapped(user: u32) -> bool {
+    std::fs::read_to_string("/proc/self/uid_map").map_or(true, |map| is_in_map(&map, user))
+}
+
+/// A line has the first number inside, the first outside, and how many there are: user_namespaces(7).
+fn is_in_map(map: &str, user: u32) -> bool {
+    map.lines().any(|line| {
+        let mut numbers = line.split_ascii_whitespace().map(|number| number.parse::<u32>().unwrap_or(0));
+        let (first, _, count) = (numbers.next(), numbers.next(), numbers.next());
+        first.zip(count).is_some_and(|(first, count)| user.checked_sub(first).is_some_and(|from| from < count))
+    })
+}
+
 /// Gives a file that has no name yet a name that nobody has.
 pub(crate) fn link(file: &File, path: &std::ffi::CStr) -> io::Result<()> {
     let from = format!("/proc/self/fd/{}\0", file.as_raw_fd());
