@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use nix::sys::signal::Signal;
 
@@ -145,7 +146,7 @@ pub(crate) struct Patience {
 /// How many permits the semaphore has.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Size {
-    /// Permits of the semaphore: a number, a percentage of the processors (`50%`), or `nproc`
+    /// Permits of the semaphore: a number, a percentage of the host's processors (`50%`), or `nproc`
     ///
     /// Creates the semaphore if there is none. If there is one with another number, that is an error (exit 78) unless
     /// --resize is given. Without --max the stored number holds, and a new semaphore has that of --create. With neither, `run`
@@ -170,7 +171,7 @@ pub(crate) struct Size {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to take at once: a number, a percentage of the processors, or `nproc`
+    /// Permits to take at once: a number, a percentage of the processors that this program may use, or `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
@@ -208,14 +209,14 @@ pub(crate) struct Run {
     ///
     /// `term` sends TERM, and KILL after --grace; `kill` sends KILL; both exit 76. `ignore` goes on. Anything else is run by
     /// sh -c with PERMITS_COMMAND_PID set to the command's process, which is then waited for; exit 76.
-    #[arg(long, value_name = "term|kill|ignore|COMMAND", default_value = "term")]
+    #[arg(long, value_name = "term|kill|ignore|COMMAND", default_value = "term", value_parser = OsStringValueParser::new().try_map(on_lost))]
     pub(crate) on_lost: OnLost,
     /// Time between TERM and KILL of --on-lost term
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) grace: Duration,
     /// Text that `status` shows beside this holder, at most 64 bytes
     #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
+    pub(crate) label: Option<OsString>,
     /// Report events on stderr as lines of JSON
     #[arg(long, conflicts_with = "report_fd")]
     pub(crate) json: bool,
@@ -250,7 +251,7 @@ pub(crate) struct Run {
 pub(crate) struct Acquire {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to take at once: a number, a percentage of the processors, or `nproc`
+    /// Permits to take at once: a number, a percentage of the processors that this program may use, or `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
@@ -260,7 +261,7 @@ pub(crate) struct Acquire {
     pub(crate) while_pid: Option<i32>,
     /// Text that `status` shows beside this holder, at most 64 bytes
     #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
+    pub(crate) label: Option<OsString>,
     /// Print what was taken as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -279,7 +280,7 @@ pub(crate) struct Acquire {
 pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to give back at once: a number, a percentage of the processors, or `nproc`
+    /// Permits to give back at once: a number, a percentage of the processors that this program may use, or `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
@@ -347,7 +348,7 @@ pub(crate) struct Set {
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// New number of permits: a number, a percentage of the processors, or `nproc`
+    /// New number of permits: a number, a percentage of the host's processors, or `nproc`
     #[arg(value_name = "N|N%|nproc", allow_negative_numbers = true)]
     pub(crate) max: Number,
     /// Create the semaphore if there is none
@@ -442,7 +443,7 @@ pub(crate) const MOST: u32 = 4_194_303;
 pub(crate) enum Number {
     /// So many.
     Exactly(u32),
-    /// Percent of the processors that this process may use, rounded down, at least one permit.
+    /// Percent of processors, rounded down, at least one permit.
     Percent(u32),
 }
 
@@ -477,20 +478,16 @@ pub(crate) enum OnLost {
     /// Nothing.
     Ignore,
     /// A command for sh.
-    Command(String),
+    Command(OsString),
 }
 
-impl FromStr for OnLost {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "term" => Ok(OnLost::Term),
-            "kill" => Ok(OnLost::Kill),
-            "ignore" => Ok(OnLost::Ignore),
-            "" => Err("nothing is said; give `term`, `kill`, `ignore` or a command".to_owned()),
-            command => Ok(OnLost::Command(command.to_owned())),
-        }
+fn on_lost(text: OsString) -> Result<OnLost, String> {
+    match text.to_str() {
+        Some("term") => Ok(OnLost::Term),
+        Some("kill") => Ok(OnLost::Kill),
+        Some("ignore") => Ok(OnLost::Ignore),
+        Some("") => Err("nothing is said; give `term`, `kill`, `ignore` or a command".to_owned()),
+        _ => Ok(OnLost::Command(text)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What went wrong, and the exit code that says so.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -50,7 +51,7 @@ impl Failure {
 
     /// The system refused `what`.
     pub(crate) fn system(what: &str, error: &io::Error) -> Self {
-        Failure::new(code::FAILED, format!("{what}: {error}"))
+        Failure::new(code::FAILED, format!("{what}: {error}{}", shortage(error)))
     }
 }
 
@@ -65,10 +66,15 @@ impl From<permits_host::Error> for Failure {
     fn from(error: permits_host::Error) -> Self {
         let text = match hint(error.kind(), error.semaphore().unwrap_or("NAME")) {
             Some(hint) => format!("{error}; {hint}"),
-            None => error.to_string(),
+            None => format!("{error}{}", error.source().and_then(|source| source.downcast_ref()).map_or("", shortage)),
         };
         Failure::new(exit_code(error.kind()), text)
     }
+}
+
+/// What to do about an error of the system, if it is a limit of this process that is reached.
+pub(crate) fn shortage(error: &io::Error) -> &'static str {
+    if error.raw_os_error() == Some(libc::EMFILE) { "; `ulimit -n` of the shell raises the limit" } else { "" }
 }
 
 /// The exit code for each kind of error of the library.

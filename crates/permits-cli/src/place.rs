@@ -1,5 +1,6 @@
 //! Where a command works: which directory, which semaphore, and how it is opened.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use permits_host::{ErrorKind, HostSemaphore, Options, Status};
@@ -33,7 +34,7 @@ impl Scene<'_> {
     }
 
     /// [`options`](Self::options) with what this process calls itself, if it does.
-    pub(crate) fn labelled(self, label: Option<&String>) -> Options {
+    pub(crate) fn labelled(self, label: Option<&OsString>) -> Options {
         label.into_iter().fold(self.options(), Options::label)
     }
 }
@@ -58,9 +59,9 @@ fn open_with(
     default: Option<Number>,
 ) -> Result<HostSemaphore, Failure> {
     if let Some(max) = size.max {
-        return Ok(options.clone().resize(size.resize).open(name, count(max))?);
+        return Ok(options.clone().resize(size.resize).open(name, total(max))?);
     }
-    let Some(new) = size.create.or(default).map(count) else { return Ok(options.clone().open_existing(name)?) };
+    let Some(new) = size.create.or(default).map(total) else { return Ok(options.clone().open_existing(name)?) };
     loop {
         match options.clone().open_existing(name) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -86,15 +87,42 @@ pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_ho
     }
 }
 
-/// The number that is meant on this machine.
+/// How many permits to ask for: a share is of the processors that this process may use, by its affinity and its quota.
 pub(crate) fn count(number: Number) -> u32 {
+    share(number, processors_for_us)
+}
+
+/// How many permits a semaphore has: a share is of the processors of the host. A semaphore is the host's, so the number must not depend
+/// on who asks; else the same words of two callers would be a conflict.
+pub(crate) fn total(number: Number) -> u32 {
+    share(number, processors_of_the_host)
+}
+
+fn share(number: Number, processors: fn() -> u64) -> u32 {
     match number {
         Number::Exactly(number) => number,
-        Number::Percent(percent) => {
-            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-            u32::try_from(processors * u64::from(percent) / 100).unwrap_or(u32::MAX).max(1)
-        }
+        Number::Percent(percent) => u32::try_from(processors() * u64::from(percent) / 100).unwrap_or(u32::MAX).max(1),
     }
+}
+
+fn processors_for_us() -> u64 {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64
+}
+
+fn processors_of_the_host() -> u64 {
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").ok();
+    // Without /sys there is no number but our own.
+    online.and_then(|text| in_ranges(text.trim())).unwrap_or_else(processors_for_us)
+}
+
+/// How many numbers are in `0-3,8`.
+fn in_ranges(text: &str) -> Option<u64> {
+    let of_range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        Some(last.checked_sub(first)? + 1)
+    };
+    text.split(',').map(of_range).sum()
 }
 
 #[cfg(test)]
@@ -105,5 +133,11 @@ mod tests {
     #[test]
     fn arguments_know_the_most_permits() {
         assert_eq!(MOST, HostSemaphore::MAX_PERMITS);
+    }
+
+    #[test]
+    fn processors_are_counted_in_ranges() {
+        assert_eq!([in_ranges("0"), in_ranges("0-3"), in_ranges("0-3,8,10-11")], [Some(1), Some(4), Some(7)]);
+        assert_eq!([in_ranges(""), in_ranges("3-0"), in_ranges("a")], [None; 3]);
     }
 }

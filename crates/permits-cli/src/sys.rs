@@ -275,6 +275,33 @@ pub(crate) fn pipe() -> io::Result<(File, File)> {
     Ok((File::from(read), File::from(write)))
 }
 
+/// Closes all descriptors but stdin, stdout, stderr and those that are to be kept: what the caller of this program left open.
+pub(crate) fn close_others(keep: &[BorrowedFd<'_>]) {
+    let mut keep: Vec<_> = keep.iter().map(|fd| fd.as_raw_fd().cast_unsigned()).collect();
+    keep.sort_unstable();
+    let mut first = libc::STDERR_FILENO.cast_unsigned() + 1;
+    for kept in keep.into_iter().chain([u32::MAX]) {
+        if first < kept {
+            close_range(first, kept - 1);
+        }
+        first = first.max(kept.saturating_add(1));
+    }
+}
+
+fn close_range(first: u32, last: u32) {
+    // SAFETY: nothing of this program uses these descriptors: the caller of this program has opened them.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0 {
+        return;
+    }
+    // Before Linux 5.9. What cannot be listed stays open.
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
+        // SAFETY: as above. The descriptor of the list itself is closed by now, and closing it again does nothing.
+        unsafe { libc::close(fd.cast_signed()) };
+    }
+}
+
 /// Turns stdin, stdout and stderr to /dev/null.
 pub(crate) fn detach_stdio() -> io::Result<()> {
     let null = File::options().read(true).write(true).open("/dev/null")?;

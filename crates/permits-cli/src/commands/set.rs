@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::place::{self, Scene};
 
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
-    let (options, max) = (scene.options(), place::count(args.max));
+    let (options, max) = (scene.options(), place::total(args.max));
     let semaphore = if args.create {
         options.resize(true).open(&args.name, max)?
     } else {

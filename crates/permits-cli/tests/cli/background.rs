@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::place::{Place, Running, is_alive, stderr, stdout, until};
+use crate::place::{Place, Running, is_alive, output, stderr, stdout, until};
 
 /// A process to hold permits for.
 struct Friend(Child);
@@ -105,4 +105,22 @@ fn keeper_that_waits_ends_with_its_caller_or_its_process() {
     holder.let_go();
     holder.end();
     assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn keeper_has_no_descriptors_of_its_caller() {
+    let place = Place::new();
+    let friend = Friend::new();
+    let file = place.dir().join("lock");
+    // 7 is the pipe whose end is waited for here.
+    let script = r#"exec 7>&1 9>"$0"; "$PERMITS" acquire --json --while-pid "$1" a"#;
+
+    let output = output(place.command("bash").args(["-c", script]).arg(&file).arg(friend.pid()));
+
+    let taken: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let keeper = taken["keeper_pid"].as_u64().expect("a process id");
+    let open = std::fs::read_dir(format!("/proc/{keeper}/fd")).expect("the keeper is ours");
+    let targets: Vec<_> = open.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect();
+    assert!(!targets.contains(&file), "{targets:?}");
+    assert_eq!(place.number("a", "held"), 1);
 }

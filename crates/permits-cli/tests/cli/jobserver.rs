@@ -1,6 +1,10 @@
 //! `--jobserver`: make and cargo share the permits of the run.
 
-use crate::place::{Place, output, stderr, stdout};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::place::{Place, Running, kill, output, stderr, stdout, until};
 
 /// Twelve targets that write when they begin and when they end.
 const MAKEFILE: &str = "\
@@ -76,13 +80,17 @@ fn pipe_holds_the_tokens() {
 #[test]
 fn flags_of_an_outer_make_are_kept_but_for_its_jobs() {
     let place = Place::new();
-    let mut command =
-        place.permits(["run", "-m", "2", "-u", "2", "--jobserver=pipe", "a", "--", "sh", "-c", "echo $MAKEFLAGS"]);
-    command.env("MAKEFLAGS", "ks -j8 --jobserver-auth=98,99 -- X=1");
+    for others in [&b"ks"[..], b"ks -I/tmp/\xe4"] {
+        let mut command =
+            place.permits(["run", "-m", "2", "-u", "2", "--jobserver=pipe", "a", "--", "printenv", "MAKEFLAGS"]);
+        command.env("MAKEFLAGS", OsStr::from_bytes(&[others, b" -j8 --jobserver-auth=98,99 -- X=1"].concat()));
 
-    let printed = stdout(&output(&mut command));
+        let printed = output(&mut command).stdout;
 
-    assert!(printed.starts_with("ks -j2 --jobserver-auth=") && !printed.contains("98,99"), "{printed}");
+        let expected = [others, b" -j2 --jobserver-auth="].concat();
+        let printed_text = String::from_utf8_lossy(&printed);
+        assert!(printed.starts_with(&expected) && !printed_text.contains("98,99"), "{printed_text}");
+    }
 }
 
 #[test]
@@ -121,4 +129,54 @@ fn cargo_builds_under_it() {
         assert!(output.status.success(), "{said}");
         assert_eq!(auth("ours "), auth("flags "), "cargo made a jobserver of its own: {said}");
     }
+}
+
+/// Prints the path of the FIFO, as a program finds it that splits MAKEFLAGS at white space.
+const PRINT_FIFO: &str = "set -- ${MAKEFLAGS##*fifo:}; echo \"$1\"";
+
+fn fifo_run(place: &Place, temporary: &Path, script: &str) -> Running {
+    let mut command = place.permits(["run", "-m", "2", "-u", "2", "--jobserver=fifo", "a", "--", "sh", "-c", script]);
+    command.env("TMPDIR", temporary);
+    Running::start(command)
+}
+
+#[test]
+fn fifo_has_a_path_that_makeflags_can_say() {
+    let place = Place::new();
+    for name in ["plain", "with space", "with$dollar"] {
+        let temporary = place.dir().join(name);
+        std::fs::create_dir(&temporary).expect("it can be made");
+
+        let mut run = fifo_run(&place, &temporary, &format!("{PRINT_FIFO}; test -p \"$1\" && echo found"));
+
+        let fifo = run.line();
+        assert_eq!(run.line(), "found", "{fifo}");
+        assert_eq!(Path::new(&fifo).starts_with(&temporary), name == "plain", "{fifo}");
+    }
+}
+
+#[test]
+fn fifo_of_a_killed_run_is_removed_by_the_next() {
+    let place = Place::new();
+    let temporary = tempfile::tempdir().expect("a temporary directory");
+    let mut killed = fifo_run(&place, temporary.path(), &format!("{PRINT_FIFO}; echo $$; exec sleep 1000"));
+    let (left, command) = (killed.line(), killed.line());
+    killed.signal("KILL");
+    kill(command.parse().expect("a process id"), "KILL");
+    killed.end();
+    until("the permits are back", || place.number("a", "given_out") == 0);
+    assert!(Path::new(&left).exists());
+    // A pipe of that name which another program reads.
+    let read = temporary.path().join("permits-jobserver-4194304-x");
+    assert!(place.command("mkfifo").arg(&read).status().expect("mkfifo starts").success());
+    let _reader = std::fs::File::options().read(true).write(true).open(&read).expect("it is ours");
+
+    let mut next = fifo_run(&place, temporary.path(), &format!("{PRINT_FIFO}; read line"));
+
+    let fifo = next.line();
+    let found = [&left, &fifo, &read.display().to_string()].map(|path| Path::new(path).exists());
+    assert_eq!(found, [false, true, true]);
+    next.let_go();
+    assert!(next.end().success());
+    assert!(!Path::new(&fifo).exists());
 }

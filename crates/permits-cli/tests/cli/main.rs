@@ -18,5 +18,6 @@ mod signals;
 mod size;
 mod strangers;
 mod streams;
+mod surroundings;
 mod terminal;
 mod top;

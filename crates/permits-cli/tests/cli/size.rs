@@ -91,7 +91,8 @@ fn units_are_counted_by_processors_too() {
 #[test]
 fn processors_are_counted() {
     let place = Place::new();
-    let processors: u64 = stdout(&output(&mut place.command("nproc"))).trim().parse().expect("a number");
+    let online = output(place.command("getconf").arg("_NPROCESSORS_ONLN"));
+    let processors: u64 = stdout(&online).trim().parse().expect("a number");
 
     for (max, expected) in [("nproc", processors), ("100%", processors), ("200%", 2 * processors), ("1%", 1)] {
         assert_eq!(place.code(&["run", "--max", max, "--resize", "a", "--", "true"]), 0);
@@ -137,4 +138,19 @@ fn mode_is_that_of_a_new_file() {
 
     assert_eq!(place.status("a")["mode"], "0600");
     assert_eq!(place.status("b")["mode"], "0660");
+}
+
+#[test]
+fn processors_of_the_host_are_counted_whoever_asks() {
+    let place = Place::new();
+    let one = r#"cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//'); exec taskset -c "$cpu" "$PERMITS" run --max "$0" "$0" -- true"#;
+
+    for max in ["nproc", "50%", "200%"] {
+        let restricted = || output(place.command("bash").args(["-c", one, max])).status.code();
+        // One of them makes it, and the same words are no conflict.
+        let codes = [restricted(), Some(place.code(&["run", "--max", max, max, "--", "true"])), restricted()];
+        assert_eq!(codes, [Some(0); 3], "{max}");
+    }
+    let units = r#"cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//'); exec taskset -c "$cpu" "$PERMITS" run --units nproc nproc -- sh -c 'echo $PERMITS_UNITS'"#;
+    assert_eq!(stdout(&output(place.command("bash").args(["-c", units]))), "1\n", "units are what it may use");
 }

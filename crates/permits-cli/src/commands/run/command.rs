@@ -6,7 +6,7 @@ use std::process::Command;
 use permits_host::HostSemaphore;
 
 use crate::args::Run;
-use crate::failure::{Failure, code};
+use crate::failure::{Failure, code, shortage};
 use crate::place::Scene;
 use crate::sys;
 
@@ -60,5 +60,5 @@ pub(super) fn cannot_start(args: &Run, error: &std::io::Error) -> Failure {
         _ => (code::CANNOT_EXECUTE, "cannot be executed"),
     };
     let program = args.command.first().map_or_else(|| "the shell".into(), |program| program.to_string_lossy());
-    Failure::new(code, format!("command `{program}` {what}: {error}"))
+    Failure::new(code, format!("command `{program}` {what}: {error}{}", shortage(error)))
 }

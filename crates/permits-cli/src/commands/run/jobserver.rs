@@ -4,13 +4,19 @@
 //! <https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html>. A token that a killed job never writes back is lost
 //! for this run only; the permits themselves are not tokens, and cannot be lost.
 
-use std::fs::File;
-use std::io::Write;
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::sys::stat::Mode;
-use tempfile::TempDir;
+use nix::unistd::Pid;
+use tempfile::NamedTempFile;
 
 use crate::args::Jobserver as Kind;
 use crate::failure::{Failure, code};
@@ -24,31 +30,31 @@ pub(super) struct Jobserver {
 
 enum Tokens {
     /// Opened for both ways, so that the tokens stay in it while no job has it open.
-    Fifo {
-        _open: File,
-        dir: TempDir,
-    },
+    Fifo(NamedTempFile<File>),
     Pipe {
         read: File,
         write: File,
     },
 }
 
-const FIFO: &str = "jobserver";
+/// How the names of FIFOs begin.
+const FIFO: &str = "permits-jobserver-";
 
 impl Jobserver {
     pub(super) fn start(kind: Kind, jobs: u32) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::system("cannot make a jobserver", &error);
+        let failed = |error: io::Error| Failure::system("cannot make a jobserver", &error);
         let pipe = kind == Kind::Pipe || kind == Kind::Auto && make_needs_pipe();
         let (mut write, tokens) = if pipe {
             let (read, write) = sys::pipe().map_err(failed)?;
             (write.try_clone().map_err(failed)?, Tokens::Pipe { read, write })
         } else {
-            let dir = tempfile::Builder::new().prefix("permits-").tempdir().map_err(failed)?;
-            let path = dir.path().join(FIFO);
-            nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| failed(errno.into()))?;
-            let open = File::options().read(true).write(true).open(&path).map_err(failed)?;
-            (open.try_clone().map_err(failed)?, Tokens::Fifo { _open: open, dir })
+            let dir = fifo_directory(std::path::absolute(std::env::temp_dir()).map_err(failed)?);
+            sweep(&dir);
+            let fifo = make_fifo(&dir).map_err(|error| {
+                let what = format!("cannot make a jobserver in `{}`; `--jobserver=pipe` needs no file", dir.display());
+                Failure::system(&what, &error)
+            })?;
+            (fifo.as_file().try_clone().map_err(failed)?, Tokens::Fifo(fifo))
         };
         // A pipe takes 64 KiB before it blocks, or one page where the user has used up the limit on pipes.
         if jobs > 4096 {
@@ -62,34 +68,77 @@ impl Jobserver {
     /// Tells the command, in the words of make, and of cargo, which prefers its own.
     pub(super) fn announce(&self, command: &mut Command) {
         let auth = match &self.tokens {
-            Tokens::Fifo { dir, .. } => format!("fifo:{}", dir.path().join(FIFO).display()),
+            Tokens::Fifo(fifo) => format!("fifo:{}", fifo.path().display()),
             Tokens::Pipe { read, write } => format!("{},{}", read.as_raw_fd(), write.as_raw_fd()),
         };
         let ours = format!("-j{} --jobserver-auth={auth}", self.jobs);
-        let makeflags = match std::env::var("MAKEFLAGS").map(|flags| without_jobs(&flags)) {
-            Ok(others) if !others.is_empty() => format!("{others} {ours}"),
-            // The first word would be read as single letters if it had no dash; a space in front says that there are none.
-            _ => format!(" {ours}"),
-        };
+        let mut makeflags = without_jobs(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
+        // The first word would be read as single letters if it had no dash; a space in front says that there are none.
+        makeflags.push(b' ');
+        makeflags.extend(ours.as_bytes());
+        let makeflags = OsString::from_vec(makeflags);
         command.env("CARGO_MAKEFLAGS", &ours).env("MAKEFLAGS", makeflags);
     }
 
     /// Descriptors that the command must have.
     pub(super) fn inherited(&self) -> Vec<RawFd> {
         match &self.tokens {
-            Tokens::Fifo { .. } => Vec::new(),
+            Tokens::Fifo(_) => Vec::new(),
             Tokens::Pipe { read, write } => vec![read.as_raw_fd(), write.as_raw_fd()],
         }
     }
 }
 
+/// Where to make a FIFO: in the directory for temporary files, if its path can be said in MAKEFLAGS. It is split at white space, and make
+/// expands `$` in it.
+fn fifo_directory(temporary: PathBuf) -> PathBuf {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=~".contains(byte);
+    if temporary.as_os_str().as_bytes().iter().all(plain) { temporary } else { PathBuf::from("/tmp") }
+}
+
+/// Opened for both ways, so that the tokens stay in it while no job has it open. Its name tells who has made it.
+fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
+    let prefix = format!("{FIFO}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).make_in(dir, |path| {
+        nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        // Whatever the umask of this process is.
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        File::options().read(true).write(true).open(path)
+    })
+}
+
+/// Removes FIFOs of runs that were killed: those of this user that nobody has open. The tokens in such a one are gone, so that it is of no
+/// use to a command that lives on either.
+fn sweep(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let user = nix::unistd::geteuid().as_raw();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| name.strip_prefix(FIFO)?.split_once('-')?.0.parse().ok());
+        let ours = || entry.metadata().is_ok_and(|found| found.file_type().is_fifo() && found.uid() == user);
+        // One that lives may be about to open it.
+        let is_gone = |pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        if maker.is_some_and(is_gone) && ours() && nobody_reads(&entry.path()) {
+            // Another run may have been faster.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A FIFO that nobody has open for reading cannot be opened for writing alone without waiting.
+fn nobody_reads(fifo: &Path) -> bool {
+    let opened = File::options().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(fifo);
+    opened.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
+}
+
 /// The flags without what an outer make says about its own jobs.
-fn without_jobs(flags: &str) -> String {
+fn without_jobs(flags: &[u8]) -> Vec<u8> {
     // After ` -- ` come definitions of variables, which may contain anything; ours would be one of them there. make passes
     // its variables on in the environment as well.
-    let flags = flags.split_once(" -- ").map_or(flags, |(flags, _)| flags);
-    let is_jobs = |word: &&str| word.starts_with("-j") || word.starts_with("--jobserver");
-    flags.split_whitespace().filter(|word| !is_jobs(word)).collect::<Vec<_>>().join(" ")
+    let end = flags.windows(4).position(|four| four == b" -- ").unwrap_or(flags.len());
+    let is_jobs = |word: &&[u8]| word.starts_with(b"-j") || word.starts_with(b"--jobserver");
+    let words = flags[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty() && !is_jobs(word));
+    words.collect::<Vec<_>>().join(&b' ')
 }
 
 /// Whether the make in PATH is older than 4.4, and knows no FIFO. Without any make, what there is (ninja, cargo) knows it.
