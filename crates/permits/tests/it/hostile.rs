@@ -120,10 +120,13 @@ enum Manner {
     PollingThread,
 }
 
+/// One poll of a request, whose outcome does not matter.
+type PollOnce = dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
 /// A request that is polled with a hostile waker.
 struct Waiter {
     /// `None` when it is ready, or was dropped.
-    poll: Option<Box<dyn FnMut(&mut Context<'_>) -> Poll<()>>>,
+    poll: Option<Box<PollOnce>>,
     hostile: Arc<Hostile>,
     /// How often it had been woken when it last was pending, if that poll was with the hostile waker.
     pending_at: Option<usize>,
