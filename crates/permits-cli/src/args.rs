@@ -163,15 +163,18 @@ pub(crate) struct Size {
 
 /// Run a command with a permit, and give the permit back when the command ends.
 ///
-/// The command is executed directly, without a shell. It gets stdin, stdout, stderr and the signals of this program, and its
-/// exit code is passed on. The permit lasts as long as the command or this program lives; daemons that the command leaves
-/// behind do not keep it. The command finds PERMITS_NAME, PERMITS_GRANT and PERMITS_UNITS in its environment.
+/// The command is executed directly, without a shell. It gets stdin, stdout, stderr and the signals of this
+/// program, and its exit code is passed on. HUP, INT, QUIT and TERM are passed on to all that the command has
+/// started, too. The permit lasts as long as the command or this program lives; daemons that the command
+/// leaves behind do not keep it, but for --tree. The command finds PERMITS_NAME, PERMITS_GRANT and
+/// PERMITS_UNITS in its environment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to take at once: a number, a percentage of the processors that this program may use, or `nproc`
+    /// Permits to take at once: a number, a percentage of the processors that this program may use, or
+    /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
@@ -187,7 +190,8 @@ pub(crate) struct Run {
     pub(crate) exec: bool,
     /// The permit lasts until all that the command has started has ended, daemons included
     ///
-    /// Signals and --max-hold reach them, too. When this program is killed by KILL, it lasts as long as the command.
+    /// Signals and --max-hold reach them, too. When this program is killed by KILL, it lasts as long as the
+    /// command.
     #[arg(long, conflicts_with = "exec")]
     pub(crate) tree: bool,
     /// Stop the command, and all that it has started, when it has run so long; exit 124
@@ -207,9 +211,13 @@ pub(crate) struct Run {
     pub(crate) kill_after: Duration,
     /// What to do when the grant is revoked: `term`, `kill`, `ignore`, or a shell command to run
     ///
-    /// `term` sends TERM, and KILL after --grace; `kill` sends KILL; both exit 76. `ignore` goes on. Anything else is run by
-    /// sh -c with PERMITS_COMMAND_PID set to the command's process, which is then waited for; exit 76.
-    #[arg(long, value_name = "term|kill|ignore|COMMAND", default_value = "term", value_parser = OsStringValueParser::new().try_map(on_lost))]
+    /// `term` sends TERM, and KILL after --grace; `kill` sends KILL, to all that the command has started,
+    /// too; both exit 76. `ignore` goes on. Anything else is run by sh -c with PERMITS_COMMAND_PID set to the
+    /// command's process, which is then waited for; exit 76.
+    #[arg(
+        long, value_name = "term|kill|ignore|COMMAND", default_value = "term",
+        value_parser = OsStringValueParser::new().try_map(on_lost)
+    )]
     pub(crate) on_lost: OnLost,
     /// Time between TERM and KILL of --on-lost term
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, allow_hyphen_values = true)]
@@ -251,7 +259,8 @@ pub(crate) struct Run {
 pub(crate) struct Acquire {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to take at once: a number, a percentage of the processors that this program may use, or `nproc`
+    /// Permits to take at once: a number, a percentage of the processors that this program may use, or
+    /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]
@@ -280,7 +289,8 @@ pub(crate) struct Acquire {
 pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) size: Size,
-    /// Permits to give back at once: a number, a percentage of the processors that this program may use, or `nproc`
+    /// Permits to give back at once: a number, a percentage of the processors that this program may use, or
+    /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
     pub(crate) units: Number,
     #[command(flatten)]

@@ -87,13 +87,14 @@ pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_ho
     }
 }
 
-/// How many permits to ask for: a share is of the processors that this process may use, by its affinity and its quota.
+/// How many permits to ask for: a share is of the processors that this process may use, by its affinity and
+/// its quota.
 pub(crate) fn count(number: Number) -> u32 {
     share(number, processors_for_us)
 }
 
-/// How many permits a semaphore has: a share is of the processors of the host. A semaphore is the host's, so the number must not depend
-/// on who asks; else the same words of two callers would be a conflict.
+/// How many permits a semaphore has: a share is of the processors of the host. A semaphore is the host's, so
+/// the number must not depend on who asks; else the same words of two callers would be a conflict.
 pub(crate) fn total(number: Number) -> u32 {
     share(number, processors_of_the_host)
 }

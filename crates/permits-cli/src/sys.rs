@@ -163,7 +163,8 @@ pub(crate) fn wait_any() -> io::Result<Changed> {
     }
 }
 
-/// From now on a descendant whose parent ends becomes a child of this process, and not of init: so none is lost sight of.
+/// From now on a descendant whose parent ends becomes a child of this process, and not of init: so none is
+/// lost sight of.
 pub(crate) fn adopt_orphans() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
@@ -275,7 +276,8 @@ pub(crate) fn pipe() -> io::Result<(File, File)> {
     Ok((File::from(read), File::from(write)))
 }
 
-/// Closes all descriptors but stdin, stdout, stderr and those that are to be kept: what the caller of this program left open.
+/// Closes all descriptors but stdin, stdout, stderr and those that are to be kept: what the caller of this
+/// program left open.
 pub(crate) fn close_others(keep: &[BorrowedFd<'_>]) {
     let mut keep: Vec<_> = keep.iter().map(|fd| fd.as_raw_fd().cast_unsigned()).collect();
     keep.sort_unstable();
@@ -297,7 +299,8 @@ fn close_range(first: u32, last: u32) {
     let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let open: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
-        // SAFETY: as above. The descriptor of the list itself is closed by now, and closing it again does nothing.
+        // SAFETY: as above. The descriptor of the list itself is closed by now, and closing it again does
+        // nothing.
         unsafe { libc::close(fd.cast_signed()) };
     }
 }

@@ -51,7 +51,7 @@ fn term_reaches_children_and_pipelines() {
 #[test]
 fn nothing_works_on_after_max_hold() {
     let place = Place::new();
-    let mut run = run(&place, &["--max-hold", "1"], &format!("{SLEEPER} & {SLEEPER} & wait"));
+    let mut run = run(&place, &["--max-hold", "3"], &format!("{SLEEPER} & {SLEEPER} & wait"));
     let all = [pid(&mut run), pid(&mut run)];
 
     assert_eq!(run.end().code(), Some(124));
@@ -119,7 +119,7 @@ fn command_that_makes_its_own_session_is_told_with_its_children() {
 #[test]
 fn daemon_is_left_alone() {
     let place = Place::new();
-    let mut run = run(&place, &["--max-hold", "1"], &format!("(setsid {SLEEPER} &); exec sleep 1000"));
+    let mut run = run(&place, &["--max-hold", "3"], &format!("(setsid {SLEEPER} &); exec sleep 1000"));
     let daemon = Daemon(pid(&mut run));
 
     assert_eq!(run.end().code(), Some(124));
@@ -151,7 +151,7 @@ fn tree_is_told_and_killed_as_a_whole() {
     let place = Place::new();
     let mut run = run(
         &place,
-        &["--tree", "--max-hold", "1", "-k", "0.2"],
+        &["--tree", "--max-hold", "3", "-k", "0.2"],
         &format!("(setsid {DEAF} &); (setsid {SLEEPER} &); exit 0"),
     );
     let all = [Daemon(pid(&mut run)), Daemon(pid(&mut run))];

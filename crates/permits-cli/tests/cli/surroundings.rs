@@ -1,4 +1,5 @@
-//! What surrounds the program: its umask and its limits, no `/proc`, users without numbers, texts in any bytes.
+//! What surrounds the program: its umask and its limits, no `/proc`, users without numbers, texts in any
+//! bytes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -162,3 +162,43 @@ fn interrupt_reaches_what_has_left_the_group() {
     terminal.line_with("interrupted");
     terminal.end();
 }
+
+#[test]
+fn tree_whose_command_has_ended_is_interrupted_and_stopped_as_a_job() {
+    let place = Place::new();
+    // The command leaves both behind: one in the job, one that has left it.
+    let scripts = [
+        ("job", "trap '' INT; echo $$ is the job; while :; do sleep 0.05; done"),
+        ("daemon", "trap 'echo interrupted; exit' INT; echo $$ is the daemon; while :; do sleep 0.05; done"),
+        // A shell has what it starts in the background ignore interrupts.
+        ("command", "(sh ./job &); (setsid env --default-signal=INT sh ./daemon &); echo $$ is the command"),
+    ];
+    for (name, text) in scripts {
+        std::fs::write(place.dir().join(name), text).expect("it can be written");
+    }
+    let mut terminal = on_terminal(&place, "cd \"$PERMITS_DIR\"; PS1= exec bash --norc --noprofile --noediting -i");
+    terminal.write("\"$PERMITS\" run --tree a -- sh ./command\n");
+    let mut pids = std::collections::HashMap::new();
+    while pids.len() < scripts.len() {
+        let line = terminal.line();
+        if let Some((pid, name)) = line.split_once(" is the ") {
+            pids.insert(name.to_owned(), pid.parse::<u32>().expect("a process id"));
+        }
+    }
+    let job = pids["job"];
+    until("the command ends", || !crate::place::is_alive(pids["command"]));
+
+    terminal.write(CTRL_Z);
+    terminal.line_with("Stopped");
+    until("what is left in the job stops", || crate::place::process_state(job) == Some('T'));
+    assert_eq!(place.number("a", "held"), 1);
+    terminal.write("fg\n");
+    until("it goes on", || crate::place::process_state(job).is_some_and(|state| state != 'T'));
+    terminal.write(CTRL_C);
+    terminal.line_with("interrupted");
+
+    crate::place::kill(job, "KILL");
+    until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("exit\n");
+    terminal.end();
+}

@@ -389,7 +389,8 @@ pub(crate) fn can_be_linked(file: &File) -> bool {
     std::fs::symlink_metadata(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok()
 }
 
-/// Whether a user has a number in the user namespace of this process. Those without are all shown as one, mostly 65534.
+/// Whether a user has a number in the user namespace of this process. Those without are all shown as one,
+/// mostly 65534.
 pub(crate) fn is_mapped(user: u32) -> bool {
     std::fs::read_to_string("/proc/self/uid_map").map_or(true, |map| is_in_map(&map, user))
 }

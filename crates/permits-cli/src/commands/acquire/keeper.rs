@@ -40,7 +40,8 @@ pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, F
         }
         Fork::Child => {
             drop(read);
-            // What the caller has open is not for the keeper, which outlives it: a lock would stay locked, a pipe would not end.
+            // What the caller has open is not for the keeper, which outlives it: a lock would stay locked, a
+            // pipe would not end.
             sys::close_others(&[process.as_fd(), write.as_fd()]);
             sys::set_pdeathsig(libc::SIGTERM).map_err(failed)?;
             if std::os::unix::process::parent_id() != parent {

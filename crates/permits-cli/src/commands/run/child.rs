@@ -1,7 +1,7 @@
 //! The command as it runs: signals go to it, the clock and revocations are watched, its end becomes ours.
 //!
-//! A signal that ends programs goes to the [family](super::family): to the command and to what it has started. Any other is for the
-//! command alone, since who does not expect it would die of it.
+//! A signal that ends programs goes to the [family](super::family): to the command and to what it has
+//! started. Any other is for the command alone, since who does not expect it would die of it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -137,7 +137,8 @@ impl Running<'_> {
         if self.job.args.tree { self.childless } else { !(self.told_to_end && self.family.is_alive()) }
     }
 
-    /// Passes a signal on, except to whom has got it already: what the terminal sends goes to its whole foreground group.
+    /// Passes a signal on, except to whom has got it already: what the terminal sends goes to its whole
+    /// foreground group.
     fn forward(&self, received: Received) {
         let Received { signal, by_kernel } = received;
         let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
@@ -152,8 +153,9 @@ impl Running<'_> {
         }
     }
 
-    /// Looks at what has become of the children. If the command was stopped by job control, this program stops with it, so that the
-    /// shell sees the whole job stopped; the CONT that continues the job is forwarded like any signal.
+    /// Looks at what has become of the children. If the command was stopped by job control, this program
+    /// stops with it, so that the shell sees the whole job stopped; the CONT that continues the job is
+    /// forwarded like any signal.
     fn look(&mut self) -> Result<(), Failure> {
         loop {
             let changed = sys::wait_any().map_err(|error| Failure::system("cannot wait for the command", &error))?;

@@ -1,16 +1,21 @@
 //! The command and all that it has started: found in `/proc`, and told by pidfd.
 //!
-//! timeout(1) makes a process group for this. A group of its own would take the command out of the job that the shell controls: it
-//! could not read from the terminal, and a KILL for the whole job would miss it. So the command stays in its caller's group, and
-//! its descendants are found by who is whose parent. As this program adopts orphans, none of them gets lost.
+//! timeout(1) makes a process group for this. A group of its own would take the command out of the job that
+//! the shell controls: it could not read from the terminal, and a KILL for the whole job would miss it. So
+//! the command stays in its caller's group, and its descendants are found by who is whose parent. As this
+//! program adopts orphans, none of them gets lost.
+//!
+//! Nor is it put into a cgroup: programs read their limits from the one they are in, and some look at no
+//! other, so they would miss those of the container or unit; and below what systemd has not delegated nobody
+//! else may make any.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use crate::sys;
 
-/// How often `/proc` is read for processes that were started while it was read before. Not without end: a shell that ignores
-/// the signal goes on to its next line.
+/// How often `/proc` is read for processes that were started while it was read before. Not without end: a
+/// shell that ignores the signal goes on to its next line.
 const LOOKS: usize = 4;
 
 /// The command and its descendants.
@@ -46,7 +51,8 @@ struct Process {
 }
 
 impl Family {
-    /// Of a command that was started by this process. A daemon, which has a session of its own, belongs to it only if `daemons`.
+    /// Of a command that was started by this process. A daemon, which has a session of its own, belongs to it
+    /// only if `daemons`.
     pub(super) fn new(command: u32, daemons: bool) -> Self {
         Family { command: command.cast_signed(), runs: true, daemons, stranger: None }
     }
@@ -66,7 +72,8 @@ impl Family {
         self.runs || !self.members().is_empty()
     }
 
-    /// Sends a signal to each once, parents first: a shell must not go on to its next line because the command in this one died.
+    /// Sends a signal to each once, parents first: a shell must not go on to its next line because the
+    /// command in this one died.
     ///
     /// Without `/proc` it reaches the command alone.
     pub(super) fn tell(&self, signal: i32, whom: Whom) {
@@ -136,7 +143,8 @@ impl Process {
     }
 }
 
-/// All processes; none without a `/proc`, or with one of another PID namespace, where the numbers mean others.
+/// All processes; none without a `/proc`, or with one of another PID namespace, where the numbers mean
+/// others.
 fn processes() -> Vec<Process> {
     let ours =
         fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == std::process::id().to_string().as_str());

@@ -73,7 +73,8 @@ impl Jobserver {
         };
         let ours = format!("-j{} --jobserver-auth={auth}", self.jobs);
         let mut makeflags = without_jobs(std::env::var_os("MAKEFLAGS").unwrap_or_default().as_bytes());
-        // The first word would be read as single letters if it had no dash; a space in front says that there are none.
+        // The first word would be read as single letters if it had no dash; a space in front says that there
+        // are none.
         makeflags.push(b' ');
         makeflags.extend(ours.as_bytes());
         let makeflags = OsString::from_vec(makeflags);
@@ -89,14 +90,15 @@ impl Jobserver {
     }
 }
 
-/// Where to make a FIFO: in the directory for temporary files, if its path can be said in MAKEFLAGS. It is split at white space, and make
-/// expands `$` in it.
+/// Where to make a FIFO: in the directory for temporary files, if its path can be said in MAKEFLAGS. It is
+/// split at white space, and make expands `$` in it.
 fn fifo_directory(temporary: PathBuf) -> PathBuf {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=~".contains(byte);
     if temporary.as_os_str().as_bytes().iter().all(plain) { temporary } else { PathBuf::from("/tmp") }
 }
 
-/// Opened for both ways, so that the tokens stay in it while no job has it open. Its name tells who has made it.
+/// Opened for both ways, so that the tokens stay in it while no job has it open. Its name tells who has made
+/// it.
 fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
     let prefix = format!("{FIFO}{}-", std::process::id());
     tempfile::Builder::new().prefix(&prefix).make_in(dir, |path| {
@@ -107,8 +109,8 @@ fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
     })
 }
 
-/// Removes FIFOs of runs that were killed: those of this user that nobody has open. The tokens in such a one are gone, so that it is of no
-/// use to a command that lives on either.
+/// Removes FIFOs of runs that were killed: those of this user that nobody has open. The tokens in such a one
+/// are gone, so that it is of no use to a command that lives on either.
 fn sweep(dir: &Path) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     let user = nix::unistd::geteuid().as_raw();
