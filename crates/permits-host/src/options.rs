@@ -33,6 +33,7 @@ pub struct Options {
     resize: bool,
     label: OsString,
     command: Option<OsString>,
+    numbered: bool,
 }
 
 impl HostSemaphore {
@@ -96,6 +97,13 @@ impl Options {
         self
     }
 
+    /// Whether the permits of this handle have numbers: see [`Guard::slots`](crate::Guard::slots). Default: `false`. Other handles may do
+    /// as they like; no two permits that have a number have the same.
+    pub fn numbered(mut self, numbered: bool) -> Options {
+        self.numbered = numbered;
+        self
+    }
+
     fn place(&self, name: &str) -> Result<Place, Error> {
         Place::new(&self.directory.clone().unwrap_or_else(files::default_directory), name)
     }
@@ -109,6 +117,7 @@ impl Options {
             mode: self.mode.unwrap_or(0o600) & 0o777,
             label: self.label.clone().into_vec(),
             command: command.into_vec(),
+            numbered: self.numbered,
         }
     }
 

@@ -30,18 +30,47 @@ pub struct Guard<H: Handle> {
     /// The process that it belongs to: see `sys::epoch`.
     epoch: u64,
     n: u32,
+    /// In ascending order; fewer than `n` if they are not numbered, or too many.
+    slots: Vec<u32>,
 }
 
 impl<H: Handle> Guard<H> {
     #[inline]
     pub(crate) fn new(handle: H, epoch: u64, n: u32) -> Guard<H> {
-        Guard { handle, epoch, n }
+        let mut permit = Guard { handle, epoch, n, slots: Vec::new() };
+        if permit.handle.shared().is_numbered()
+            && let Some(attachment) = permit.ours()
+        {
+            permit.slots = attachment.take_numbers(n);
+        }
+        permit
+    }
+
+    /// For permits that nobody holds: they need no numbers.
+    #[inline]
+    pub(crate) fn without_slots(handle: H, epoch: u64, n: u32) -> Guard<H> {
+        Guard { handle, epoch, n, slots: Vec::new() }
     }
 
     /// How many permits it holds.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.n
+    }
+
+    /// The numbers of its permits, in ascending order, if its handle was opened [`numbered`](crate::Options::numbered); else none.
+    ///
+    /// They go from 0 to one below the number of permits (or of those that are out, after a shrink). No two permits of the living that
+    /// have a number have the same, whoever has been killed. Whoever acquires gets the lowest that are free. The 385th and later have none.
+    ///
+    /// For what there is one of for each permit: a GPU, a port, a test database. Loose permits have no numbers: see [`forget`](Self::forget).
+    ///
+    /// # After a fork
+    ///
+    /// They are the parent's.
+    #[must_use]
+    pub fn slots(&self) -> &[u32] {
+        &self.slots
     }
 
     /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody releases them (C6).
@@ -73,7 +102,10 @@ impl<H: Handle> Guard<H> {
         let outcome = match permit.ours() {
             None => Err(error::not_ours(name)),
             Some(_) if permit.n == 0 => Ok(()),
-            Some(attachment) => how(attachment, permit.n),
+            Some(attachment) => {
+                give_numbers_back(attachment, &permit.slots);
+                how(attachment, permit.n)
+            }
         };
         let outcome = outcome.map_err(error::during(name, operation));
         let_go_of(permit);
@@ -90,7 +122,9 @@ impl<H: Handle> Guard<H> {
             return Err(error::named(&self.handle.shared().place.name, SplitError::new(n, self.n)));
         }
         self.n -= n;
-        Ok(Guard { handle: self.handle.clone(), epoch: self.epoch, n })
+        // The highest, and those that have none.
+        let slots = self.slots.split_off(self.slots.len().min(self.n as usize));
+        Ok(Guard { handle: self.handle.clone(), epoch: self.epoch, n, slots })
     }
 
     /// Takes in the permits of `other`, which may have been acquired by another handle of this process.
@@ -105,6 +139,9 @@ impl<H: Handle> Guard<H> {
         }
         let Some(sum) = self.n.checked_add(other.n) else { return Err(MergeError::new(other)) };
         if !Arc::ptr_eq(ours, theirs) && other.n > 0 {
+            for &slot in &other.slots {
+                ours.store().hand_number_over(theirs.owner(), ours.owner(), slot);
+            }
             let moved = ours.transact(|tx| {
                 tx.hand_over(theirs.seat, ours.seat, other.n)?;
                 Ok(Outcome::Commit(()))
@@ -113,8 +150,10 @@ impl<H: Handle> Guard<H> {
                 return Err(MergeError::new(other));
             }
         }
-        let other = ManuallyDrop::new(other);
+        let mut other = ManuallyDrop::new(other);
         self.n = sum;
+        self.slots.append(&mut other.slots);
+        self.slots.sort_unstable();
         let_go_of(other);
         Ok(())
     }
@@ -145,9 +184,18 @@ impl<H: Handle> Drop for Guard<H> {
             return;
         }
         self.handle.shared().with_here(self.epoch, |attachment| {
+            give_numbers_back(attachment, &self.slots);
             // A damaged file has no count that this could be missing from.
             let _ = give_back(attachment, self.n);
         });
+    }
+}
+
+/// Before their permits go, so that whoever gets those finds the numbers free.
+#[inline]
+fn give_numbers_back(attachment: &Attachment, slots: &[u32]) {
+    for &slot in slots {
+        attachment.store().give_number_back(attachment.owner(), slot);
     }
 }
 

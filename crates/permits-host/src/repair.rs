@@ -154,7 +154,8 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
                 sys::unlock(file, byte_of(number))
                     .and_then(|()| sys::unlock(file, files::ATTACH_BYTE))
                     .map_err(failed)?;
-                let settings = Settings { mode: 0o600, label: Vec::new(), command: b"permits repair".to_vec() };
+                let settings =
+                    Settings { mode: 0o600, label: Vec::new(), command: b"permits repair".to_vec(), numbered: false };
                 let attachment = Attachment::open(place, None, &settings)?;
                 let reaped = attachment.reap(Suspects::AllWhoTakePart);
                 attachment.dismiss();

@@ -76,7 +76,7 @@ pub(crate) mod sealed {
         const SIDE: Side = Side::Acquire;
         #[inline]
         fn granted<H: Handle>(handle: H, epoch: u64, n: u32) {
-            Guard::new(handle, epoch, n).forget();
+            Guard::without_slots(handle, epoch, n).forget();
         }
     }
 

@@ -42,6 +42,12 @@ impl Shared {
         Ok(&link.attachment)
     }
 
+    /// Whether the permits of this handle have numbers.
+    #[inline]
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.settings.numbered
+    }
+
     /// This process's part.
     #[inline]
     pub(crate) fn here(&self) -> Result<&Arc<Attachment>, Error> {

@@ -8,6 +8,7 @@ use crate::process::life::Life;
 use crate::process::sys::{self, Region, pid_namespace};
 use crate::protocol::book::Side;
 use crate::protocol::layout::{self, FORMAT, SEATS, header, seat, waiter};
+use crate::protocol::numbers::Owner;
 use crate::protocol::seat::SeatWord;
 use crate::protocol::tx::{Store, Trouble, Tx};
 use crate::protocol::waiter::Stage;
@@ -103,6 +104,7 @@ fn describe(
     alive: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Status, Error> {
     let mut lives = HashMap::new();
+    let numbers: Vec<(u32, Owner)> = store.numbers().collect();
     let mut who = |number: usize, generation: u32| {
         // Relaxed: told for tables.
         let told = |word| store.word(layout::seat(number, word)).load(Ordering::Relaxed);
@@ -124,7 +126,10 @@ fn describe(
             let since = store.word(layout::seat(number, seat::SINCE)).load(Ordering::Relaxed);
             // 0: granted just now, and it has not run since.
             let since = if since == 0 { SystemTime::now() } else { time(since) };
-            Holder::new(who(number, generation), permits, since)
+            let mut holder = Holder::new(who(number, generation), permits, since);
+            let owner = Owner { seat: number, generation };
+            holder.slots = numbers.iter().filter(|(_, of)| *of == owner).map(|(number, _)| *number).collect();
+            holder
         })
         .collect();
     holders.sort_by_key(|holder| holder.since);

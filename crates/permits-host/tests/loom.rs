@@ -29,6 +29,8 @@ mod close;
 mod death;
 #[path = "loom/history.rs"]
 mod history;
+#[path = "loom/numbers.rs"]
+mod numbers;
 #[path = "loom/queue.rs"]
 mod queue;
 #[path = "loom/releasers.rs"]

@@ -283,7 +283,8 @@ fn kill(process: &mut Process, journal: &Journal) {
 
 /// All are dead: nothing may be missing, and nothing may have been too much. How many permits were taken back from them.
 fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, totals: &mut Totals) -> u64 {
-    let Account { grants, longest_wait, stuck, most_held, most_out, loose } = journal::account(journal, NAMES.len());
+    let Account { grants, longest_wait, stuck, most_held, most_out, most_of_a_slot, loose } =
+        journal::account(journal, NAMES.len());
     if index == 0 {
         totals.grants += grants;
         totals.longest_wait = totals.longest_wait.max(Duration::from_nanos(longest_wait));
@@ -296,6 +297,7 @@ fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, tot
         NAMES[index]
     );
     assert!(most_out[index] <= bound, "{} of {bound} permits of `{}` were out at once", most_out[index], NAMES[index]);
+    assert_eq!(most_of_a_slot[index], 1, "two had the same number of `{}` at once", NAMES[index]);
     assert_eq!(stuck, 0, "somebody waited for more than {STUCK:?}");
     if index == 0 {
         assert_eq!(most_held[index], bound, "the storm used all that there are");

@@ -87,6 +87,8 @@ pub struct Holder {
     pub token: Option<Token>,
     /// How much of its lease is left, if permits are leased.
     pub lease: Option<Duration>,
+    /// The numbers of its permits, in ascending order; those of them that have one.
+    pub slots: Vec<u32>,
 }
 
 /// A participant that waits.
@@ -158,10 +160,10 @@ impl Participant {
 }
 
 impl Holder {
-    /// For a reach: one without token and lease.
+    /// For a reach: one without token, lease and numbers.
     #[must_use]
     pub fn new(who: Participant, permits: u32, since: SystemTime) -> Holder {
-        Holder { who, permits, since, token: None, lease: None }
+        Holder { who, permits, since, token: None, lease: None, slots: Vec::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::process::files::Place;
 use crate::process::sys::Region;
 use crate::protocol::book::Quick;
 use crate::protocol::layout::{self, seat, waiter};
+use crate::protocol::numbers::Owner;
 use crate::protocol::seat::SeatWord;
 use crate::protocol::turn::Memo;
 use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
@@ -20,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) mode: u32,
     pub(crate) label: Vec<u8>,
     pub(crate) command: Vec<u8>,
+    /// Its permits have numbers.
+    pub(crate) numbered: bool,
 }
 
 /// Another description of the same file, to ask about the locks of others: our own it would not tell. A descriptor is good in one table
@@ -79,6 +82,17 @@ impl Attachment {
     ) -> Result<T, Error> {
         let turn = self.memo.turn();
         self.store().transact(self.seat, &turn, act).map_err(|what| self.place.damaged(what))
+    }
+
+    /// Who this is to whoever takes numbers.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner { seat: self.seat, generation: self.generation }
+    }
+
+    /// Numbers for `n` permits that this seat has been granted.
+    pub(crate) fn take_numbers(&self, n: u32) -> Vec<u32> {
+        // A damaged file has none; that it is damaged is told by what is done next.
+        self.store().take_numbers(self.owner(), n).unwrap_or_default()
     }
 
     /// Takes or returns permits in the plainest case; `false` if it is another one, and nothing has happened.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! word 0            header        what the file is, and the root: the only word that a commit changes
+//! word NUMBERS_AT   numbers       one for each number that a permit can have: who has it
 //! word SEATS_AT     seats         one for every handle that takes part: who it is, what it holds, two records
 //! word WAITERS_AT   waiters       one for everybody who is queued
 //! ```
@@ -20,6 +21,9 @@ pub(crate) const FORMAT: (u16, u16) = (1, 0);
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
 /// How many can be queued at once; they are numbered from 1, and 0 is nobody. In the models one more than a commit can wake.
 pub(crate) const WAITERS: usize = if cfg!(permits_loom) { 5 } else { 65_535 };
+
+/// How many numbers there are for permits: as many words as the header has room for.
+pub(crate) const NUMBERS: usize = if cfg!(permits_loom) { 2 } else { 384 };
 
 /// How many seats a new file has backing for; it doubles as needed.
 pub(crate) const FIRST_SEATS: usize = if cfg!(permits_loom) { SEATS } else { 32 };
@@ -103,7 +107,8 @@ pub(crate) mod waiter {
     pub(crate) const WORDS: usize = if cfg!(permits_loom) { 5 } else { 8 };
 }
 
-pub(crate) const SEATS_AT: usize = if cfg!(permits_loom) { 1 } else { 512 };
+pub(crate) const NUMBERS_AT: usize = if cfg!(permits_loom) { 1 } else { 128 };
+pub(crate) const SEATS_AT: usize = NUMBERS_AT + NUMBERS;
 pub(crate) const WAITERS_AT: usize = SEATS_AT + SEATS * seat::WORDS;
 /// The length of the file.
 pub(crate) const TOTAL: usize = WAITERS_AT + (WAITERS + 1) * waiter::WORDS;

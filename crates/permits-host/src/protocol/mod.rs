@@ -5,6 +5,7 @@
 pub(crate) mod acts;
 pub(crate) mod book;
 pub(crate) mod layout;
+pub(crate) mod numbers;
 pub(crate) mod seat;
 pub(crate) mod turn;
 pub(crate) mod tx;

@@ -17,5 +17,6 @@ mod look;
 mod namespace;
 mod place;
 mod repair;
+mod slots;
 mod status;
 mod sys;

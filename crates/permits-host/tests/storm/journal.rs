@@ -60,6 +60,8 @@ struct Entry {
     semaphore: u8,
     n: u16,
     guard: u64,
+    /// The numbers of the permits, a bit each.
+    slots: u64,
 }
 
 /// The journal, for one process.
@@ -79,6 +81,15 @@ impl Journal {
     }
 
     pub(crate) fn write_for(&self, process: u32, kind: Kind, semaphore: usize, n: u32, guard: u64) {
+        self.write_line(process, kind, semaphore, n, guard, 0);
+    }
+
+    pub(crate) fn write_grant(&self, semaphore: usize, n: u32, guard: u64, slots: &[u32]) {
+        let slots = slots.iter().fold(0, |bits, slot| bits | 1 << slot);
+        self.write_line(self.process, Kind::Granted, semaphore, n, guard, slots);
+    }
+
+    fn write_line(&self, process: u32, kind: Kind, semaphore: usize, n: u32, guard: u64, slots: u64) {
         let mut line = [0; LINE];
         line[0..8].copy_from_slice(&sys::clock().to_ne_bytes());
         line[8..12].copy_from_slice(&process.to_ne_bytes());
@@ -86,6 +97,7 @@ impl Journal {
         line[13] = u8::try_from(semaphore).expect("there are few");
         line[14..16].copy_from_slice(&u16::try_from(n).expect("there are few").to_ne_bytes());
         line[16..24].copy_from_slice(&guard.to_ne_bytes());
+        line[24..32].copy_from_slice(&slots.to_ne_bytes());
         (&self.file).write_all(&line).expect("a journal can be written");
     }
 }
@@ -101,6 +113,8 @@ pub(crate) struct Account {
     /// most that can be loose at the end.
     pub(crate) most_held: Vec<i64>,
     pub(crate) most_out: Vec<i64>,
+    /// How many had the same number at one instant for sure, at most.
+    pub(crate) most_of_a_slot: Vec<i64>,
     pub(crate) loose: Vec<(i64, i64)>,
 }
 
@@ -115,6 +129,7 @@ fn read(path: &Path) -> Vec<Entry> {
         semaphore: line[13],
         n: u16::from_ne_bytes(line[14..16].try_into().expect("two bytes")),
         guard: u64::from_ne_bytes(line[16..24].try_into().expect("eight bytes")),
+        slots: u64::from_ne_bytes(line[24..32].try_into().expect("eight bytes")),
     };
     bytes.chunks_exact(LINE).map(entry).collect()
 }
@@ -131,6 +146,14 @@ pub(crate) fn account(path: &Path, semaphores: usize) -> Account {
     }
     let mut held: Vec<Vec<(u64, i64)>> = vec![Vec::new(); semaphores];
     let mut loose: Vec<Vec<(u64, i64)>> = vec![Vec::new(); semaphores];
+    // By semaphore and number.
+    let mut slots: HashMap<(usize, u32), Vec<(u64, i64)>> = HashMap::new();
+    let mut had = |entry: &Entry, until: u64| {
+        for slot in (0..u64::BITS).filter(|slot| entry.slots >> slot & 1 == 1) {
+            let changes = slots.entry((usize::from(entry.semaphore), slot)).or_default();
+            changes.extend([(entry.time, 1), (until, -1)]);
+        }
+    };
     let mut open: HashMap<(u32, u64), Entry> = HashMap::new();
     for entry in entries {
         let (semaphore, n, key) = (usize::from(entry.semaphore), i64::from(entry.n), (entry.process, entry.guard));
@@ -141,7 +164,7 @@ pub(crate) fn account(path: &Path, semaphores: usize) -> Account {
                 open.insert(key, entry);
             }
             Kind::Returning | Kind::Forgetting => {
-                open.remove(&key).expect("what ends was granted");
+                had(&open.remove(&key).expect("what ends was granted"), entry.time);
                 held[semaphore].push((entry.time, -n));
                 if entry.kind == Kind::Forgetting {
                     account.loose[semaphore].1 += n;
@@ -176,7 +199,12 @@ pub(crate) fn account(path: &Path, semaphores: usize) -> Account {
             loose[semaphore].push((entry.time, -n));
         } else {
             held[semaphore].push((ends[&entry.process], -n));
+            had(&entry, ends[&entry.process]);
         }
+    }
+    account.most_of_a_slot = vec![0; semaphores];
+    for ((semaphore, _), changes) in slots {
+        account.most_of_a_slot[semaphore] = account.most_of_a_slot[semaphore].max(most(changes));
     }
     for (held, loose) in held.into_iter().zip(loose) {
         account.most_held.push(most(held.clone()));

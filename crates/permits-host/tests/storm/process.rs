@@ -58,7 +58,7 @@ impl Orders {
 
 pub(crate) fn options(directory: &Path) -> permits_host::Options {
     // The default command is the arguments of the harness.
-    HostSemaphore::options().directory(directory).command("storm")
+    HostSemaphore::options().directory(directory).command("storm").numbered(true)
 }
 
 pub(crate) fn journal_path(directory: &Path) -> PathBuf {
@@ -183,7 +183,10 @@ impl Process {
         match outcome {
             Ok(permit) => {
                 let guard = self.number();
-                self.write(Kind::Granted, semaphore, permit.count(), guard);
+                let slots = permit.slots();
+                assert_eq!(slots.len(), permit.count() as usize, "each has a number");
+                assert!(slots.iter().all(|&slot| slot < BOUNDS[semaphore]), "numbers are below the bound: {slots:?}");
+                self.common.0.write_grant(semaphore, permit.count(), guard, slots);
                 Some(Held { permit, semaphore, guard })
             }
             Err(error) => {

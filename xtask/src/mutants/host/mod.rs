@@ -6,6 +6,7 @@
 
 mod close;
 mod death;
+mod numbers;
 mod queue;
 mod releasers;
 mod resize;
@@ -22,4 +23,5 @@ pub(super) const MUTANTS: &[&[Mutant]] = &[
     resize::MUTANTS,
     close::MUTANTS,
     death::MUTANTS,
+    numbers::MUTANTS,
 ];

@@ -84,7 +84,7 @@ impl Scene {
     }
 
     fn options(&self) -> Options {
-        HostSemaphore::options().directory(&self.directory)
+        HostSemaphore::options().directory(&self.directory).numbered(true)
     }
 
     fn open(&mut self, max: u32) {
@@ -97,7 +97,7 @@ impl Scene {
 
     fn semaphore(&mut self) -> HostSemaphore {
         let open = || {
-            let options = HostSemaphore::options().directory(&self.directory);
+            let options = HostSemaphore::options().directory(&self.directory).numbered(true);
             options.open_existing(NAME).expect("an actor opens the test's semaphore")
         };
         self.semaphore.get_or_insert_with(open).clone()
