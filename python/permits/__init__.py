@@ -125,6 +125,7 @@ class HostSemaphore(_permits.Counting):
     `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
     file, by default 0o600: for this user alone. `label` is shown to others by `permits status`. With `resize=True` a
     semaphore that has another number of permits is resized, which is an error otherwise.
+    With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
 
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
 
@@ -135,12 +136,12 @@ class HostSemaphore(_permits.Counting):
     1
     """
 
-    def __init__(self, name, max=None, *, directory=None, mode=None, label=None, resize=False):
+    def __init__(self, name, max=None, *, directory=None, mode=None, label=None, resize=False, numbered=False):
         if not hasattr(self, "_init_host"):
             raise NotImplementedError("HostSemaphore needs Linux")
         directory = None if directory is None else _os.fspath(directory)
-        self._init_host(name, max, (directory, mode, label, bool(resize)))
-        self._label = label
+        self._init_host(name, max, (directory, mode, label, bool(resize), bool(numbered)))
+        self._label, self._numbered = label, bool(numbered)
 
     @property
     def name(self):
@@ -154,11 +155,11 @@ class HostSemaphore(_permits.Counting):
 
     def __reduce__(self):
         # What it has permits by now may differ from what it was opened with.
-        return _reopen, (type(self), self.name, _os.path.dirname(self.path), self._label)
+        return _reopen, (type(self), self.name, _os.path.dirname(self.path), self._label, self._numbered)
 
 
-def _reopen(cls, name, directory, label):
-    return cls(name, directory=directory, label=label)
+def _reopen(cls, name, directory, label, numbered):
+    return cls(name, directory=directory, label=label, numbered=numbered)
 
 
 from . import aio  # noqa: E402  (it needs what is above)

@@ -130,6 +130,20 @@ class Permit:
     def count(self) -> int:
         """How many permits it holds; 0 once they are returned or forgotten."""
 
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The numbers of its permits, lowest first, if its semaphore is a HostSemaphore opened with numbered=True; else ().
+
+        They go from 0 to one below the number of permits. No two permits of the living have the same, whoever was killed, and
+        whoever acquires gets the lowest that are free: for what there is one of for each permit, as a GPU or a port.
+
+        >>> from permits import HostSemaphore
+        >>> gpus = HostSemaphore("gpus", 4, directory=directory, numbered=True)
+        >>> with gpus.permit() as permit:
+        ...     permit.slots
+        (0,)
+        """
+
     def release(self) -> None:
         """Return what it holds. Does not wait, and does nothing the second time."""
 
@@ -481,6 +495,7 @@ class HostSemaphore:
     `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
     file, by default 0o600: for this user alone. `label` is shown to others by `permits status`. With `resize=True` a
     semaphore that has another number of permits is resized, which is an error otherwise.
+    With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
 
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
 
@@ -500,6 +515,7 @@ class HostSemaphore:
         mode: int | None = None,
         label: str | None = None,
         resize: bool = False,
+        numbered: bool = False,
     ) -> None: ...
 
     # A bool is no count: it is `blocking`, in the order of `threading`.

@@ -29,6 +29,15 @@ impl Held {
         }
     }
 
+    /// The numbers of its permits, if they have any.
+    pub(crate) fn slots(&self) -> &[u32] {
+        match self {
+            Held::Here(_) => &[],
+            #[cfg(target_os = "linux")]
+            Held::Host(permit) => permit.slots(),
+        }
+    }
+
     pub(crate) fn forget(self) {
         match self {
             Held::Here(guard) => guard.into_permit().forget(),

@@ -84,11 +84,11 @@ impl Counting {
         py: Python<'_>,
         name: String,
         max: Option<Bound<'_, PyAny>>,
-        options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool),
+        options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool, bool),
     ) -> PyResult<()> {
-        let (directory, mode, label, resize) = options;
+        let (directory, mode, label, resize, numbered) = options;
         let max = max.map(|max| Count::given(&max)?.have("max")).transpose()?;
-        let mut options = permits_host::HostSemaphore::options().resize(resize);
+        let mut options = permits_host::HostSemaphore::options().resize(resize).numbered(numbered);
         if let Some(directory) = directory {
             options = options.directory(directory);
         }

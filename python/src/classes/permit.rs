@@ -7,6 +7,7 @@ use crate::locks::lock;
 use crate::raised::{raised, report_raised};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
@@ -48,6 +49,13 @@ impl Permit {
     #[getter]
     fn count(&self) -> u32 {
         lock(&self.held).as_ref().map_or(0, Held::count)
+    }
+
+    /// The numbers of its permits, lowest first, if its semaphore is a HostSemaphore opened with numbered=True; else ().
+    #[getter]
+    fn slots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let slots = lock(&self.held).as_ref().map_or_else(Vec::new, |held| held.slots().to_vec());
+        PyTuple::new(py, slots)
     }
 
     /// Return what it holds. Does not wait, and does nothing the second time.

@@ -17,7 +17,7 @@ import permits
 
 def main():
     directory, name = sys.argv[1:3]
-    sem = permits.HostSemaphore(name, directory=directory)
+    sem = permits.HostSemaphore(name, directory=directory, numbered=True)
     kept = []
     said = threading.Lock()
 
