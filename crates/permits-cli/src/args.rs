@@ -166,8 +166,8 @@ pub(crate) struct Size {
 /// The command is executed directly, without a shell. It gets stdin, stdout, stderr and the signals of this
 /// program, and its exit code is passed on. HUP, INT, QUIT and TERM are passed on to all that the command has
 /// started, too. The permit lasts as long as the command or this program lives; daemons that the command
-/// leaves behind do not keep it, but for --tree. The command finds PERMITS_NAME, PERMITS_GRANT and
-/// PERMITS_UNITS in its environment.
+/// leaves behind do not keep it, but for --tree. The command finds PERMITS_NAME, PERMITS_GRANT,
+/// PERMITS_UNITS, and PERMITS_SLOT, the number of its permit, in its environment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {

@@ -44,6 +44,8 @@ pub(crate) fn line(what: impl Serialize) -> String {
 pub(crate) struct Taken<'a> {
     pub(crate) name: &'a str,
     pub(crate) permits: u32,
+    /// Their numbers, lowest first.
+    pub(crate) slots: Vec<u32>,
     pub(crate) grant: Option<String>,
     pub(crate) keeper_pid: Option<u32>,
 }
@@ -128,6 +130,7 @@ impl<'a> StatusLine<'a> {
         let holders = status.holders.iter().map(|holder| HolderLine {
             who: Who::from(&holder.who),
             permits: holder.permits,
+            slots: holder.slots.clone(),
             since: time(holder.since),
             held_seconds: Some(age(holder.since).as_secs_f64()),
         });
@@ -203,6 +206,8 @@ pub(crate) struct HolderLine {
     #[serde(flatten)]
     pub(crate) who: Who,
     pub(crate) permits: u32,
+    /// Their numbers, lowest first; those of them that have one.
+    pub(crate) slots: Vec<u32>,
     pub(crate) since: String,
     /// Left out in `top`, where `time` is the time of the reading.
     #[serde(skip_serializing_if = "Option::is_none")]

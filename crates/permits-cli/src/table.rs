@@ -72,12 +72,13 @@ pub(crate) fn status(status: &Status) -> String {
 }
 
 fn holders(holders: &[Holder]) -> String {
-    let mut rows = Rows::new(&["HOLDER", ">PERMITS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
-    for Holder { who, permits, since, .. } in holders {
+    let mut rows = Rows::new(&["HOLDER", ">PERMITS", "SLOTS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
+    for Holder { who, permits, slots, since, .. } in holders {
         let who = Who::from(who);
         rows.add([
             who.grant.clone(),
             permits.to_string(),
+            ranges(slots),
             who.pid_text(),
             who.user.clone(),
             ago(*since),
@@ -119,6 +120,22 @@ fn command(who: &Who) -> String {
         text += " (dead)";
     }
     text
+}
+
+/// `0,2-5`; `-` if there are none.
+pub(crate) fn ranges(slots: &[u32]) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for &slot in slots {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == slot => *last = slot,
+            _ => runs.push((slot, slot)),
+        }
+    }
+    if runs.is_empty() {
+        return "-".to_owned();
+    }
+    let shown = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
+    runs.into_iter().map(shown).collect::<Vec<_>>().join(",")
 }
 
 /// `3m 12s`

@@ -33,7 +33,16 @@ impl Place {
     /// Any program, with this place in its environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        for variable in ["PERMITS_NAME", "PERMITS_GRANT", "PERMITS_UNITS", "MAKEFLAGS", "CARGO_MAKEFLAGS", "MFLAGS"] {
+        for variable in [
+            "PERMITS_NAME",
+            "PERMITS_GRANT",
+            "PERMITS_UNITS",
+            "PERMITS_SLOT",
+            "PERMITS_SLOTS",
+            "MAKEFLAGS",
+            "CARGO_MAKEFLAGS",
+            "MFLAGS",
+        ] {
             command.env_remove(variable);
         }
         command.env("PERMITS_DIR", self.dir()).env("PERMITS", PERMITS).env("HOME", self.dir()).env("SHELL", "/bin/sh");

@@ -64,6 +64,35 @@ fn environment_tells_name_grant_and_units() {
 }
 
 #[test]
+fn environment_tells_the_numbers_of_the_permits() {
+    let place = Place::new();
+    let holder = place.output(&["acquire", "--max", "4", "a"]);
+    assert!(holder.status.success(), "{}", stderr(&holder));
+    let text = "echo $PERMITS_SLOT $PERMITS_SLOTS; $PERMITS status a --json";
+
+    for exec in [&[][..], &["--exec"]] {
+        let args = [&["run", "--units", "2"], exec, &["a", "--", "sh", "-c", text]].concat();
+        let output = place.output(&args);
+
+        let printed = stdout(&output);
+        let (words, status) = printed.split_once('\n').expect("two lines");
+        let status: serde_json::Value = serde_json::from_str(status).expect("JSON");
+        assert_eq!(words, "0 0,1", "loose permits have no number: {}", stderr(&output));
+        assert_eq!(status["holders"][0]["slots"], serde_json::json!([0, 1]));
+    }
+}
+
+#[test]
+fn a_shared_permit_keeps_its_number() {
+    let place = Place::new();
+    let inner = "\"$PERMITS\" run --reentrant a -- sh -c 'echo $PERMITS_SLOTS'; \"$PERMITS\" run b -- sh -c 'echo $PERMITS_SLOTS'";
+
+    let output = place.output(&["run", "--max", "3", "--units", "3", "a", "--", "sh", "-c", inner]);
+
+    assert_eq!(stdout(&output), "0,1,2\n0\n", "{}", stderr(&output));
+}
+
+#[test]
 fn environment_grant_is_the_one_in_status() {
     let place = Place::new();
 

@@ -55,18 +55,19 @@ pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, F
 fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: File) -> Result<End, Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.size)?;
+    let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()).numbered(true), &args.name, &args.size)?;
     let waiting = Waiting::new(scene, &semaphore, units, &args.patience).while_alive(pid, process.as_fd());
     let permit = match waiting.acquire(&mut events, |_| ()) {
         Ok(permit) => permit,
         Err(ungranted) => return ungranted.end(),
     };
-    detach(args, units, &semaphore, answer).map_err(|error| Failure::system("cannot go to the background", &error))?;
+    detach(args, &permit, &semaphore, answer)
+        .map_err(|error| Failure::system("cannot go to the background", &error))?;
     hold(&mut events, &semaphore, process, permit)
 }
 
 /// Leaves the caller's terminal, directory and process group, and tells it the grant.
-fn detach(args: &Acquire, units: u32, semaphore: &HostSemaphore, mut answer: File) -> std::io::Result<()> {
+fn detach(args: &Acquire, permit: &OwnedPermit, semaphore: &HostSemaphore, mut answer: File) -> std::io::Result<()> {
     sys::set_pdeathsig(0)?;
     nix::unistd::setsid()?;
     std::env::set_current_dir("/")?;
@@ -74,7 +75,13 @@ fn detach(args: &Acquire, units: u32, semaphore: &HostSemaphore, mut answer: Fil
     let grant = semaphore.id().to_string();
     let text = if args.json {
         let keeper_pid = Some(std::process::id());
-        json::line(Taken { name: &args.name, permits: units, grant: Some(grant), keeper_pid })
+        json::line(Taken {
+            name: &args.name,
+            permits: permit.count(),
+            slots: permit.slots().to_vec(),
+            grant: Some(grant),
+            keeper_pid,
+        })
     } else {
         format!("{grant}\n")
     };

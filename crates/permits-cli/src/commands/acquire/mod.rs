@@ -24,7 +24,13 @@ pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
     }
     scene.notes.verbose(|| format!("took `{}` of `{}`, until `permits release {}`", units, args.name, args.name));
     if args.json {
-        out::print(&json::line(Taken { name: &args.name, permits: units, grant: None, keeper_pid: None }))?;
+        out::print(&json::line(Taken {
+            name: &args.name,
+            permits: units,
+            slots: Vec::new(),
+            grant: None,
+            keeper_pid: None,
+        }))?;
     }
     Ok(End::Code(0))
 }

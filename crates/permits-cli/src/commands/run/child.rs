@@ -34,7 +34,7 @@ pub(super) fn supervise(
     grant: &str,
 ) -> Result<(End, Reason), Failure> {
     let args = job.args;
-    let mut command = command(job, grant);
+    let mut command = command(job, grant, permit.as_ref());
     let mut before = BeforeExec { pdeathsig: args.pdeathsig, inherited: Vec::new() };
     let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, job.units)).transpose()?;
     if let Some(jobserver) = &jobserver {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use permits_host::HostSemaphore;
+use permits_host::{HostSemaphore, OwnedPermit};
 
 use crate::args::Run;
 use crate::failure::{Failure, code, shortage};
@@ -18,8 +18,8 @@ pub(super) struct Job<'a> {
     pub(super) units: u32,
 }
 
-/// The command with its environment, not yet started.
-pub(super) fn command(job: &Job<'_>, grant: &str) -> Command {
+/// The command with its environment, not yet started. Without a permit it shares that of the run around it, numbers included.
+pub(super) fn command(job: &Job<'_>, grant: &str, permit: Option<&OwnedPermit>) -> Command {
     let args = job.args;
     let mut command = match &args.shell {
         Some(text) => {
@@ -35,6 +35,14 @@ pub(super) fn command(job: &Job<'_>, grant: &str) -> Command {
         }
     };
     command.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant).env("PERMITS_UNITS", job.units.to_string());
+    if let Some(permit) = permit {
+        let slots: Vec<String> = permit.slots().iter().map(u32::to_string).collect();
+        match slots.first() {
+            Some(first) => command.env("PERMITS_SLOT", first).env("PERMITS_SLOTS", slots.join(",")),
+            // Not those of a run around this one.
+            None => command.env_remove("PERMITS_SLOT").env_remove("PERMITS_SLOTS"),
+        };
+    }
     if let Some(dir) = &job.scene.common.dir {
         // A nested run must mean the same semaphore, wherever it stands.
         command.env("PERMITS_DIR", std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));

@@ -48,7 +48,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Run) -> Result<End, Failure> {
 fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Reason), Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let options = scene.labelled(args.label.as_ref()).command(shown(args));
+    let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
     let semaphore = place::open(scene, &options, &args.name, &args.size)?;
     let job = Job { scene, args, semaphore: &semaphore, units };
     if let Some(outer) = nested::outer_grant(&job)? {
@@ -73,6 +73,7 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
         name: &args.name,
         grant: grant.clone(),
         units,
+        slots: permit.slots().to_vec(),
         waited_seconds: began.elapsed().as_secs_f64(),
     });
     if args.exec {
@@ -84,7 +85,7 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
 /// Executes the command in place of this program. Returns only if that fails.
 fn become_command(job: &Job<'_>, permit: OwnedPermit, grant: &str) -> Result<(End, Reason), Failure> {
     let lock = job.semaphore.command_lock()?;
-    let mut command = command(job, grant);
+    let mut command = command(job, grant, Some(&permit));
     lock.set_command_pid(std::process::id());
     sys::prepare(&mut command, Some(Arc::new(lock)), BeforeExec::default());
     let error = command.exec();

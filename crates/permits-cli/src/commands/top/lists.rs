@@ -17,6 +17,7 @@ use super::theme::Theme;
 use crate::columns::cut;
 use crate::people;
 use crate::people::Who;
+use crate::table::ranges;
 use permits_host::Side;
 
 const SEMAPHORES: [Column; 10] = [
@@ -32,11 +33,12 @@ const SEMAPHORES: [Column; 10] = [
     Column::right("RECOVERED", 6),
 ];
 
-const HOLDERS: [Column; 7] = [
+const HOLDERS: [Column; 8] = [
     Column::left("GRANT", 1, 12),
     Column::right("PID", 0),
     Column::left("USER", 3, 12),
     Column::right("PERMITS", 2),
+    Column::left("SLOTS", 5, 9),
     Column::right("HELD FOR", 1),
     Column::left("LABEL", 4, 16),
     Column::rest("COMMAND"),
@@ -121,6 +123,7 @@ pub(crate) fn holders(frame: &mut Frame, area: Rect, app: &mut App) {
                 who.pid_text(),
                 who.user.clone(),
                 h.permits.to_string(),
+                ranges(&h.slots),
                 since,
                 who.label.clone(),
                 command(who),

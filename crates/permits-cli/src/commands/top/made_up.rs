@@ -31,9 +31,19 @@ pub(crate) fn reading(max: u32, held: u32) -> Reading {
     let holders = (1..=held).map(|i| Holder {
         who: who(&format!("{i}-9"), 900 + i, "web", "", "make -C kernel all"),
         permits: 1,
+        slots: vec![i - 1],
         since: at(0),
     });
     Reading { max, free: max - held, held, holders: holders.collect(), ..Reading::default() }
+}
+
+/// Gives all permits numbers, as if none had ever come back.
+fn numbered(mut reading: Reading) -> Reading {
+    let mut next = 0..;
+    for holder in &mut reading.holders {
+        holder.slots = next.by_ref().take(holder.permits as usize).collect();
+    }
+    reading
 }
 
 /// Waits to acquire one permit, since `ago` seconds before the beginning.
@@ -62,6 +72,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
     let holder = |grant: &str, pid, user: &str, permits, seconds, label: &str, command: &str| Holder {
         who: who(grant, pid, user, label, command),
         permits,
+        slots: Vec::new(),
         since: at(10_000) - Duration::from_secs(seconds),
     };
     let waiter = |position, grant: &str, pid, user: &str, permits, ms: u64, command: &str| Waiter {
@@ -74,7 +85,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
     let mut asked =
         holder("4-17", 21877, "perf", 1, 4215, "nightly", "cargo bench --bench parser -- --save-baseline nightly");
     asked.who.revoked = true;
-    let build = Reading {
+    let build = numbered(Reading {
         max: 6,
         free: 0,
         held: 5,
@@ -103,9 +114,9 @@ pub(crate) fn busy(tick: u64) -> Sample {
         granted: 8_412 + tick * 2 + tick / 3 * 2,
         recovered: 3 + u64::from(tick > 6),
         closed: false,
-    };
+    });
     let deploy = Reading { max: 1, free: 1, granted: 96, ..Reading::default() };
-    let gpu = Reading {
+    let gpu = numbered(Reading {
         max: 4,
         free: 1,
         held: 3,
@@ -116,7 +127,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
         granted: 311 + tick / 5,
         recovered: 1,
         ..Reading::default()
-    };
+    });
     let hand = Reading {
         max: 2,
         free: 2,

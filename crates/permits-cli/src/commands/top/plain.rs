@@ -48,6 +48,7 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
     let holders = reading.holders.iter().map(|holder| HolderLine {
         who: holder.who.clone(),
         permits: holder.permits,
+        slots: holder.slots.clone(),
         since: json::time(holder.since),
         held_seconds: None,
     });

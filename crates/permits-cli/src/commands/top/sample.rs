@@ -53,6 +53,8 @@ pub(crate) struct Reading {
 pub(crate) struct Holder {
     pub(crate) who: Who,
     pub(crate) permits: u32,
+    /// Their numbers, lowest first.
+    pub(crate) slots: Vec<u32>,
     pub(crate) since: SystemTime,
 }
 
@@ -171,7 +173,9 @@ impl From<Status> for Reading {
             held: state.given_out.saturating_sub(state.loose),
             loose: state.loose,
             closed: state.closed,
-            holders: holders.map(|h| Holder { who: Who::from(&h.who), permits: h.permits, since: h.since }).collect(),
+            holders: holders
+                .map(|h| Holder { who: Who::from(&h.who), permits: h.permits, slots: h.slots, since: h.since })
+                .collect(),
             waiters: waiters
                 .map(|w| Waiter {
                     who: Who::from(&w.who),

@@ -81,7 +81,7 @@ fn usual_size_shows_all_panels() {
     for (i, line) in expected.lines().enumerate() {
         assert_eq!(lines[i], line);
     }
-    assert_has(&lines, "▸ 4-17   21877  perf            1     1h10m  nightly     [revoked] cargo");
+    assert_has(&lines, "▸ 4-17   21877  perf            1  0         1h10m  nightly     [revoked] cargo");
     assert_has(&lines, "▸ 1  30791");
     assert_has(&lines, "── Waits ─── █ ended ▒ going on ──");
     assert_has(&lines, "q quit   ? help   Tab holders");
@@ -111,7 +111,7 @@ fn wide_size_shows_all_in_two_columns() {
 
     assert_has(&lines, "━━ Semaphores 5 ━");
     assert!(lines.iter().any(|line| line.contains("Semaphores") && line.contains("── build ──")));
-    assert_has(&lines, "cargo test --workspace --all-features -- --include-");
+    assert_has(&lines, "cargo test --workspace --all-features -- --inclu");
     assert_has(&lines, "npm run build -- --mode production");
     assert_has(&lines, "≥1h");
 }
