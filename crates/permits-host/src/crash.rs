@@ -1,4 +1,4 @@
-//! Points where a test can have the process killed: the steps between which the file says something that is not the whole truth.
+//! Points where a test can have the process killed, or a thread panic: the steps between which the file says something that is not the whole truth.
 
 /// A place where to die. What stands in the file then is said at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,14 +102,25 @@ impl Point {
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 mod armed {
     use super::Point;
-    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
     static AT: AtomicU32 = AtomicU32::new(0);
     static PASSES: AtomicI64 = AtomicI64::new(0);
+    static PANICS: AtomicBool = AtomicBool::new(false);
 
     /// Has this process killed (SIGKILL) when it comes by `point` for the `passes`-th time from now; 1 is the next time.
     pub fn die_at(point: Point, passes: u32) {
+        arm(point, passes, false);
+    }
+
+    /// Has the thread panic that comes by `point` for the `passes`-th time from now; 1 is the next time.
+    pub fn panic_at(point: Point, passes: u32) {
+        arm(point, passes, true);
+    }
+
+    fn arm(point: Point, passes: u32, panics: bool) {
         // Relaxed: armed by the thread that then dies, or by one that does not care which thread does.
+        PANICS.store(panics, Ordering::Relaxed);
         PASSES.store(i64::from(passes), Ordering::Relaxed);
         AT.store(point as u32, Ordering::Relaxed);
     }
@@ -122,6 +133,7 @@ mod armed {
     #[inline]
     pub(crate) fn point(here: Point) {
         if AT.load(Ordering::Relaxed) == here as u32 && PASSES.fetch_sub(1, Ordering::Relaxed) == 1 {
+            assert!(!PANICS.load(Ordering::Relaxed), "it was told to panic at {here:?}");
             crate::process::sys::kill_myself();
         }
     }
@@ -130,7 +142,7 @@ mod armed {
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 pub(crate) use armed::point;
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
-pub use armed::{die_at, live};
+pub use armed::{die_at, live, panic_at};
 
 #[cfg(any(not(feature = "crash-points"), permits_loom))]
 #[inline]

@@ -31,6 +31,9 @@ pub(crate) fn named(name: &str, error: impl Into<Error>) -> Error {
     error.into().with_semaphore(name)
 }
 
+/// How many descriptors a handle has open at once while it is opened.
+const DESCRIPTORS: u32 = 2;
+
 #[cold]
 pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
     let kind = match source.raw_os_error() {
@@ -42,7 +45,14 @@ pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
         Some(libc::ENOTDIR | libc::ENAMETOOLONG) => ErrorKind::BadDirectory,
         _ => ErrorKind::System,
     };
-    Error::new(kind, what.to_string()).with_source(source)
+    let what = match source.raw_os_error() {
+        Some(libc::EMFILE) => format!(
+            "{what}: this process has as many descriptors open as it may (`ulimit -n`), and a handle needs `{DESCRIPTORS}` more to \
+             be opened, and keeps `1`"
+        ),
+        _ => what.to_string(),
+    };
+    Error::new(kind, what).with_source(source)
 }
 
 #[cold]

@@ -23,7 +23,7 @@
 //!
 //! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own. The layers of a container (overlayfs) are
 //!   refused as well, as locks do not last there: mount a directory of the host.
-//! - Other systems than Linux. It needs Linux 4.14, and notices deaths best with 5.9.
+//! - Other systems than Linux, and 32-bit targets. It needs Linux 4.14, and notices deaths best with 5.9.
 //! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process (`SIGBUS`).
 //! - Protection from who may write to the file. Whoever may take a permit may write nonsense as well; that is found out, and leads to
 //!   errors. Whoever may truncate the file can end all processes that use it (`SIGBUS`).
@@ -79,6 +79,11 @@ compile_error!(
                 `permits` for the threads and tasks of one process"
 );
 
+#[cfg(all(target_os = "linux", not(target_pointer_width = "64")))]
+compile_error!(
+    "permits-host is for 64-bit targets: the locks of its files lie beyond the first 2 GiB, where a 32-bit `off_t` does not reach"
+);
+
 mod command;
 mod crash;
 mod doctor;
@@ -114,8 +119,8 @@ pub use permits::{
     Status, Waiter,
 };
 
-/// Points where a test can have its process killed.
+/// Points where a test can have its process killed, or a thread panic.
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 pub mod crash_points {
-    pub use crate::crash::{Point, die_at, live};
+    pub use crate::crash::{Point, die_at, live, panic_at};
 }

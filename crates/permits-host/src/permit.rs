@@ -6,7 +6,8 @@ use crate::handle::Handle;
 use crate::process::attachment::Attachment;
 use crate::process::sys;
 use crate::protocol::book::Quick;
-use crate::protocol::tx::Outcome;
+use crate::protocol::tx::{Outcome, Tx};
+use crate::protocol::waiter::Wakes;
 use crate::semaphore::HostSemaphore;
 use permits::{MergeError, SplitError};
 use std::fmt;
@@ -82,7 +83,8 @@ impl<H: Handle> Guard<H> {
     /// As [`forget`](Self::forget), with an answer.
     pub(crate) fn let_go(self) -> Result<(), Error> {
         self.end(Operation::Forget, |attachment, n| {
-            attachment.act(|tx, wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit))
+            let let_go = |tx: &mut Tx<'_>, wakes: &mut Wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit);
+            attachment.act_to_give_back(let_go, |()| {})
         })
     }
 
@@ -207,8 +209,8 @@ fn give_back(attachment: &Attachment, n: u32) -> Result<(), Error> {
         point(Point::Returned);
         return Ok(());
     }
-    attachment
-        .act_then(|tx, wakes| tx.give_back(attachment.seat, n, wakes).map(Outcome::Commit), |()| point(Point::Returned))
+    let give_back = |tx: &mut Tx<'_>, wakes: &mut Wakes| tx.give_back(attachment.seat, n, wakes).map(Outcome::Commit);
+    attachment.act_to_give_back(give_back, |()| point(Point::Returned))
 }
 
 impl<H: Handle> fmt::Debug for Guard<H> {

@@ -20,7 +20,8 @@ use std::path::PathBuf;
 pub enum Repair {
     /// Nothing was wrong.
     Sound,
-    /// The counts did not agree with what holders hold: they do now.
+    /// The counts did not agree with what holders hold, or a process had found an error in the file and nobody was granted anything since:
+    /// now they agree, and permits are granted again.
     Recounted {
         /// As it was.
         before: State,
@@ -49,9 +50,9 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
         Err(error) => return Err(error),
     }
     let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
-    let store = Store::new(region.words());
+    let store = Store::new(region.words()).despite_damage();
     match store.look_briefly(audit) {
-        Ok(Some(Audit { missing: 0, .. })) => Ok(Repair::Sound),
+        Ok(Some(Audit { missing: 0, condemned: false, .. })) => Ok(Repair::Sound),
         Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state),
         Ok(None) => Err(Error::new(
             ErrorKind::Exhausted,
@@ -66,6 +67,8 @@ struct Audit {
     state: State,
     /// How many permits are out by the count that nobody holds.
     missing: i64,
+    /// Some process has found an error in it.
+    condemned: bool,
 }
 
 /// Follows all queues and adds up all seats.
@@ -127,7 +130,7 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
         held += i64::from(holds);
     }
     let missing = i64::from(max) - i64::from(free) - i64::from(loose) - set_aside - held;
-    Ok(Audit { state: tx.book.readings(), missing })
+    Ok(Audit { state: tx.book.readings(), missing, condemned: tx.book.damaged })
 }
 
 /// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose ones, the count is all there is.
@@ -143,6 +146,7 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
             let Audit { missing, .. } = audit(tx)?;
             let free = i64::from(tx.book.free) + missing;
             tx.book.free = i32::try_from(free).map_err(|_| Trouble::Damaged("its counts do not add up"))?;
+            tx.book.damaged = false;
             if let Some(flaw) = tx.book.flaw() {
                 return Err(Trouble::Damaged(flaw));
             }

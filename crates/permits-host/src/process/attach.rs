@@ -9,14 +9,13 @@ use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe, Settings};
 use crate::process::attendants::Attendants;
+use crate::process::descriptor::Descriptor;
 use crate::process::files::{self, Place, byte_of, generation_byte, not_found, renew};
 use crate::process::sys::{self, LockKind, Region, pid_namespace};
 use crate::protocol::layout::{self, SEATS, seat};
 use crate::protocol::turn::Memo;
 use crate::protocol::tx::Outcome;
-use crate::sync::locked;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -45,8 +44,9 @@ impl Attachment {
 
     /// Takes a seat; nothing if the file is not the one of its name any more.
     fn attach(place: &Place, file: File, settings: &Settings) -> Result<Option<Attachment>, Error> {
-        let found = file.metadata().map_err(|error| place.failed("look at", error))?;
-        let identity = (found.dev(), found.ino());
+        // It may be open for as long as another process is stopped that has the attach byte.
+        let file = Descriptor::new(file).map_err(|error| place.failed("look at", error))?;
+        let identity = file.identity();
         place.lock_attach(&file, LockKind::Shared)?;
         if !place.is_current(identity) {
             return Ok(None);
@@ -62,6 +62,7 @@ impl Attachment {
             seat: NO_SEAT,
             generation: 0,
             file: identity,
+            root: sys::root(),
             memo: Memo::default(),
             probe: Probe::default(),
             attendants: Attendants::default(),
@@ -170,6 +171,8 @@ impl Attachment {
         put(seat::PID_NAMESPACE, pid_namespace());
         put(seat::UID, u64::from(sys::user()));
         put(seat::SINCE, 0);
+        // What an owner of an earlier generation was told.
+        put(seat::REVOKED, 0);
         put(seat::COMMAND_PID, 0);
         for (at, length, text) in
             [(seat::LABEL, seat::LABEL_WORDS, &settings.label), (seat::COMMAND, seat::COMMAND_WORDS, &settings.command)]
@@ -187,20 +190,14 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        self.attendants.forget_lent();
-        if self.epoch != sys::epoch() {
-            // A child after fork: the mapping is the parent's, and whatever has the number of the descriptor now is not ours to close.
-            std::mem::forget(locked(&self.probe.0).take());
-            return;
-        }
-        if self.generation == 0 {
-            // It never had a seat; the lock goes with the mapping.
+        // In a child after fork nothing may be locked, and the mapping is the parent's. A handle that never had a seat has nothing to
+        // leave: the lock goes with the mapping.
+        if self.epoch != sys::epoch() || self.generation == 0 {
             return;
         }
         point(Point::Leaving);
         // An error leaves the seat taken: it is found dead as soon as the lock is gone, and somebody looks.
-        let _ = self.act(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit));
-        // Not closed here: this may be the watch, in whose table the number is another file's. See `close_probe`.
-        std::mem::forget(locked(&self.probe.0).take());
+        let _ = self.act_to_give_back(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit), |_| {});
+        // The probe is not closed here if this is the watch, in whose table the number is another file's: see `Descriptor`.
     }
 }

@@ -2,15 +2,15 @@
 
 use crate::error::Error;
 use crate::process::attendants::Attendants;
+use crate::process::descriptor::Descriptor;
 use crate::process::files::Place;
 use crate::process::sys::Region;
 use crate::protocol::book::Quick;
-use crate::protocol::layout::{self, seat, waiter};
+use crate::protocol::layout::{self, SEATS, seat, waiter};
 use crate::protocol::numbers::Owner;
 use crate::protocol::seat::SeatWord;
-use crate::protocol::turn::Memo;
+use crate::protocol::turn::{Memo, Turn};
 use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
-use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,11 +28,11 @@ pub(crate) struct Settings {
 /// Another description of the same file, to ask about the locks of others: our own it would not tell. A descriptor is good in one table
 /// of descriptors, and the watch has one of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Probe(pub(super) Mutex<Option<Arc<File>>>);
+pub(crate) struct Probe(pub(super) Mutex<Option<Arc<Descriptor>>>);
 
 impl Probe {
-    pub(crate) fn of(file: Option<File>) -> Probe {
-        Probe(Mutex::new(file.map(Arc::new)))
+    pub(crate) fn of(descriptor: Option<Descriptor>) -> Probe {
+        Probe(Mutex::new(descriptor.map(Arc::new)))
     }
 }
 
@@ -46,6 +46,8 @@ pub(crate) struct Attachment {
     pub(crate) generation: u32,
     /// The file, by device and number.
     pub(crate) file: (u64, u64),
+    /// The root directory of the process when it attached.
+    pub(super) root: (u64, u64),
     pub(super) memo: Memo,
     /// Of the process's descriptors.
     pub(crate) probe: Probe,
@@ -74,14 +76,38 @@ impl Attachment {
         self.region.bell(layout::seat(number, seat::BELL))
     }
 
+    /// The same, for what gives back: it can be done in a state that was found damaged.
+    #[inline]
+    pub(super) fn store_to_give_back(&self) -> Store<'_> {
+        self.store().despite_damage()
+    }
+
     /// Runs a transaction from this seat.
     #[inline]
     pub(crate) fn transact<'s, T>(
         &'s self,
         act: impl FnMut(&mut Tx<'s>) -> Result<Outcome<T>, Trouble>,
     ) -> Result<T, Error> {
+        self.transact_in(self.store(), act)
+    }
+
+    #[inline]
+    pub(super) fn transact_in<'s, T>(
+        &'s self,
+        store: Store<'s>,
+        act: impl FnMut(&mut Tx<'s>) -> Result<Outcome<T>, Trouble>,
+    ) -> Result<T, Error> {
         let turn = self.memo.turn();
-        self.store().transact(self.seat, &turn, act).map_err(|what| self.place.damaged(what))
+        store.transact(self.seat, &turn, act).map_err(|what| self.condemn(what, &turn))
+    }
+
+    /// Writes down that the file was found damaged, so that no process grants anything from now on, until a repair.
+    #[cold]
+    fn condemn(&self, what: &'static str, turn: &Turn<'_>) -> Error {
+        if self.seat < SEATS {
+            self.store().condemn(self.seat, turn);
+        }
+        self.place.damaged(what)
     }
 
     /// Who this is to whoever takes numbers.
@@ -104,7 +130,7 @@ impl Attachment {
 
     /// Looks at one state.
     pub(crate) fn look<'s, T>(&'s self, act: impl FnMut(&mut Tx<'s>) -> Result<T, Trouble>) -> Result<T, Error> {
-        self.store().look(act).map_err(|what| self.place.damaged(what))
+        self.store().look(act).map_err(|what| self.condemn(what, &self.memo.turn()))
     }
 
     /// Whether this handle was asked to give up.

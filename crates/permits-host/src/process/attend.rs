@@ -2,15 +2,14 @@
 //! threads that are started here.
 
 use crate::crash::{Point, point};
-use crate::error::{self, Error};
+use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::Attachment;
-use crate::process::attendants::{BELL_LOOKS, Care, GRACE, LINGER, Local, Locals, SHORT_WAITS};
+use crate::process::attendants::{BELL_LOOKS, Care, Failure, GRACE, LINGER, Local, Locals, SHORT_WAITS};
 use crate::process::sys::{self, SignalsBlocked};
 use crate::process::watch;
 use crate::protocol::layout::{self, waiter};
 use crate::protocol::waiter::{Stage, Who};
 use crate::sync::locked;
-use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,7 +33,7 @@ impl Attachment {
     /// Has the watch look after a thread that waits. `false` if there can be no watch: then the thread has to look itself.
     pub(crate) fn watch_thread(self: &Arc<Self>, number: u16) -> bool {
         let mut locals = locked(&self.attendants.locals);
-        locals.waiting.insert(number, Local { waker: None, is_task: false, care: Care::Watch });
+        locals.waiting.insert(number, Local::thread(Care::Watch));
         locals.news = true;
         let watched = self.wake_watch(&mut locals).is_ok();
         drop(locals);
@@ -49,15 +48,10 @@ impl Attachment {
         let mut before = None;
         let started = self.register_task(number, &mut waker, &mut before);
         drop((waker, before));
-        match started {
-            Ok(ring) => {
-                if ring {
-                    sys::ring(self.seat_bell(self.seat));
-                }
-                Ok(())
-            }
-            Err(error) => Err(error::system("cannot start a thread that wakes tasks", error)),
+        if started? {
+            sys::ring(self.seat_bell(self.seat));
         }
+        Ok(())
     }
 
     /// Whether the bell has to be rung for it.
@@ -66,10 +60,11 @@ impl Attachment {
         number: u16,
         waker: &mut Option<Waker>,
         before: &mut Option<Waker>,
-    ) -> Result<bool, std::io::Error> {
+    ) -> Result<bool, Error> {
         let mut locals = locked(&self.attendants.locals);
         let mut ring = false;
         match locals.waiting.get_mut(&number) {
+            Some(Local { failure: Some(failure), .. }) => return Err(failure.error()),
             Some(local) => *before = std::mem::replace(&mut local.waker, waker.take()),
             None => {
                 let care = match locals.patrols {
@@ -77,14 +72,14 @@ impl Attachment {
                     false => Care::Until(Instant::now() + GRACE),
                 };
                 locals.arrivals = locals.arrivals.wrapping_add(1);
-                locals.waiting.insert(number, Local { waker: waker.take(), is_task: true, care });
+                locals.waiting.insert(number, Local { waker: waker.take(), is_task: true, care, failure: None });
                 // On patrol nobody has to count the time.
                 ring = !locals.patrols && std::mem::take(&mut locals.bell_sleeps);
             }
         }
         if !locals.bell_runs {
-            let attachment = Arc::clone(self);
-            spawn("permits-bell", move || attachment.run_bell())?;
+            self.spawn("permits-bell", |attachment| attachment.run_bell(), Locals::end_bell)
+                .map_err(|error| error::system("cannot start a thread that wakes tasks", error))?;
             locals.bell_runs = true;
         }
         Ok(ring)
@@ -94,11 +89,9 @@ impl Attachment {
     pub(crate) fn unwatch(&self, number: u16) {
         let mut locals = locked(&self.attendants.locals);
         let local = locals.waiting.remove(&number);
-        let lent = if locals.watch != Some(0) { locals.lent.take() } else { None };
         drop(locals);
         // After the lock: a waker is foreign code.
         drop(local);
-        self.close(lent);
     }
 
     /// The watch looks anew, since a thread has been told something.
@@ -112,24 +105,13 @@ impl Attachment {
         let _ = self.wake_watch(&mut locals);
     }
 
-    /// Closes a descriptor of the process, unless the program has done so.
-    fn close(&self, file: Option<File>) {
-        if let Some(file) = file
-            && !self.is_ours(&file)
-        {
-            // Whatever has that number now is not ours to close.
-            std::mem::forget(file);
-        }
-    }
-
     /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not have.
     pub(crate) fn dismiss(&self) {
         let mut locals = locked(&self.attendants.locals);
         locals.stop = true;
         locals.wake_watch();
-        let (bell_runs, lent) = (locals.bell_runs, locals.lent.take());
+        let bell_runs = locals.bell_runs;
         drop(locals);
-        self.close(lent);
         // After the stop: nobody starts a watch any more, who would open it again.
         self.close_probe();
         if bell_runs {
@@ -140,26 +122,65 @@ impl Attachment {
     fn wake_watch(self: &Arc<Self>, locals: &mut Locals) -> Result<(), std::io::Error> {
         // Whoever is dismissed has nobody left to look after.
         if !locals.wake_watch() && !locals.stop {
-            let attachment = Arc::clone(self);
-            let lent = self.probe(&self.probe).ok().and_then(|probe| probe.try_clone().ok());
-            let number = lent.as_ref().map(AsRawFd::as_raw_fd);
-            locals.lent = lent;
-            spawn("permits-watch", move || watch::run(attachment, number))?;
+            // The watch takes a copy of the probe, if that is open still when it starts.
+            let number = self.probe(&self.probe).ok().map(|probe| probe.as_raw_fd());
+            let end = |locals: &mut Locals| {
+                locals.end_watch();
+                // The bell wakes tasks: this thread does not have the descriptors that a waker may use.
+                Vec::new()
+            };
+            self.spawn("permits-watch", move |attachment| watch::run(attachment, number), end)?;
             locals.watch = Some(0);
         }
         Ok(())
     }
 
-    fn run_bell(self: Arc<Self>) {
+    /// Starts a thread. If it panics, all waits of this process end with an error that says so, as nobody looks after them; `end` writes
+    /// down that the thread is gone.
+    fn spawn(
+        self: &Arc<Self>,
+        name: &'static str,
+        run: impl FnOnce(&Arc<Attachment>) + Send + 'static,
+        end: fn(&mut Locals) -> Vec<Waker>,
+    ) -> std::io::Result<()> {
+        let attachment = Arc::clone(self);
+        let _blocked = SignalsBlocked::new();
+        let thread = std::thread::Builder::new().name(name.into()).stack_size(STACK);
+        thread
+            .spawn(move || {
+                let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(&attachment))) else { return };
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why = why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it says nothing");
+                let what = format!("its thread `{name}` has panicked, which is an error in permits: {why}");
+                let error = Error::new(ErrorKind::System, what).with_semaphore(&attachment.place.name);
+                let failure = Failure::new(&attachment.place.name, &error);
+                let (numbers, wakers) = attachment.attendants.fail_all(&failure, end);
+                attachment.ring_all(&numbers);
+                wake_all(wakers);
+            })
+            .map(drop)
+    }
+
+    /// Ends the waits of these numbers with an error.
+    pub(super) fn fail(&self, numbers: &[u16], error: &Error) {
+        self.attendants.fail(numbers, &Failure::new(&self.place.name, error));
+        self.ring_all(numbers);
+    }
+
+    fn ring_all(&self, numbers: &[u16]) {
+        for &number in numbers {
+            sys::ring(self.waiter_bell(usize::from(number)));
+        }
+        sys::ring(self.seat_bell(self.seat));
+    }
+
+    fn run_bell(self: &Arc<Self>) {
         let bell = self.seat_bell(self.seat);
         loop {
             // SeqCst: read before the stages; who changes a stage rings after it.
             let value = bell.load(Ordering::SeqCst);
             let Some((wakers, sleep)) = self.bell_round() else { return };
-            for waker in wakers {
-                // A waker that panics is no reason to wake nobody after it.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
+            wake_all(wakers);
             sys::futex_wait(bell, value, sleep);
         }
     }
@@ -170,6 +191,10 @@ impl Attachment {
         let now = Instant::now();
         let (mut wakers, mut sleep, mut changed, mut tasks) = (Vec::new(), None::<Duration>, false, 0);
         for (&number, local) in locals.waiting.iter_mut().filter(|(_, local)| local.is_task) {
+            if local.failure.is_some() {
+                wakers.extend(local.waker.take());
+                continue;
+            }
             if self.stage(number) != Some(Stage::Queued) {
                 self.tell(number).store(waiter::KNOWS, Ordering::SeqCst);
                 wakers.extend(local.waker.take());
@@ -211,7 +236,9 @@ impl Attachment {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    let _blocked = SignalsBlocked::new();
-    std::thread::Builder::new().name(name.into()).stack_size(STACK).spawn(run).map(drop)
+fn wake_all(wakers: Vec<Waker>) {
+    for waker in wakers {
+        // A waker that panics is no reason to wake nobody after it.
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
 }

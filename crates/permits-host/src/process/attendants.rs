@@ -1,11 +1,12 @@
 //! Those who wait in this process, and what the two threads that look after them are to do next. What they do is in `watch.rs`, and who
 //! starts them in `attend.rs`.
 
+use crate::error::{Error, ErrorKind};
 use crate::process::sys;
 use crate::sync::locked;
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(super) const BELL_LOOKS: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Attendants {
     pub(super) locals: Mutex<Locals>,
+    /// Some wait may have failed. So nobody asks under the lock for what nearly never is.
+    may_have_failed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -31,8 +34,6 @@ pub(super) struct Locals {
     pub(super) waiting: HashMap<u16, Local>,
     /// The thread of the watch, while it runs; 0 while it has not looked at these for the first time.
     pub(super) watch: Option<i32>,
-    /// What the watch takes a copy of when it starts; closed here, in the process's table.
-    pub(super) lent: Option<File>,
     /// The watch is on patrol.
     pub(super) patrols: bool,
     /// How many have come since it was here.
@@ -54,9 +55,39 @@ pub(super) struct Local {
     pub(super) waker: Option<Waker>,
     pub(super) is_task: bool,
     pub(super) care: Care,
+    /// Why the wait has to end.
+    pub(super) failure: Option<Failure>,
+}
+
+/// An error that ends several waits.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    kind: ErrorKind,
+    semaphore: String,
+    text: String,
+}
+
+impl Failure {
+    pub(super) fn new(semaphore: &str, error: &Error) -> Failure {
+        let text = error.to_string();
+        // It is said again by whoever makes an error of it.
+        let text = match text.strip_prefix(&format!("semaphore `{semaphore}`: ")) {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        Failure { kind: error.kind(), semaphore: semaphore.to_owned(), text }
+    }
+
+    pub(super) fn error(&self) -> Error {
+        Error::new(self.kind, self.text.clone()).with_semaphore(&self.semaphore)
+    }
 }
 
 impl Local {
+    pub(super) fn thread(care: Care) -> Local {
+        Local { waker: None, is_task: false, care, failure: None }
+    }
+
     /// A task that was woken does not wait any more, whenever it comes for what it was granted.
     pub(super) fn waits(&self) -> bool {
         !self.is_task || self.waker.is_some()
@@ -90,8 +121,7 @@ impl Attendants {
         let mut locals = locked(&self.locals);
         if locals.patrols {
             locals.arrivals = locals.arrivals.wrapping_add(1);
-            let local = Local { waker: None, is_task: false, care: Care::Patrol { met: false } };
-            locals.waiting.insert(number, local);
+            locals.waiting.insert(number, Local::thread(Care::Patrol { met: false }));
         }
         locals.patrols
     }
@@ -120,17 +150,47 @@ impl Attendants {
         let numbers: Vec<u16> = watched.map(|(&number, _)| number).collect();
         let patrols = locals.patrols;
         if locals.stop || (numbers.is_empty() && lingered && !patrols) {
-            locals.watch = None;
-            locals.patrols = false;
+            locals.end_watch();
             return Round::End;
         }
         locals.watch = Some(sys::thread());
         if numbers.is_empty() { Round::Idle { patrols } } else { Round::Look { numbers, patrols, news } }
     }
 
-    /// Lets go of what was lent without closing it: this may be another table of descriptors, in which the number is another file's.
-    pub(crate) fn forget_lent(&self) {
-        std::mem::forget(locked(&self.locals).lent.take());
+    /// Ends the waits of these numbers. They have to be woken then.
+    pub(super) fn fail(&self, numbers: &[u16], failure: &Failure) {
+        let mut locals = locked(&self.locals);
+        for number in numbers {
+            if let Some(local) = locals.waiting.get_mut(number) {
+                local.failure = Some(failure.clone());
+            }
+        }
+        self.have_failed();
+    }
+
+    /// Ends all waits, as one of the threads that look after them is gone, which `end` writes down; those that have to be woken.
+    pub(super) fn fail_all<T>(&self, failure: &Failure, end: impl FnOnce(&mut Locals) -> T) -> (Vec<u16>, T) {
+        let mut locals = locked(&self.locals);
+        locals.waiting.values_mut().for_each(|local| local.failure = Some(failure.clone()));
+        // Under the same lock: whoever comes next starts the thread anew.
+        let ended = end(&mut locals);
+        self.have_failed();
+        (locals.waiting.keys().copied().collect(), ended)
+    }
+
+    fn have_failed(&self) {
+        // SeqCst: before the bells are rung. Whoever waits reads its bell, and then this.
+        self.may_have_failed.store(true, Ordering::SeqCst);
+    }
+
+    /// Why a wait has to end, if it has to.
+    pub(crate) fn failure(&self, number: u16) -> Option<Error> {
+        // SeqCst: as above.
+        if !self.may_have_failed.load(Ordering::SeqCst) {
+            return None;
+        }
+        let locals = locked(&self.locals);
+        locals.waiting.get(&number)?.failure.as_ref().map(Failure::error)
     }
 }
 
@@ -142,5 +202,16 @@ impl Locals {
             sys::wake_thread(thread);
         }
         self.watch.is_some()
+    }
+
+    /// The watch is gone.
+    pub(super) fn end_watch(&mut self) {
+        (self.watch, self.patrols) = (None, false);
+    }
+
+    /// The bell is gone; those whom it would have woken.
+    pub(super) fn end_bell(&mut self) -> Vec<Waker> {
+        (self.bell_runs, self.bell_sleeps) = (false, false);
+        self.waiting.values_mut().filter_map(|local| local.waker.take()).collect()
     }
 }

@@ -191,7 +191,7 @@ impl Attachment {
 
     /// What a waiter of this seat has come to.
     pub(crate) fn collect(&self, number: u16, give_up: GiveUp) -> Result<Collected, Error> {
-        let (collected, wakes, heads) = self.transact(|tx| {
+        let (collected, wakes, heads) = self.transact_in(self.store_to_give_back(), |tx| {
             let mut wakes = Wakes::default();
             let collected = tx.collect(self.seat, number, give_up, &mut wakes)?;
             let heads = [tx.book.acquirers.head, tx.book.releasers.head];

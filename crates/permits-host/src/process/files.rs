@@ -195,24 +195,35 @@ impl Place {
             File::open(&self.directory).map_err(|error| directory_failed("open", &self.directory, error))?;
         self.check_file_system(&directory)?;
         let (file, temporary) = self.unnamed_file().map_err(failed)?;
-        let finish = || {
-            self.fill(&file, max, false, mode)?;
+        let made = self.finish(&file, temporary.as_deref(), max, mode).or_else(|error| match error.kind() {
+            // A file without a name is given one through /proc, which a container may not have.
+            io::ErrorKind::NotFound if temporary.is_none() => {
+                let (file, temporary) = self.named_file()?;
+                self.finish(&file, Some(&temporary), max, mode)
+            }
+            _ => Err(error),
+        });
+        match made {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Fills a new file and gives it its name.
+    fn finish(&self, file: &File, temporary: Option<&Path>, max: u32, mode: u32) -> io::Result<()> {
+        let named = self.fill(file, max, false, mode).and_then(|()| {
             point(Point::Created);
-            match &temporary {
-                None => sys::link(&file, &c_path(&self.path)?),
+            match temporary {
+                None => sys::link(file, &c_path(&self.path)?),
                 Some(temporary) => rename_unless_there(temporary, &self.path),
             }
-        };
-        match finish() {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                if let Some(temporary) = temporary {
-                    // It may be gone already; it is no semaphore's file in any case.
-                    let _ = fs::remove_file(temporary);
-                }
-                if error.kind() == io::ErrorKind::AlreadyExists { Ok(false) } else { Err(failed(error)) }
-            }
+        });
+        if let (Err(_), Some(temporary)) = (&named, temporary) {
+            // It may be gone already; it is no semaphore's file in any case.
+            let _ = fs::remove_file(temporary);
         }
+        named
     }
 
     /// A file without a name, so that nothing is left of it if this process dies; where that cannot be had, one with a name of its own.
@@ -577,7 +588,9 @@ pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<
         return Ok(false);
     }
     let region = Region::map(file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
-    let max = Store::new(region.words()).look(|tx| Ok((tx.book.max, tx.book.closed)));
+    // Whatever was found damaged in it ends with it.
+    let store = Store::new(region.words()).despite_damage();
+    let max = store.look(|tx| Ok((tx.book.max, tx.book.closed)));
     let (max, closed) = max.map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
     place.replace(max, closed, mode)?;

@@ -21,6 +21,7 @@
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe};
+use crate::process::descriptor::Descriptor;
 use crate::process::files::byte_of;
 use crate::process::sys;
 use crate::protocol::layout::{self, seat, waiter};
@@ -54,7 +55,7 @@ pub(crate) enum Suspects {
 
 impl Attachment {
     /// The file, through a description that has no locks.
-    pub(crate) fn probe(&self, probe: &Probe) -> Result<Arc<File>, Error> {
+    pub(crate) fn probe(&self, probe: &Probe) -> Result<Arc<Descriptor>, Error> {
         let mut probe = locked(&probe.0);
         // The program may have closed all its descriptors, and opened other files by the same numbers.
         if let Some(file) = &*probe
@@ -65,26 +66,27 @@ impl Attachment {
         // Whom to trust was asked when it was opened first: now it is that file or it is not.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = File::options().read(true).write(true).custom_flags(flags).open(&self.place.path);
-        let file = match file {
-            Ok(file) if self.is_ours(&file) => Arc::new(file),
-            Ok(_) => return Err(error::gone(&self.place.name)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error::gone(&self.place.name)),
-            Err(error) => return Err(self.failed("open", error)),
-        };
-        if let Some(stranger) = probe.replace(Arc::clone(&file)) {
-            // Whatever has that number now is not ours to close.
-            std::mem::forget(stranger);
+        match file.and_then(Descriptor::new) {
+            Ok(file) if self.is_ours(&file) => Ok(Arc::clone(probe.insert(Arc::new(file)))),
+            Ok(_) => Err(self.lost(io::Error::from_raw_os_error(libc::ENOENT))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.lost(error)),
+            Err(error) => Err(self.failed("open", error)),
         }
-        Ok(file)
+    }
+
+    /// Why the file is not found by its path.
+    fn lost(&self, error: io::Error) -> Error {
+        if sys::root() == self.root {
+            return error::gone(&self.place.name);
+        }
+        let what = "the program has closed the descriptors of its file, and has another root directory since, where the file cannot \
+                    be opened again: whether other processes are alive cannot be asked without one";
+        Error::new(ErrorKind::System, what).with_semaphore(&self.place.name).with_source(error)
     }
 
     /// Closes the process's probe, on a thread that has the process's descriptors.
     pub(crate) fn close_probe(&self) {
-        if let Some(probe) = locked(&self.probe.0).take()
-            && !self.is_ours(&probe)
-        {
-            std::mem::forget(probe);
-        }
+        drop(locked(&self.probe.0).take());
     }
 
     /// Finds out whether the file has lost its last name, and if so tells all who have it: nobody who comes finds it.
@@ -103,8 +105,8 @@ impl Attachment {
         Ok(gone)
     }
 
-    pub(crate) fn is_ours(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|found| (found.dev(), found.ino()) == self.file)
+    pub(super) fn is_ours(&self, file: &Descriptor) -> bool {
+        file.identity() == self.file && file.is_open()
     }
 
     /// Whether the owner of a seat lives.

@@ -7,6 +7,7 @@ pub(crate) mod attach;
 pub(crate) mod attachment;
 pub(crate) mod attend;
 pub(crate) mod attendants;
+pub(crate) mod descriptor;
 pub(crate) mod enter;
 pub(crate) mod files;
 pub(crate) mod life;

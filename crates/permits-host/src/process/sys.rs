@@ -4,6 +4,7 @@
     reason = "system calls, and memory that other processes write to; each block says why it is sound"
 )]
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -226,7 +227,8 @@ pub(crate) fn open_for_good(path: &std::ffi::CStr) -> io::Result<RawFd> {
             return Ok(high);
         }
     }
-    Err(io::Error::last_os_error())
+    // The limit of this process is so low that the kernel calls the number invalid, or all above it are taken.
+    Err(io::Error::from_raw_os_error(libc::EMFILE))
 }
 
 /// Sleeps while the word is `expected`, for `time` at most. Returns for any reason or none.
@@ -267,28 +269,44 @@ pub(crate) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     owned(libc::c_int::try_from(fd).unwrap_or(-1))
 }
 
-/// Gives the calling thread descriptors of its own, and of those that there are a copy of `kept` alone, if that is open: whatever the program does with its
-/// descriptors, closing all of them included, does not touch those of this thread, and the other way round.
+thread_local! {
+    static OWN_DESCRIPTORS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread has a table of descriptors of its own: see [`own_descriptors`].
+pub(crate) fn has_own_descriptors() -> bool {
+    OWN_DESCRIPTORS.get()
+}
+
+/// Gives the calling thread a table of descriptors of its own, with a copy of `kept` alone, if that is open. Whatever the program does
+/// with its descriptors, closing all of them included, does not touch those of this thread, and the other way round.
+///
+/// The kernel copies no numbers above `kept`, rounded up to a multiple of 64. Copies below it are closed again, as those of a child are
+/// when it executes a program; on NFS, FUSE and SMB the close of a copy writes back what the program has written to the file.
 pub(crate) fn own_descriptors(kept: RawFd) -> io::Result<File> {
-    let close = |from: u32, to: u32| {
-        // SAFETY: see below for what is closed; the first call closes nothing.
-        let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+    let close = |from: u32, to: u32, flags: u32| {
+        // SAFETY: the first call copies the table of the calling thread, and closes in the copy. From then on it is this thread's own
+        // table, in which nobody uses anything else, and it changes nobody else's.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, flags) };
         if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     };
-    // Is there such a call (Linux 5.9)? Without it nothing is copied.
-    close(u32::MAX, u32::MAX)?;
     let number = kept.cast_unsigned();
-    // SAFETY: it copies the table of the calling thread, and changes nobody else's.
-    check(unsafe { libc::unshare(libc::CLONE_FILES) })?;
-    // From here on it is this thread's own table, in which nobody uses anything else. Nothing stays open that the program closes.
+    // Before Linux 5.9 there is no such call, and nothing is copied.
+    close(number + 1, u32::MAX, libc::CLOSE_RANGE_UNSHARE)?;
+    OWN_DESCRIPTORS.set(true);
+    // Nothing stays open that the program closes.
     if number > 0 {
-        close(0, number - 1)?;
+        close(0, number - 1, 0)?;
     }
-    close(number + 1, u32::MAX)?;
-    // SAFETY: it takes numbers.
-    check(unsafe { libc::fcntl(kept, libc::F_GETFD) })?;
-    // SAFETY: the copy in this thread's table, which nobody else closes or can use.
-    Ok(unsafe { File::from_raw_fd(kept) })
+    // SAFETY: it copies a descriptor, if that is open.
+    let copy = owned(unsafe { libc::fcntl(kept, libc::F_DUPFD_CLOEXEC, 3) });
+    close(number, number, 0)?;
+    // What a panic says goes to descriptor 2, which must be no file of ours: it is one that cannot be written to.
+    for _ in 0..3 {
+        // SAFETY: it reads the path, which ends with its NUL. The three lowest numbers are free, and stay taken until the thread ends.
+        check(unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) })?;
+    }
+    Ok(File::from(copy?))
 }
 
 /// Does something that a limit on the size of files would end the process for; with this, it gets the error.
@@ -476,6 +494,11 @@ pub(crate) fn is_byte_locked_at(path: &std::ffi::CStr, byte: i64) -> io::Result<
     // SAFETY: the descriptor was opened just now, and nobody else knows it.
     let file = unsafe { File::from_raw_fd(fd) };
     is_locked(&file, byte)
+}
+
+/// The root directory of this process, by device and number; zeros if it cannot be looked at.
+pub(crate) fn root() -> (u64, u64) {
+    std::fs::metadata("/").map_or((0, 0), |found| (found.dev(), found.ino()))
 }
 
 /// The number of our PID namespace; 0 if it cannot be had.

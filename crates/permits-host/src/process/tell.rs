@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::process::attachment::Attachment;
 use crate::process::sys;
 use crate::protocol::layout::{self, SEATS, WAITERS, waiter};
-use crate::protocol::tx::{Outcome, Trouble, Tx};
+use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
 use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
 use std::sync::atomic::Ordering;
 
@@ -22,10 +22,30 @@ impl Attachment {
     #[inline]
     pub(crate) fn act_then<'s, T>(
         &'s self,
+        act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
+        then: impl FnOnce(&T),
+    ) -> Result<T, Error> {
+        self.act_in(self.store(), act, then)
+    }
+
+    /// The same, for what gives back: it can be done in a state that was found damaged, and serves nobody there.
+    #[inline]
+    pub(crate) fn act_to_give_back<'s, T>(
+        &'s self,
+        act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
+        then: impl FnOnce(&T),
+    ) -> Result<T, Error> {
+        self.act_in(self.store_to_give_back(), act, then)
+    }
+
+    #[inline]
+    fn act_in<'s, T>(
+        &'s self,
+        store: Store<'s>,
         mut act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
         then: impl FnOnce(&T),
     ) -> Result<T, Error> {
-        let (value, wakes) = self.transact(|tx| {
+        let (value, wakes) = self.transact_in(store, |tx| {
             let mut wakes = Wakes::default();
             Ok(match act(tx, &mut wakes)? {
                 Outcome::Keep(value) => Outcome::Keep((value, wakes)),

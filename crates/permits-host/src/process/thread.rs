@@ -6,6 +6,7 @@ use crate::process::attachment::Attachment;
 use crate::process::attendants::GRACE;
 use crate::process::enter::{Entry, enter, try_slowly};
 use crate::process::sys;
+use crate::process::watch::patience;
 use crate::protocol::acts::{Collected, GiveUp};
 use crate::protocol::book::Side;
 use crate::protocol::waiter::{Sleeper, Stage};
@@ -49,7 +50,9 @@ impl Attachment {
     fn sleep(self: &Arc<Self>, number: u16, deadline: Option<Instant>) -> Result<Collected, Error> {
         let bell = self.waiter_bell(usize::from(number));
         let (mut watched, mut looks_itself) = (self.attendants.arrive(number), false);
-        let mut was_short = !watched;
+        let on_patrol = watched;
+        let grace_ends = Instant::now() + GRACE;
+        let mut failing = None;
         point(Point::Waiting);
         let end = loop {
             // SeqCst: read before the stage; who changes the stage rings after it.
@@ -59,39 +62,46 @@ impl Attachment {
                 Ok(_) => break Ok(GiveUp::No),
                 Err(error) => break Err(error),
             }
-            let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if let Some(error) = self.attendants.failure(number) {
+                break Err(error);
+            }
+            let now = Instant::now();
+            let rest = deadline.map(|deadline| deadline.saturating_duration_since(now));
             if rest.is_some_and(|rest| rest.is_zero()) {
                 point(Point::TimedOut);
                 break Ok(GiveUp::Unless);
             }
+            if !watched && now >= grace_ends {
+                looks_itself = !self.watch_thread(number);
+                watched = true;
+                continue;
+            }
             let nap = match (watched, looks_itself) {
-                (false, _) => Some(GRACE),
+                (false, _) => Some(grace_ends - now),
                 (true, true) => Some(Duration::from_millis(50)),
                 (true, false) => None,
             };
             let limit = [rest, nap].into_iter().flatten().min();
             sys::futex_wait(bell, value, limit);
-            if watched {
-                if bell.load(Ordering::SeqCst) != value
-                    && self.stage_of(number).is_ok_and(|stage| stage == Stage::Queued)
-                {
-                    // Told that it is the first now, or that something is wrong.
-                    if let Err(error) = self.look(|tx| tx.who(number)) {
-                        break Err(error);
-                    }
-                    self.look_anew(number);
-                }
-                if looks_itself
-                    && let Err(error) = self.look_after(number)
-                    && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Gone)
-                {
+            if watched
+                && bell.load(Ordering::SeqCst) != value
+                && self.stage_of(number).is_ok_and(|stage| stage == Stage::Queued)
+            {
+                // Told that it is the first now, or that something is wrong.
+                if let Err(error) = self.look(|tx| tx.who(number)) {
                     break Err(error);
                 }
-            } else if bell.load(Ordering::SeqCst) == value {
-                looks_itself = !self.watch_thread(number);
-                (watched, was_short) = (true, false);
+                self.look_anew(number);
+            }
+            if looks_itself {
+                let looked = self.look_after(number);
+                if patience(&mut failing, looked.as_ref().err()).is_some() {
+                    break looked.map(|()| GiveUp::No);
+                }
             }
         };
+        // A wait that was cut short says nothing of how long the others take.
+        let was_short = !watched && !on_patrol && matches!(end, Ok(GiveUp::No));
         if watched {
             self.unwatch(number);
         }

@@ -15,7 +15,7 @@
 //!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
-//! The watch has a table of descriptors of its own (`unshare(2)` with `CLONE_FILES`, then `close_range(2)`): a program may close all of its descriptors at any
+//! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may close all of its descriptors at any
 //! time, and give their numbers to other files.
 //!
 //! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had (another PID namespace, no
@@ -27,12 +27,16 @@
 //! permits go from hand to hand even the timer of that is too much (it costs more than the rest of the hand-over), so after some such waits the
 //! watch goes on *patrol*: it comes by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
 //! It goes home when nobody new has come between two rounds.
+//!
+//! A wait that nobody can look after ends with an error. That is so if looks fail again and again (the program has closed its descriptors,
+//! and cannot open the file any more), if the file is damaged, and if one of the two threads panics.
 
 use crate::error::{Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe};
 #[cfg(doc)]
 use crate::process::attendants::GRACE;
 use crate::process::attendants::{LINGER, PATROL, Round};
+use crate::process::descriptor::Descriptor;
 use crate::process::life::{Life, Suspects};
 use crate::process::sys::{self, pid_namespace};
 use crate::protocol::layout::{self, seat, waiter};
@@ -49,6 +53,8 @@ const FIRST_LOOKS: Duration = Duration::from_secs(1);
 const OTHERS_LOOK: Duration = Duration::from_secs(5);
 /// How often a watch looks that has no hints to wait for.
 const BLIND_LOOKS: Duration = Duration::from_millis(100);
+/// So many looks in a row, over [`FIRST_LOOKS`] at least, have to fail before waits end with the error.
+const FAILED_LOOKS: u32 = 5;
 /// When to look again after a hint that has led to nobody dead: the kernel reports a file closed just before it drops the locks.
 const LOOKS_AFTER_HINT: [Duration; 5] = [
     Duration::from_micros(30),
@@ -73,24 +79,28 @@ struct Watch {
     ends: HashMap<Target, Option<OwnedFd>>,
     /// How many looks there were since the last hint.
     looks: usize,
+    /// Since when, and how often in a row, a look has failed.
+    failing: Option<(Instant, u32)>,
     /// When the file was last looked for by its name.
     checked: Instant,
 }
 
 /// The watch, until nobody has waited here for a while.
 ///
-/// `lent` is a descriptor of the file, of which it takes a copy before it first says that it is there.
-pub(crate) fn run(attachment: Arc<Attachment>, lent: Option<RawFd>) {
+/// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first says that it is there.
+pub(crate) fn run(attachment: &Arc<Attachment>, probe: Option<RawFd>) {
     // It uses none of the program's descriptors, which may be closed, and then be others.
-    let kept = lent.and_then(|number| sys::own_descriptors(number).ok());
+    let kept = probe.and_then(|number| sys::own_descriptors(number).and_then(Descriptor::new).ok());
     let mut watch = Watch {
         wakes: kept.as_ref().and_then(|_| sys::wakes().ok()),
-        probe: Probe::of(kept),
-        attachment,
+        // If the number was another file's by then, the copy is closed here, and the watch opens the file by its path.
+        probe: Probe::of(kept.filter(|kept| kept.identity() == attachment.file)),
+        attachment: Arc::clone(attachment),
         closes: None,
         wants_closes: false,
         ends: HashMap::new(),
         looks: LOOKS_AFTER_HINT.len(),
+        failing: None,
         checked: Instant::now(),
     };
     let (mut lingered, mut due) = (false, Instant::now());
@@ -149,14 +159,13 @@ impl Watch {
     }
 
     fn survey(&mut self, numbers: &[u16]) -> Survey {
-        let survey = self.attachment.survey(numbers, &mut self.ends, &self.probe).unwrap_or_else(|error| {
-            // Whoever waits finds the same for itself. Other errors may pass, and we look again.
-            if error.kind() == ErrorKind::Damaged {
-                self.attachment.ring_all(numbers);
-                std::thread::sleep(BLIND_LOOKS);
-            }
-            Survey { blind: true, ..Survey::default() }
-        });
+        let survey = self.attachment.survey(numbers, &mut self.ends, &self.probe);
+        let failed = survey.as_ref().err();
+        if let Some(error) = patience(&mut self.failing, failed) {
+            // A wait that nobody can look after must not last for ever.
+            self.attachment.fail(numbers, error);
+        }
+        let survey = survey.unwrap_or_else(|_| Survey { blind: true, ..Survey::default() });
         if survey.found_dead {
             self.looks = 0;
         }
@@ -203,15 +212,19 @@ impl Watch {
     }
 }
 
-impl Attachment {
-    /// Whoever waits finds the same error when it looks for itself.
-    fn ring_all(&self, numbers: &[u16]) {
-        for &number in numbers {
-            sys::ring(self.waiter_bell(usize::from(number)));
-        }
-        sys::ring(self.seat_bell(self.seat));
-    }
+/// The error of a look, if it is time to end the waits with it: damage stays, and other errors may pass.
+pub(super) fn patience<'e>(failing: &mut Option<(Instant, u32)>, error: Option<&'e Error>) -> Option<&'e Error> {
+    let Some(error) = error else {
+        *failing = None;
+        return None;
+    };
+    let (since, looks) = failing.get_or_insert_with(|| (Instant::now(), 0));
+    *looks += 1;
+    let over = *looks >= FAILED_LOOKS && since.elapsed() >= FIRST_LOOKS;
+    (error.kind() == ErrorKind::Damaged || over).then_some(error)
+}
 
+impl Attachment {
     /// Looks after those who wait here: wakes those who are granted or refused, and takes back what the dead held whom they wait for.
     fn survey(
         &self,
@@ -282,7 +295,9 @@ impl Attachment {
         let told = |word| self.store().word(layout::seat(target.seat, word)).load(Ordering::Relaxed);
         let pidfd = pidfds.entry(target).or_insert_with(|| {
             let pid = u32::try_from(told(if target.command { seat::COMMAND_PID } else { seat::PID })).unwrap_or(0);
-            let here = told(seat::PID_NAMESPACE) == pid_namespace() && pid_namespace() != 0;
+            // A descriptor of the program's table may be closed at any time, and its number be another file's.
+            let here =
+                sys::has_own_descriptors() && told(seat::PID_NAMESPACE) == pid_namespace() && pid_namespace() != 0;
             let pidfd = if here && pid > 1 { sys::pidfd(pid).ok() } else { None }?;
             // It lives after its number was looked up, so the number was not somebody else's.
             let life = self.life(target.seat, probe).ok()?;
@@ -311,10 +326,7 @@ impl Attachment {
 
     /// One look after a waiter, by a thread that no watch could be started for.
     pub(crate) fn look_after(&self, number: u16) -> Result<(), Error> {
-        match self.survey(&[number], &mut HashMap::new(), &self.probe) {
-            Err(error) if error.kind() != ErrorKind::Exhausted => Err(error),
-            _ => Ok(()),
-        }
+        self.survey(&[number], &mut HashMap::new(), &self.probe).map(drop)
     }
 }
 

@@ -52,6 +52,16 @@ pub(crate) enum Collected {
     Refused(Refusal),
 }
 
+/// A waiter whose fate is settled by the state. What was read to decide is what counts: another process may write nonsense over it
+/// before it could be read again.
+#[derive(Clone, Copy)]
+struct Decision {
+    number: u16,
+    who: Who,
+    n: u32,
+    stage: Stage,
+}
+
 const fn index(side: Side) -> usize {
     match side {
         Side::Acquire => 0,
@@ -142,6 +152,14 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn take_loose(&mut self, n: u32) -> Result<(), Trouble> {
+        match self.book.loose.checked_sub(n) {
+            Some(loose) => self.book.loose = loose,
+            None => return Err(Trouble::Damaged("more loose permits come back than there are")),
+        }
+        Ok(())
+    }
+
     /// Takes or returns `n` permits if that can be done at once, and nobody waits for the same.
     #[inline]
     pub(crate) fn enter(&mut self, own: usize, side: Side, n: u32) -> Result<Result<(), Refusal>, Trouble> {
@@ -177,7 +195,7 @@ impl Tx<'_> {
                         _ => Refusal::NotNow { requested: n, at_hand: loose },
                     }));
                 }
-                self.book.loose -= n;
+                self.take_loose(n)?;
                 self.add_free(n)?;
             }
         }
@@ -255,19 +273,22 @@ impl Tx<'_> {
 
     /// Grants or refuses as many heads as fit or never will, and as go into this commit (H3).
     pub(crate) fn serve(&mut self, wakes: &mut Wakes) -> Result<(), Trouble> {
+        if self.book.damaged {
+            return Ok(());
+        }
         loop {
-            let Some((number, who, stage)) = self.next_decision()? else { return Ok(()) };
+            let Some(decision) = self.next_decision()? else { return Ok(()) };
             // A waiter, its own links, and its seat or those it stood between.
             if self.room() < 4 || wakes.is_full() {
                 wakes.more = true;
                 return Ok(());
             }
-            self.decide(number, who, stage, wakes)?;
+            self.decide(decision, wakes)?;
         }
     }
 
     /// The first waiter whose fate is settled by the state, and its fate.
-    fn next_decision(&mut self) -> Result<Option<(u16, Who, Stage)>, Trouble> {
+    fn next_decision(&mut self) -> Result<Option<Decision>, Trouble> {
         for side in [Side::Acquire, Side::Release] {
             let head = self.book.queue(side).head;
             if head == 0 {
@@ -289,7 +310,7 @@ impl Tx<'_> {
                 _ => None,
             };
             if let Some(stage) = stage {
-                return Ok(Some((head, who, stage)));
+                return Ok(Some(Decision { number: head, who, n, stage }));
             }
         }
         if self.book.sweep {
@@ -300,14 +321,15 @@ impl Tx<'_> {
 
     /// A waiter anywhere in a queue, also the first, that a shrink has made impossible (C7). Nothing else makes one so: who comes and asks
     /// for more than there are does not queue.
-    fn next_impossible(&mut self) -> Result<Option<(u16, Who, Stage)>, Trouble> {
+    fn next_impossible(&mut self) -> Result<Option<Decision>, Trouble> {
         for side in [Side::Acquire, Side::Release] {
             let mut number = self.book.queue(side).head;
             let mut steps = 0;
             while number != 0 {
-                if self.units(number)? > self.book.max {
+                let n = self.units(number)?;
+                if n > self.book.max {
                     let who = self.queued(number, side)?;
-                    return Ok(Some((number, who, Stage::TooMany)));
+                    return Ok(Some(Decision { number, who, n, stage: Stage::TooMany }));
                 }
                 number = self.links(number)?.behind;
                 steps += 1;
@@ -328,8 +350,8 @@ impl Tx<'_> {
         Ok(who)
     }
 
-    fn decide(&mut self, number: u16, who: Who, stage: Stage, wakes: &mut Wakes) -> Result<(), Trouble> {
-        let n = self.units(number)?;
+    fn decide(&mut self, decision: Decision, wakes: &mut Wakes) -> Result<(), Trouble> {
+        let Decision { number, who, n, stage } = decision;
         self.unlink(number, who.side, wakes)?;
         match (stage, who.side) {
             (Stage::Granted, Side::Acquire) => {
@@ -338,10 +360,10 @@ impl Tx<'_> {
                 self.add_given(who.seat, n)?;
             }
             (Stage::Granted, Side::Release) => {
-                self.book.loose -= n;
+                self.take_loose(n)?;
                 self.add_free(n)?;
             }
-            (Stage::Reserved, _) => self.book.loose -= n,
+            (Stage::Reserved, _) => self.take_loose(n)?,
             // It stands behind nobody now: the word tells the bound that it was refused by, which may be another one when it comes.
             (Stage::TooMany, _) => self.write(layout::waiter(usize::from(number), waiter::LINKS), self.book.max)?,
             _ => {}

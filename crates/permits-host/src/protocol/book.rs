@@ -26,6 +26,8 @@ pub(crate) struct Book {
     pub(crate) gone: bool,
     /// A shrink may have left waiters that can never be served, and they were not all looked for yet.
     pub(crate) sweep: bool,
+    /// Some process has found the file damaged, and no repair was made since: no permit is granted.
+    pub(crate) damaged: bool,
     pub(crate) acquirers: Queue,
     pub(crate) releasers: Queue,
     /// The first free waiter of a list of them.
@@ -47,12 +49,14 @@ pub(crate) struct Book {
 const CLOSED: u64 = 1;
 const GONE: u64 = 2;
 const SWEEP: u64 = 4;
+const DAMAGED: u64 = 8;
 
 impl Book {
     #[inline]
     pub(crate) fn pack(&self) -> [u64; BOOK_WORDS] {
         let flag = |set, bit| if set { bit } else { 0 };
-        let flags = flag(self.closed, CLOSED) | flag(self.gone, GONE) | flag(self.sweep, SWEEP);
+        let flags =
+            flag(self.closed, CLOSED) | flag(self.gone, GONE) | flag(self.sweep, SWEEP) | flag(self.damaged, DAMAGED);
         [
             u64::from(self.free.cast_unsigned()) << 32 | u64::from(self.loose),
             u64::from(self.max) << 32 | flags,
@@ -81,6 +85,7 @@ impl Book {
             closed: max & CLOSED != 0,
             gone: max & GONE != 0,
             sweep: max & SWEEP != 0,
+            damaged: max & DAMAGED != 0,
             acquirers: Queue { head: ends as u16, tail: (ends >> 16) as u16, length: lengths as u32 },
             releasers: Queue { head: (ends >> 32) as u16, tail: (ends >> 48) as u16, length: (lengths >> 32) as u32 },
             pool: waiters as u16,
@@ -92,6 +97,13 @@ impl Book {
             granted,
             recovered: (seats >> 32) as u32,
         }
+    }
+
+    /// Marks a packed book, whatever else it says, as damaged; `false` if it was marked before.
+    pub(super) fn condemn(words: &mut [u64; BOOK_WORDS]) -> bool {
+        let before = words[MAX_AND_FLAGS];
+        words[MAX_AND_FLAGS] |= DAMAGED;
+        before & DAMAGED == 0
     }
 
     /// What is wrong with it, if anything: it may have been written by anybody. Every state that this code makes passes.
@@ -206,7 +218,7 @@ impl Quick {
         let free = (book[COUNTS] >> 32).cast_signed();
         // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the bounds.
         let max = (book[MAX_AND_FLAGS] >> 32).cast_signed();
-        let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);
+        let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);
         if book[ENDS] != 0 || flags != 0 {
             return None;
         }
@@ -249,6 +261,7 @@ mod tests {
             closed: true,
             gone: false,
             sweep: true,
+            damaged: true,
             acquirers: Queue { head: 1, tail: 2, length: 2 },
             releasers: Queue { head: 3, tail: 3, length: 1 },
             pool: 4,

@@ -74,6 +74,8 @@ pub(crate) struct Store<'m> {
     words: &'m [AtomicU64],
     /// Nothing may be written, so changes that are not made are looked at as if they were.
     only_reads: bool,
+    /// A state that was found damaged will do.
+    despite_damage: bool,
 }
 
 /// A change of a tagged word: where, what is there, what is to be there.
@@ -111,7 +113,13 @@ fn tag(root: u64) -> u64 {
 impl<'m> Store<'m> {
     pub(crate) fn new(words: &'m [AtomicU64]) -> Self {
         assert!(words.len() >= TOTAL, "a mapping has the length of the file");
-        Store { words, only_reads: false }
+        Store { words, only_reads: false, despite_damage: false }
+    }
+
+    /// The same, for what gives back or repairs.
+    #[inline]
+    pub(crate) fn despite_damage(self) -> Self {
+        Store { despite_damage: true, ..self }
     }
 
     /// One that nothing is written to.
@@ -262,10 +270,7 @@ impl<'m> Store<'m> {
             self.still(root)?;
             let book = Book::unpack(packed);
             // It is our own record, which somebody else may have written to all the same.
-            return match book.flaw() {
-                None => Ok(tx(book, [Change::default(); record::MOST_CHANGES], 0)),
-                Some(flaw) => Err(Trouble::Damaged(flaw)),
-            };
+            return self.check(&book).map(|()| tx(book, [Change::default(); record::MOST_CHANGES], 0));
         }
         let mut changes = [Change::default(); record::MOST_CHANGES];
         let length = self.words[at + record::CHANGES].load(Ordering::Relaxed);
@@ -277,9 +282,7 @@ impl<'m> Store<'m> {
         }
         self.still(root)?;
         let book = Book::unpack(packed);
-        if let Some(flaw) = book.flaw() {
-            return Err(Trouble::Damaged(flaw));
-        }
+        self.check(&book)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(due) = changes.get(..length) else {
             return Err(Trouble::Damaged("its record has more changes than fit"));
@@ -292,6 +295,56 @@ impl<'m> Store<'m> {
         }
         due.iter().for_each(|change| self.make(change));
         Ok(tx(book, [Change::default(); record::MOST_CHANGES], 0))
+    }
+
+    /// Can anything be done in this state?
+    #[inline]
+    fn check(&self, book: &Book) -> Result<(), Trouble> {
+        match book.flaw() {
+            Some(flaw) => Err(Trouble::Damaged(flaw)),
+            None if book.damaged && !self.despite_damage => {
+                Err(Trouble::Damaged("a process has found an error in it, and it was not repaired since"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Marks the state as damaged, whatever it says: see `Book::damaged`. It is done from `seat`, in a turn of its `memo`.
+    ///
+    /// T3 as far as it goes: changes that are out of bounds are none of this code.
+    #[cold]
+    pub(crate) fn condemn(&self, seat: usize, memo: &Memo) {
+        let mut failures = 0;
+        loop {
+            // Acquire: as in `begin`.
+            let from = self.words[header::ROOT].load(Ordering::Acquire);
+            // Without a record there is no state, and nothing is granted.
+            let Ok(number) = record_of(from) else { return };
+            let words = &self.words[layout::record(number)..][..record::WORDS];
+            // Relaxed: as in `begin`.
+            let mut book = std::array::from_fn(|offset| words[record::BOOK + offset].load(Ordering::Relaxed));
+            let length = words[record::CHANGES].load(Ordering::Relaxed).min(record::MOST_CHANGES as u64) as usize;
+            let changes: [Change; record::MOST_CHANGES] = std::array::from_fn(|number| {
+                let [at, old, new] = std::array::from_fn(|offset| {
+                    words[record::FIRST_CHANGE + 3 * number + offset].load(Ordering::Relaxed)
+                });
+                Change { at: usize::try_from(at).unwrap_or(usize::MAX), old, new }
+            });
+            if self.still(from).is_ok() {
+                if !Book::condemn(&mut book) {
+                    return;
+                }
+                let lawful = |change: &&Change| (layout::SEATS_AT..TOTAL).contains(&change.at);
+                changes[..length].iter().filter(lawful).for_each(|change| self.make(change));
+                // The quick way takes the last commit of the memo for the last of this seat, and writes to the other record (T1).
+                memo.root.store(0, Ordering::Relaxed);
+                if self.move_root(seat, from, &book, &[]).is_some() {
+                    return;
+                }
+            }
+            failures += 1;
+            back_off(failures);
+        }
     }
 
     /// Makes a change, unless it is made.

@@ -725,3 +725,16 @@ fn a_wait_that_ran_out_of_time_has_timed_out_though_the_file_is_damaged() {
     assert_eq!((error.kind(), error.semaphore(), error.stuck()), (ErrorKind::TimedOut, Some(NAME), None));
     assert!(error.to_string().contains("it is damaged"), "{error}");
 }
+
+#[test]
+fn a_semaphore_can_be_made_without_proc() {
+    let directory = Directory::new();
+    let without_proc = "mount -t tmpfs tmpfs /proc; exec \"$@\"";
+
+    let mut actor = Actor::start_in(without_proc, directory.path());
+
+    assert_eq!(actor.asked(Order::Open(1)), "open");
+    assert_eq!(actor.asked(Order::Try(1)), "got 1");
+    let names = fs::read_dir(directory.path()).expect("it is there").flatten().map(|entry| entry.file_name());
+    assert_eq!(names.collect::<Vec<_>>(), [format!("{NAME}.sem").as_str()], "nothing else is left behind");
+}

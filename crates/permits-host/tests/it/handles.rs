@@ -1,8 +1,9 @@
 //! Handles: how many there can be, what they share, what is left of them; and what a process that waits costs.
 
 use crate::actor::{Actor, Order};
+use crate::format::{STATUS, seat};
 use crate::look::{DEADLINE, switches_of, waiting};
-use crate::place::{Directory, NAME, fresh};
+use crate::place::{Directory, NAME, fresh, overwrite};
 use crate::sys;
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{AcquireOwned, ErrorKind, HostSemaphore};
@@ -33,6 +34,16 @@ fn clones_share_a_seat() {
 }
 
 #[test]
+fn waits_of_less_than_a_millisecond_start_no_thread() {
+    let (directory, semaphore) = fresh(1);
+    let _permit = semaphore.try_acquire_owned().expect("it is free");
+
+    let watches = Actor::start(&directory).asked(Order::WaitBriefly(20));
+
+    assert_eq!(watches, "0");
+}
+
+#[test]
 fn handles_that_are_opened_have_seats_of_their_own() {
     let directory = Directory::new();
 
@@ -53,6 +64,40 @@ fn a_seat_is_used_again_by_another_generation() {
     drop(first);
 
     assert_eq!(seat_of(&open(&directory, 2)), (seat, generation + 1));
+}
+
+#[test]
+fn no_generation_of_a_seat_is_taken_for_one_that_never_was() {
+    let directory = Directory::new();
+    let semaphore = open(&directory, 1);
+    let at = 8 * seat(u64::from(seat_of(&semaphore).0), STATUS);
+    drop(semaphore);
+    // The last generation that there is, in the lower half of the word.
+    overwrite(&directory, at, &(u32::MAX >> 1).to_le_bytes());
+
+    let semaphore = open(&directory, 1);
+
+    assert_eq!(seat_of(&semaphore).1, 1);
+    assert!(!semaphore.is_revoked(), "nobody has asked it to give up");
+    drop(semaphore);
+    assert_eq!(seat_of(&open(&directory, 1)), (0, 2), "it has left its seat");
+}
+
+#[test]
+fn who_takes_a_seat_is_not_told_what_its_predecessor_was() {
+    let directory = Directory::new();
+    let semaphore = open(&directory, 1);
+    let (number, generation) = seat_of(&semaphore);
+    semaphore.revoke(semaphore.id()).expect("it is there");
+    let at = 8 * seat(u64::from(number), STATUS);
+    drop(semaphore);
+    // All generations later.
+    overwrite(&directory, at, &(generation - 1).to_le_bytes());
+
+    let semaphore = open(&directory, 1);
+
+    assert_eq!(seat_of(&semaphore), (number, generation));
+    assert!(!semaphore.is_revoked());
 }
 
 #[test]

@@ -8,8 +8,12 @@ use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, Operation, OwnedPermit, Repair};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 const MAX: u32 = 4;
@@ -531,4 +535,106 @@ fn a_request_for_units_beyond_all_bounds_can_be_dropped() {
 
     assert!(dropped.is_ok());
     assert!(semaphore.try_acquire_owned().is_err(), "the only permit is loose");
+}
+
+/// A file whose counts are wrong, in use: 1 of 4 is held by this handle, and 2 by a process that is dead, whose seat says so; the book calls
+/// 3 of them free.
+fn with_counts_that_a_death_shows_wrong() -> (Victim, HostSemaphore, OwnedPermit) {
+    let victim = Victim::new();
+    let semaphore = victim.open().expect("it is sound");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    let mut holder = Actor::start(&victim.directory);
+    holder.holds(2);
+    holder.kill_and_reap();
+    // As a commit would, so that no process takes it for its own.
+    let root = victim.get(ROOT);
+    let number = (root & 0xffff) ^ 1;
+    for word in 0..8 {
+        victim.put(record(number, word), victim.get(record(root & 0xffff, word)));
+    }
+    victim.put(record(number, 0), 3 << 32);
+    victim.put(record(number, CHANGES), 0);
+    victim.put(ROOT, ((root >> 16) + 1) << 16 | number);
+    (victim, semaphore, permit)
+}
+
+#[test]
+fn a_file_that_was_found_damaged_grants_nothing_until_it_is_repaired() {
+    let (victim, semaphore, permit) = with_counts_that_a_death_shows_wrong();
+
+    assert_eq!(kind(semaphore.state()), Some(ErrorKind::Damaged), "the dead hold more than is out");
+
+    assert_eq!(kind(semaphore.try_acquire_many_owned(2)), Some(ErrorKind::Damaged), "in this process");
+    assert_eq!(kind(semaphore.acquire_owned().wait()), Some(ErrorKind::Damaged));
+    assert_eq!(kind(victim.directory.options().read(NAME)), Some(ErrorKind::Damaged), "and in others");
+    assert_eq!(kind(victim.open()), Some(ErrorKind::Damaged));
+    // It comes back all the same.
+    drop(permit);
+    match victim.repair().expect("it can be mended") {
+        Repair::Recounted { after, .. } => assert_eq!((after.available_permits, after.given_out), (2, 2)),
+        other => panic!("it can be mended: {other:?}"),
+    }
+    let permit = semaphore.try_acquire_many_owned(MAX).expect("what the dead held is back");
+    assert_eq!(kind(semaphore.try_acquire_owned()), Some(ErrorKind::NotNow));
+    drop(permit);
+    victim.assert_sound();
+}
+
+/// Whoever waits in another process is told of damage that this one has found.
+fn is_told_of_damage(order: Order) {
+    let (victim, semaphore, _permit) = with_counts_that_a_death_shows_wrong();
+    // Three are free by the book, so this one waits for a fourth, and looks.
+    let mut actor = Actor::start(&victim.directory);
+
+    assert_eq!(actor.asked(order), "Damaged");
+    assert_eq!(kind(semaphore.state()), Some(ErrorKind::Damaged));
+}
+
+#[test]
+fn a_thread_that_waits_is_told_of_damage() {
+    is_told_of_damage(Order::Wait(MAX));
+}
+
+#[test]
+fn a_task_that_waits_is_told_of_damage() {
+    is_told_of_damage(Order::Await(MAX));
+}
+
+#[test]
+fn what_is_decided_on_is_what_is_done() {
+    const ROUNDS: u32 = 20_000;
+    let victim = Victim::new();
+    let semaphore = victim.open().expect("it is sound");
+    let over = Arc::new(AtomicBool::new(false));
+    // A process that writes nonsense: what the waiters of the first places ask for.
+    let (file, until) = (victim.file.try_clone().expect("it is open"), Arc::clone(&over));
+    let writer = thread::spawn(move || {
+        while !until.load(Ordering::Relaxed) {
+            for value in [3u32, 1] {
+                for number in 1..4 {
+                    file.write_all_at(&value.to_ne_bytes(), 8 * waiter(number, UNITS)).expect("it is ours");
+                }
+            }
+        }
+    });
+
+    let round = || {
+        let mut back = Polled::new(semaphore.release_owned());
+        let _ = back.poll();
+        if let Ok(permit) = semaphore.try_acquire_owned() {
+            permit.forget();
+        }
+        drop(back);
+        let _ = semaphore.try_release();
+        semaphore.state().is_ok_and(|state| state.loose <= MAX)
+    };
+    let sound = panic::catch_unwind(AssertUnwindSafe(|| (0..ROUNDS).take_while(|_| round()).count()));
+
+    over.store(true, Ordering::Relaxed);
+    writer.join().expect("it writes");
+    assert!(sound.is_ok(), "it panics");
+    // Whatever was written, no more are loose than there are; an error says what was found.
+    if let Ok(state) = semaphore.state() {
+        assert!(state.loose <= MAX, "{state}");
+    }
 }

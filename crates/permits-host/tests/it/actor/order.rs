@@ -45,9 +45,15 @@ pub(crate) enum Order {
     UseFromElsewhere,
     UseFromAnotherRoot,
     UseWithoutTheRightToLook,
+    /// Goes to another root and closes all descriptors, so that it cannot look for the locks of others any more.
+    GoBlind,
     CloseDescriptors,
     CloseAndReuseDescriptors,
     LookAtReusedDescriptors,
+    /// Waits so many times, each time for ten microseconds, and says how many watches run then.
+    WaitBriefly(u32),
+    /// Has the thread panic that finds somebody dead.
+    PanicAtADeath,
     UnsharePids,
     ReusePid,
     /// Holds a permit, and has a command keep it.
@@ -72,7 +78,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 48] = [
+    const ALL: [fn(u32) -> Order; 51] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -102,9 +108,12 @@ impl Order {
         |_| Order::UseFromElsewhere,
         |_| Order::UseFromAnotherRoot,
         |_| Order::UseWithoutTheRightToLook,
+        |_| Order::GoBlind,
         |_| Order::CloseDescriptors,
         |_| Order::CloseAndReuseDescriptors,
         |_| Order::LookAtReusedDescriptors,
+        Order::WaitBriefly,
+        |_| Order::PanicAtADeath,
         |_| Order::UnsharePids,
         |_| Order::ReusePid,
         |_| Order::RunCommand,

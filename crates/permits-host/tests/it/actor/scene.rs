@@ -1,7 +1,7 @@
 //! What an actor does when it is told something: the side of its own process.
 
 use super::{GO, Order};
-use crate::look::{DEADLINE, kind};
+use crate::look::{DEADLINE, kind, watches};
 use crate::place::NAME;
 use crate::{crowd, handles, sys};
 use permits::limit::Held;
@@ -208,12 +208,23 @@ impl Scene {
                 assert_eq!(seen.err(), Some(std::io::ErrorKind::PermissionDenied), "it has no right to look any more");
                 say(look_and_wait(&semaphore));
             }
+            Order::GoBlind => {
+                let _semaphore = self.semaphore();
+                std::os::unix::fs::chroot(self.directory.join("root")).expect("root may do this");
+                sys::close_all();
+                say("blind");
+            }
             Order::CloseDescriptors => {
                 sys::close_all();
                 say("closed");
             }
             Order::CloseAndReuseDescriptors => self.close_and_reuse(),
             Order::LookAtReusedDescriptors => self.look_at_reused(),
+            Order::WaitBriefly(n) => self.wait_briefly(n),
+            Order::PanicAtADeath => {
+                crash_points::panic_at(Point::FoundDead, 1);
+                say("armed");
+            }
             Order::UnsharePids => {
                 sys::unshare_pids();
                 say("unshared");
@@ -353,6 +364,15 @@ impl Scene {
         };
         let touched = self.reused.iter_mut().filter_map(|file| touched(file).then_some(())).count();
         say(format_args!("{touched} touched"));
+    }
+
+    fn wait_briefly(&mut self, n: u32) {
+        let semaphore = self.semaphore();
+        for _ in 0..n {
+            let outcome = semaphore.acquire_owned().wait_timeout(Duration::from_micros(10));
+            assert!(outcome.is_err(), "all are held by others");
+        }
+        say(watches(std::process::id()));
     }
 
     /// As the init of a PID namespace: has a process acquire, kills it, and has another one take its number.
