@@ -25,6 +25,8 @@ mod bench;
 mod book;
 #[path = "loom/close.rs"]
 mod close;
+#[path = "loom/damage.rs"]
+mod damage;
 #[path = "loom/death.rs"]
 mod death;
 #[path = "loom/history.rs"]

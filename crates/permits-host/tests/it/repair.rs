@@ -8,12 +8,8 @@ use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, Operation, OwnedPermit, Repair};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::Duration;
 
 const MAX: u32 = 4;
@@ -598,43 +594,4 @@ fn a_thread_that_waits_is_told_of_damage() {
 #[test]
 fn a_task_that_waits_is_told_of_damage() {
     is_told_of_damage(Order::Await(MAX));
-}
-
-#[test]
-fn what_is_decided_on_is_what_is_done() {
-    const ROUNDS: u32 = 20_000;
-    let victim = Victim::new();
-    let semaphore = victim.open().expect("it is sound");
-    let over = Arc::new(AtomicBool::new(false));
-    // A process that writes nonsense: what the waiters of the first places ask for.
-    let (file, until) = (victim.file.try_clone().expect("it is open"), Arc::clone(&over));
-    let writer = thread::spawn(move || {
-        while !until.load(Ordering::Relaxed) {
-            for value in [3u32, 1] {
-                for number in 1..4 {
-                    file.write_all_at(&value.to_ne_bytes(), 8 * waiter(number, UNITS)).expect("it is ours");
-                }
-            }
-        }
-    });
-
-    let round = || {
-        let mut back = Polled::new(semaphore.release_owned());
-        let _ = back.poll();
-        if let Ok(permit) = semaphore.try_acquire_owned() {
-            permit.forget();
-        }
-        drop(back);
-        let _ = semaphore.try_release();
-        semaphore.state().is_ok_and(|state| state.loose <= MAX)
-    };
-    let sound = panic::catch_unwind(AssertUnwindSafe(|| (0..ROUNDS).take_while(|_| round()).count()));
-
-    over.store(true, Ordering::Relaxed);
-    writer.join().expect("it writes");
-    assert!(sound.is_ok(), "it panics");
-    // Whatever was written, no more are loose than there are; an error says what was found.
-    if let Ok(state) = semaphore.state() {
-        assert!(state.loose <= MAX, "{state}");
-    }
 }

@@ -8,7 +8,7 @@ fn every_book_unpacks_as_it_was_packed() {
         let wide = u32::from(extreme) * 0x1_0001;
         let queue =
             |shift: u16| Queue { head: extreme ^ shift, tail: extreme ^ shift << 1, length: wide ^ u32::from(shift) };
-        for flags in 0..8 {
+        for flags in 0..16 {
             let book = Book {
                 free: wide.cast_signed(),
                 loose: wide ^ 3,
@@ -16,6 +16,7 @@ fn every_book_unpacks_as_it_was_packed() {
                 closed: flags & 1 != 0,
                 gone: flags & 2 != 0,
                 sweep: flags & 4 != 0,
+                damaged: flags & 8 != 0,
                 acquirers: queue(5),
                 releasers: queue(9),
                 pool: extreme ^ 11,

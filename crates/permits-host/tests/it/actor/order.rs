@@ -50,7 +50,7 @@ pub(crate) enum Order {
     CloseDescriptors,
     CloseAndReuseDescriptors,
     LookAtReusedDescriptors,
-    /// Waits so many times, each time for ten microseconds, and says how many watches run then.
+    /// Waits so many times, each time for 300 microseconds, and says how many watches run then.
     WaitBriefly(u32),
     /// Has the thread panic that finds somebody dead.
     PanicAtADeath,

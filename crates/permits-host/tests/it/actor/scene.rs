@@ -369,7 +369,7 @@ impl Scene {
     fn wait_briefly(&mut self, n: u32) {
         let semaphore = self.semaphore();
         for _ in 0..n {
-            let outcome = semaphore.acquire_owned().wait_timeout(Duration::from_micros(10));
+            let outcome = semaphore.acquire_owned().wait_timeout(Duration::from_micros(300));
             assert!(outcome.is_err(), "all are held by others");
         }
         say(watches(std::process::id()));
