@@ -4,11 +4,11 @@
 //!
 //! - **F1** Nothing panics, and every call returns.
 //! - **F2** Nobody is granted more at once than the file says that there are.
-//! - **F3** If what was written lies about nothing but the book, the links and what the seats tell, and was written before anybody held anything:
-//!   what is held and what is free never come to more than there are.
+//! - **F3** Once a handle has found damage, no handle is granted anything until a repair, unless more nonsense was written since.
+//! - **F4** If nothing was written: what is held and what is free never come to more than there are.
 //!
-//! F3 has its limits because a seat's count is the only witness of what it holds: who raises it makes permits out of nothing when the seat is
-//! vacated, and nobody can know.
+//! F3 speaks of damage that was found. A book that calls free what a dead process holds, and does not contradict itself, is found when
+//! the dead are taken back, and not before: until then it is the only witness.
 
 use permits_host::{ErrorKind, HostSemaphore, Options, OwnedPermit, Repair};
 use std::fs::File;
@@ -39,8 +39,6 @@ mod layout {
     pub const SEATS: usize = 4096;
     pub const WAITERS_AT: usize = SEATS_AT + SEATS * SEAT_WORDS;
     pub const WAITER_WORDS: usize = 8;
-    /// Of a waiter.
-    pub const LINKS: usize = 2;
     pub const TOTAL: usize = WAITERS_AT + 65_536 * WAITER_WORDS;
     pub const PAGE: usize = 512;
 }
@@ -170,27 +168,25 @@ impl Choices<'_> {
     }
 }
 
-/// Writes nonsense somewhere. `true` if it lies about nothing that only the word itself can know (F3).
-fn spoil(file: &File, choices: &mut Choices<'_>) -> bool {
+/// Writes nonsense somewhere.
+fn spoil(file: &File, choices: &mut Choices<'_>) {
     use layout::{
-        BOOK_WORDS, LINKS, PAGE, RECORD_WORDS, RECORDS, ROOT, SEAT_WORDS, SEATS_AT, TOTAL, WAITER_WORDS, WAITERS_AT,
+        BOOK_WORDS, PAGE, RECORD_WORDS, RECORDS, ROOT, SEAT_WORDS, SEATS_AT, TOTAL, WAITER_WORDS, WAITERS_AT,
     };
     let (region, number, word) = (choices.byte(), usize::from(choices.byte()), usize::from(choices.byte()));
     let seat = SEATS_AT + (number % 4) * SEAT_WORDS;
-    let (at, lawful) = match region % 8 {
+    let at = match region % 8 {
         // The words that say what the file is.
-        0 => (word % 8, true),
-        1 => (ROOT, false),
+        0 => word % 8,
+        1 => ROOT,
         // The book of one of the first records.
-        2 | 3 => {
-            (SEATS_AT + (number / 2 % 4) * SEAT_WORDS + RECORDS + (number % 2) * RECORD_WORDS + word % BOOK_WORDS, true)
-        }
+        2 | 3 => SEATS_AT + (number / 2 % 4) * SEAT_WORDS + RECORDS + (number % 2) * RECORD_WORDS + word % BOOK_WORDS,
         // Its changes.
-        4 => (seat + RECORDS + word % (2 * RECORD_WORDS), false),
+        4 => seat + RECORDS + word % (2 * RECORD_WORDS),
         // Status and counts of a seat, and what it tells.
-        5 => (seat + word % RECORDS, word % RECORDS >= 3),
-        6 => (WAITERS_AT + (number % 8) * WAITER_WORDS + word % WAITER_WORDS, word % WAITER_WORDS >= LINKS),
-        _ => ((number * PAGE + 2 * word) % TOTAL, false),
+        5 => seat + word % RECORDS,
+        6 => WAITERS_AT + (number % 8) * WAITER_WORDS + word % WAITER_WORDS,
+        _ => (number * PAGE + 2 * word) % TOTAL,
     };
     let mut bytes = [0; 8];
     // What cannot be read any more counts as zero.
@@ -208,7 +204,6 @@ fn spoil(file: &File, choices: &mut Choices<'_>) -> bool {
         }
     };
     file.write_all_at(&after.to_le_bytes(), 8 * at as u64).expect("the file is as long as it was");
-    lawful
 }
 
 /// What this process has of the semaphore.
@@ -220,6 +215,8 @@ struct Hands {
     returns: Vec<permits_host::ReleaseOwned>,
     /// Nonsense was written while the file was open here.
     written_to: bool,
+    /// A handle has found damage, and nothing was repaired or written since (F3).
+    found_damage: bool,
 }
 
 impl Hands {
@@ -227,8 +224,22 @@ impl Hands {
         self.permits.iter().map(|permit| u64::from(permit.count())).sum()
     }
 
+    /// Remembers if this says that the file is damaged.
+    fn heard<T>(&mut self, outcome: Result<T, permits_host::Error>) -> Option<T> {
+        self.found_damage |=
+            outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Damaged) && !self.written_to;
+        outcome.ok()
+    }
+
+    /// Nothing of the file is used any more.
+    fn are_empty(&self) -> bool {
+        self.handles.is_empty() && self.permits.is_empty() && self.requests.is_empty() && self.returns.is_empty()
+    }
+
     fn keep(&mut self, handle: &HostSemaphore, granted: Result<OwnedPermit, permits_host::Error>) {
-        let Ok(permit) = granted else { return };
+        let found_damage = self.found_damage;
+        let Some(permit) = self.heard(granted) else { return };
+        assert!(!found_damage || permit.count() == 0, "{} granted of what was found damaged", permit.count());
         // F2, unless the number that the grant was made by may have been written over meanwhile.
         if !self.written_to
             && let Ok(max) = handle.max_permits()
@@ -241,6 +252,19 @@ impl Hands {
 
 /// Nobody asks for more at once.
 const MAX_ASKED: u32 = 4;
+
+/// Waits until the threads that the crate has started are gone: a fuzzer that looks for leaks right after a run finds what they are about to
+/// free.
+pub fn wait_for_threads() {
+    let runs = || {
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let names = tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default());
+        names.into_iter().any(|name| name.starts_with("permits-"))
+    };
+    while runs() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
 
 /// Opens a file that the bytes were written over, and does what they say.
 ///
@@ -258,9 +282,9 @@ fn run_at(place: &Place, bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let first = choices.byte();
     let file = TEMPLATES[usize::from(first) % TEMPLATES.len()].write(place);
-    let mut lawful = true;
+    let mut untouched = first / 3 % 8 == 0;
     for _ in 0..first / 3 % 8 {
-        lawful &= spoil(&file, &mut choices);
+        spoil(&file, &mut choices);
     }
     // The way in: with the right number, with another one, or with none.
     let opened = match choices.byte() % 4 {
@@ -278,15 +302,19 @@ fn run_at(place: &Place, bytes: &[u8]) {
         }
         let act = choices.byte();
         if act < 32 {
-            (lawful, hands.written_to) = (false, true);
+            (untouched, hands.written_to, hands.found_damage) = (false, true, false);
             spoil(&file, &mut choices);
             continue;
         }
-        lawful &= step(place, &mut hands, act, &mut choices, &mut sleeps);
-        if lawful && let Some(state) = hands.handles.first().and_then(|handle| handle.state().ok()) {
+        untouched &= step(place, &mut hands, act, &mut choices, &mut sleeps);
+        if !hands.written_to
+            && let Some(handle) = hands.handles.first().cloned()
+            && let Some(state) = hands.heard(handle.state())
+        {
             let free = u64::from(state.available_permits);
+            assert!(!hands.found_damage, "{state} is shown of what was found damaged");
             assert!(
-                free == 0 || hands.held() + free <= u64::from(state.max_permits),
+                !untouched || free == 0 || hands.held() + free <= u64::from(state.max_permits),
                 "{} held, and {state}",
                 hands.held()
             );
@@ -305,13 +333,19 @@ fn step(place: &Place, hands: &mut Hands, act: u8, choices: &mut Choices<'_>, sl
     let n = u32::from(choices.byte());
     let few = n % (MAX_ASKED + 1);
     match act % 18 {
-        0 if hands.handles.len() < 4 => hands.handles.extend(place.options().open_existing(NAME).ok()),
+        0 if hands.handles.len() < 4 => {
+            // What nobody uses may be made anew.
+            hands.found_damage &= !hands.are_empty();
+            hands.handles.extend(place.options().open_existing(NAME).ok());
+        }
         1 if hands.handles.len() > 1 => drop(hands.handles.remove(n as usize % hands.handles.len())),
         2 => drop(place.options().read(NAME)),
         3 => match place.options().repair(NAME) {
-            Ok(Repair::Sound) => {}
             Err(error) => assert_ne!(error.kind(), ErrorKind::NotNow, "{error}"),
-            Ok(_) => return false,
+            Ok(found) => {
+                hands.found_damage = false;
+                return matches!(found, Repair::Sound);
+            }
         },
         4 if !hands.permits.is_empty() => drop(hands.permits.swap_remove(n as usize % hands.permits.len())),
         5 if !hands.permits.is_empty() => hands.permits.swap_remove(n as usize % hands.permits.len()).forget(),
@@ -354,9 +388,9 @@ fn step_with(hands: &mut Hands, handle: &HostSemaphore, act: u8, few: u32, sleep
                 drop(handle.release_many_owned(few).wait_timeout(Duration::from_millis(1)));
             }
         }
-        12 => drop(handle.try_release_many(few)),
-        13 => drop(handle.set_max_permits(few.max(1))),
-        14 => drop(handle.status()),
+        12 => drop(hands.heard(handle.try_release_many(few))),
+        13 => drop(hands.heard(handle.set_max_permits(few.max(1)))),
+        14 => drop(hands.heard(handle.status())),
         15 if hands.requests.len() < 4 => {
             let mut request = handle.acquire_many_owned(few);
             match poll(&mut request) {

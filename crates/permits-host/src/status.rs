@@ -152,7 +152,12 @@ fn describe(
 impl Attachment {
     pub(crate) fn status(&self) -> Result<Status, Error> {
         let store = self.store();
-        let picture = store.look_roughly(picture).map_err(|what| self.place.damaged(what))?;
+        let picture = store.look_roughly(picture).or_else(|what| match store.look_briefly(picture) {
+            Ok(Some(picture)) => Ok(picture),
+            // Parts of several states need not fit together, so only what one state says is written down.
+            Ok(None) => Err(self.place.damaged(what)),
+            Err(what) => Err(self.condemn(what, &self.memo.turn())),
+        })?;
         let probe = self.probe(&self.probe)?;
         describe(&self.place, &store, picture, &probe, &mut |number| {
             self.life(number, &self.probe).is_ok_and(|life| life != Life::Dead)

@@ -45,6 +45,20 @@ fn shells_see_128_and_the_signal() {
 }
 
 #[test]
+fn too_few_descriptors_are_125_and_the_limit_is_named() {
+    let place = Place::new();
+
+    // From too few to open the semaphore, to too few for the lock of the command.
+    for limit in [5, 6, 8, 10] {
+        let script = format!(r#"ulimit -n {limit}; "$PERMITS" run a -- true"#);
+        let output = place.command("sh").args(["-c", &script]).output().expect("sh runs");
+
+        assert_eq!(output.status.code(), Some(125), "{limit}: {}", stderr(&output));
+        assert!(stderr(&output).contains("`ulimit -n`"), "{limit}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn missing_command_is_127() {
     let place = Place::new();
 

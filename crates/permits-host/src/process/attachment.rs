@@ -48,7 +48,7 @@ pub(crate) struct Attachment {
     pub(crate) file: (u64, u64),
     /// The root directory of the process when it attached.
     pub(super) root: (u64, u64),
-    pub(super) memo: Memo,
+    pub(crate) memo: Memo,
     /// Of the process's descriptors.
     pub(crate) probe: Probe,
     pub(crate) attendants: Attendants,
@@ -103,7 +103,7 @@ impl Attachment {
 
     /// Writes down that the file was found damaged, so that no process grants anything from now on, until a repair.
     #[cold]
-    fn condemn(&self, what: &'static str, turn: &Turn<'_>) -> Error {
+    pub(crate) fn condemn(&self, what: &'static str, turn: &Turn<'_>) -> Error {
         if self.seat < SEATS {
             self.store().condemn(self.seat, turn);
         }

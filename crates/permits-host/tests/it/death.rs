@@ -476,9 +476,9 @@ fn a_wait_that_is_too_short_to_be_watched_finds_a_death() {
 }
 
 #[test]
-fn short_waits_on_patrol_find_a_death() {
-    /// More short waits than it takes until the watch makes its rounds, which meet no such wait twice.
-    const FOR_A_PATROL: u32 = 20;
+fn the_first_of_many_short_waits_after_a_death_finds_it() {
+    /// More than it takes until the watch would make its rounds, which meet no such wait twice.
+    const IN_VAIN: u32 = 20;
     const MOST: u32 = 1000;
     let (directory, semaphore) = fresh(1);
     let mut holder = Actor::start(&directory);
@@ -498,7 +498,7 @@ fn short_waits_on_patrol_find_a_death() {
             in_vain.fetch_add(1, Ordering::SeqCst);
         }
     });
-    assert!(eventually(DEADLINE, || counts.0.load(Ordering::SeqCst) >= FOR_A_PATROL), "it waits in vain");
+    assert!(eventually(DEADLINE, || counts.0.load(Ordering::SeqCst) >= IN_VAIN), "it waits in vain");
 
     holder.kill_and_reap();
     counts.1.store(true, Ordering::SeqCst);

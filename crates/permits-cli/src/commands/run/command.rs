@@ -60,7 +60,14 @@ pub(super) fn shown(args: &Run) -> OsString {
 
 pub(super) fn cannot_start(args: &Run, error: &std::io::Error) -> Failure {
     if let Some(error) = sys::lock_error(error) {
-        return Failure::system("the command could not take its lock on the permits, and was not executed", &error);
+        let what = "the command could not take its lock on the permits, and was not executed";
+        return match error.raw_os_error() {
+            Some(libc::EMFILE) => Failure::new(
+                code::FAILED,
+                format!("{what}: it needs a descriptor above `9`: raise `ulimit -n`: {error}"),
+            ),
+            _ => Failure::system(what, &error),
+        };
     }
     let (code, what) = match error.raw_os_error() {
         Some(libc::ENOENT) => (code::NOT_FOUND, "not found"),
