@@ -4,11 +4,12 @@
 //!
 //! - **F1** Nothing panics, and every call returns.
 //! - **F2** Nobody is granted more at once than the file says that there are.
-//! - **F3** Once a handle has found damage, no handle is granted anything until a repair, unless more nonsense was written since.
+//! - **F3** Once a handle has found damage, no handle is granted anything until a repair, unless more nonsense
+//!   was written since.
 //! - **F4** If nothing was written: what is held and what is free never come to more than there are.
 //!
-//! F3 speaks of damage that was found. A book that calls free what a dead process holds, and does not contradict itself, is found when
-//! the dead are taken back, and not before: until then it is the only witness.
+//! F3 speaks of damage that was found, and some never is: if a book calls free what a dead process holds, and
+//! that is acquired before the death is found, what the dead held comes back as well.
 
 use permits_host::{ErrorKind, HostSemaphore, Options, OwnedPermit, Repair};
 use std::fs::File;
@@ -253,8 +254,8 @@ impl Hands {
 /// Nobody asks for more at once.
 const MAX_ASKED: u32 = 4;
 
-/// Waits until the threads that the crate has started are gone: a fuzzer that looks for leaks right after a run finds what they are about to
-/// free.
+/// Waits until the threads that the crate has started are gone: a fuzzer that looks for leaks right after a
+/// run finds what they are about to free.
 pub fn wait_for_threads() {
     let runs = || {
         let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();

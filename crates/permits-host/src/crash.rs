@@ -1,4 +1,5 @@
-//! Points where a test can have the process killed, or a thread panic: the steps between which the file says something that is not the whole truth.
+//! Points where a test can have the process killed, or a thread panic: the steps between which the file says
+//! something that is not the whole truth.
 
 /// A place where to die. What stands in the file then is said at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

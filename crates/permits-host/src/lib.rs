@@ -26,8 +26,8 @@
 //! - Other systems than Linux, and 32-bit targets. It needs Linux 4.14, and notices deaths best with 5.9.
 //! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process (`SIGBUS`).
 //! - Protection from who may write to the file. Whoever may take a permit may write nonsense as well; that is found out, and leads to
-//!   errors: once a process has found damage, no process is granted anything until [`Options::repair`]. Whoever may truncate the file
-//!   can end all processes that use it (`SIGBUS`).
+//!   errors: once a process has found damage, no process is granted anything until [`Options::repair`].
+//!   Whoever may truncate the file can end all processes that use it (`SIGBUS`).
 //! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
 //!
 //! # After a crash
@@ -59,8 +59,9 @@
 //! - **C11** A try, and a reading, first look whether holders are dead if it matters: a microsecond or two for each.
 //! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen after the acquisition.
 //! - **C15** A [`Status`] of a semaphore that never stands still may be of some instants close to each other. Readings are of one.
-//! - **C16** does not hold: opening allocates, and a task that waits allocates. Two threads of the crate's own run in a process while a
-//!   task waits in it, or a thread for longer than a millisecond; and for a moment when several shorter waits were granted in a row.
+//! - **C16** does not hold: opening allocates, and a task that waits allocates. Two threads of the crate's own
+//!   run in a process while a task waits in it, or a thread for longer than a millisecond; and for a moment
+//!   when several shorter waits were granted in a row.
 //! - **C18** What a [`CommandLock`] keeps is kept as long as the process *or* its command lives.
 //!
 //! # How it works

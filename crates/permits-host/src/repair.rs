@@ -20,8 +20,8 @@ use std::path::PathBuf;
 pub enum Repair {
     /// Nothing was wrong.
     Sound,
-    /// The counts did not agree with what holders hold, or a process had found an error in the file and nobody was granted anything since:
-    /// now they agree, and permits are granted again.
+    /// The counts did not agree with what holders hold, or a process had found an error in the file and
+    /// nobody was granted anything since: now they agree, and permits are granted again.
     Recounted {
         /// As it was.
         before: State,

@@ -190,14 +190,15 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        // In a child after fork nothing may be locked, and the mapping is the parent's. A handle that never had a seat has nothing to
-        // leave: the lock goes with the mapping.
+        // In a child after fork nothing may be locked, and the mapping is the parent's. A handle that never
+        // had a seat has nothing to leave: the lock goes with the mapping.
         if self.epoch != sys::epoch() || self.generation == 0 {
             return;
         }
         point(Point::Leaving);
         // An error leaves the seat taken: it is found dead as soon as the lock is gone, and somebody looks.
         let _ = self.act_to_give_back(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit), |_| {});
-        // The probe is not closed here if this is the watch, in whose table the number is another file's: see `Descriptor`.
+        // The probe is not closed here if this is the watch, in whose table the number is another file's: see
+        // `Descriptor`.
     }
 }

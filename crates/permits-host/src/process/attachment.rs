@@ -101,7 +101,8 @@ impl Attachment {
         store.transact(self.seat, &turn, act).map_err(|what| self.condemn(what, &turn))
     }
 
-    /// Writes down that the file was found damaged, so that no process grants anything from now on, until a repair.
+    /// Writes down that the file was found damaged, so that no process grants anything from now on, until a
+    /// repair.
     #[cold]
     pub(crate) fn condemn(&self, what: &'static str, turn: &Turn<'_>) -> Error {
         if self.seat < SEATS {

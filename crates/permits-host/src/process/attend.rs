@@ -135,8 +135,8 @@ impl Attachment {
         Ok(())
     }
 
-    /// Starts a thread. If it panics, all waits of this process end with an error that says so, as nobody looks after them; `end` writes
-    /// down that the thread is gone.
+    /// Starts a thread. If it panics, all waits of this process end with an error that says so, as nobody
+    /// looks after them; `end` writes down that the thread is gone.
     fn spawn(
         self: &Arc<Self>,
         name: &'static str,

@@ -168,7 +168,8 @@ impl Attendants {
         self.have_failed();
     }
 
-    /// Ends all waits, as one of the threads that look after them is gone, which `end` writes down; those that have to be woken.
+    /// Ends all waits, as one of the threads that look after them is gone, which `end` writes down; those
+    /// that have to be woken.
     pub(super) fn fail_all<T>(&self, failure: &Failure, end: impl FnOnce(&mut Locals) -> T) -> (Vec<u16>, T) {
         let mut locals = locked(&self.locals);
         locals.waiting.values_mut().for_each(|local| local.failure = Some(failure.clone()));

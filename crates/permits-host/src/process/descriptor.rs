@@ -8,8 +8,9 @@ use std::os::unix::fs::MetadataExt;
 
 /// A descriptor of a semaphore's file that is kept for longer than a call.
 ///
-/// A program may close all of its descriptors (a daemon does), and open other files by the same numbers. So the drop closes the
-/// number only if it still is that of the file, in the table of descriptors that it was opened in.
+/// A program may close all of its descriptors (a daemon does), and open other files by the same numbers. So
+/// the drop closes the number only if it still is that of the file, in the table of descriptors that it was
+/// opened in.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     /// There until the drop.

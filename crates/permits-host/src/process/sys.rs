@@ -227,7 +227,8 @@ pub(crate) fn open_for_good(path: &std::ffi::CStr) -> io::Result<RawFd> {
             return Ok(high);
         }
     }
-    // The limit of this process is so low that the kernel calls the number invalid, or all above it are taken.
+    // The limit of this process is so low that the kernel calls the number invalid, or all above it are
+    // taken.
     Err(io::Error::from_raw_os_error(libc::EMFILE))
 }
 
@@ -278,15 +279,17 @@ pub(crate) fn has_own_descriptors() -> bool {
     OWN_DESCRIPTORS.get()
 }
 
-/// Gives the calling thread a table of descriptors of its own, with a copy of `kept` alone, if that is open. Whatever the program does
-/// with its descriptors, closing all of them included, does not touch those of this thread, and the other way round.
+/// Gives the calling thread a table of descriptors of its own, with a copy of `kept` alone, if that is open.
+/// Whatever the program does with its descriptors, closing all of them included, does not touch those of this
+/// thread, and the other way round.
 ///
-/// The kernel copies no numbers above `kept`, rounded up to a multiple of 64. Copies below it are closed again, as those of a child are
-/// when it executes a program; on NFS, FUSE and SMB the close of a copy writes back what the program has written to the file.
+/// The kernel copies no numbers above `kept`, rounded up to a multiple of 64. Copies below it are closed
+/// again, as those of a child are when it executes a program; on NFS, FUSE and SMB the close of a copy writes
+/// back what the program has written to the file.
 pub(crate) fn own_descriptors(kept: RawFd) -> io::Result<File> {
     let close = |from: u32, to: u32, flags: u32| {
-        // SAFETY: the first call copies the table of the calling thread, and closes in the copy. From then on it is this thread's own
-        // table, in which nobody uses anything else, and it changes nobody else's.
+        // SAFETY: the first call copies the table of the calling thread, and closes in the copy. From then on
+        // it is this thread's own table, in which nobody uses anything else, and it changes nobody else's.
         let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, flags) };
         if closed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     };
@@ -301,9 +304,11 @@ pub(crate) fn own_descriptors(kept: RawFd) -> io::Result<File> {
     // SAFETY: it copies a descriptor, if that is open.
     let copy = owned(unsafe { libc::fcntl(kept, libc::F_DUPFD_CLOEXEC, 3) });
     close(number, number, 0)?;
-    // What a panic says goes to descriptor 2, which must be no file of ours: it is one that cannot be written to.
+    // What a panic says goes to descriptor 2, which must be no file of ours: it is one that cannot be written
+    // to.
     for _ in 0..3 {
-        // SAFETY: it reads the path, which ends with its NUL. The three lowest numbers are free, and stay taken until the thread ends.
+        // SAFETY: it reads the path, which ends with its NUL. The three lowest numbers are free, and stay
+        // taken until the thread ends.
         check(unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) })?;
     }
     Ok(File::from(copy?))

@@ -28,7 +28,8 @@ impl Attachment {
         self.act_in(self.store(), act, then)
     }
 
-    /// The same, for what gives back: it can be done in a state that was found damaged, and serves nobody there.
+    /// The same, for what gives back: it can be done in a state that was found damaged, and serves nobody
+    /// there.
     #[inline]
     pub(crate) fn act_to_give_back<'s, T>(
         &'s self,

@@ -15,8 +15,8 @@
 //!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
-//! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may close all of its descriptors at any
-//! time, and give their numbers to other files.
+//! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may
+//! close all of its descriptors at any time, and give their numbers to other files.
 //!
 //! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had (another PID namespace, no
 //! inotify left, a kernel before 5.9), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
@@ -28,8 +28,9 @@
 //! watch goes on *patrol*: it comes by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
 //! It goes home when nobody new has come between two rounds.
 //!
-//! A wait that nobody can look after ends with an error. That is so if looks fail again and again (the program has closed its descriptors,
-//! and cannot open the file any more), if the file is damaged, and if one of the two threads panics.
+//! A wait that nobody can look after ends with an error. That is so if looks fail again and again (the
+//! program has closed its descriptors, and cannot open the file any more), if the file is damaged, and if one
+//! of the two threads panics.
 
 use crate::error::{Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe};
@@ -87,13 +88,15 @@ struct Watch {
 
 /// The watch, until nobody has waited here for a while.
 ///
-/// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first says that it is there.
+/// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first says
+/// that it is there.
 pub(crate) fn run(attachment: &Arc<Attachment>, probe: Option<RawFd>) {
     // It uses none of the program's descriptors, which may be closed, and then be others.
     let kept = probe.and_then(|number| sys::own_descriptors(number).and_then(Descriptor::new).ok());
     let mut watch = Watch {
         wakes: kept.as_ref().and_then(|_| sys::wakes().ok()),
-        // If the number was another file's by then, the copy is closed here, and the watch opens the file by its path.
+        // If the number was another file's by then, the copy is closed here, and the watch opens the file by
+        // its path.
         probe: Probe::of(kept.filter(|kept| kept.identity() == attachment.file)),
         attachment: Arc::clone(attachment),
         closes: None,
@@ -295,7 +298,8 @@ impl Attachment {
         let told = |word| self.store().word(layout::seat(target.seat, word)).load(Ordering::Relaxed);
         let pidfd = pidfds.entry(target).or_insert_with(|| {
             let pid = u32::try_from(told(if target.command { seat::COMMAND_PID } else { seat::PID })).unwrap_or(0);
-            // A descriptor of the program's table may be closed at any time, and its number be another file's.
+            // A descriptor of the program's table may be closed at any time, and its number be another
+            // file's.
             let here =
                 sys::has_own_descriptors() && told(seat::PID_NAMESPACE) == pid_namespace() && pid_namespace() != 0;
             let pidfd = if here && pid > 1 { sys::pidfd(pid).ok() } else { None }?;

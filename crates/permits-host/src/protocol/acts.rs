@@ -52,8 +52,8 @@ pub(crate) enum Collected {
     Refused(Refusal),
 }
 
-/// A waiter whose fate is settled by the state. What was read to decide is what counts: another process may write nonsense over it
-/// before it could be read again.
+/// A waiter whose fate is settled by the state. What was read to decide is what counts: another process may
+/// write nonsense over it before it could be read again.
 #[derive(Clone, Copy)]
 struct Decision {
     number: u16,

@@ -2,7 +2,7 @@
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 to 30 | the generation: how often the seat was taken; 0 is a seat that never was, and is skipped when the number wraps |
+//! | 0 to 30 | the generation: how often the seat was taken; 0 is a seat that never was |
 //! | 31 | whether it is taken |
 
 /// Bit 31 of a seat's status: taken.

@@ -309,7 +309,8 @@ impl<'m> Store<'m> {
         }
     }
 
-    /// Marks the state as damaged, whatever it says: see `Book::damaged`. It is done from `seat`, in a turn of its `memo`.
+    /// Marks the state as damaged, whatever it says: see `Book::damaged`. It is done from `seat`, in a turn
+    /// of its `memo`.
     ///
     /// T3 as far as it goes: changes that are out of bounds are none of this code.
     #[cold]
@@ -336,7 +337,8 @@ impl<'m> Store<'m> {
                 }
                 let lawful = |change: &&Change| (layout::SEATS_AT..TOTAL).contains(&change.at);
                 changes[..length].iter().filter(lawful).for_each(|change| self.make(change));
-                // The quick way takes the last commit of the memo for the last of this seat, and writes to the other record (T1).
+                // The quick way takes the last commit of the memo for the last of this seat, and writes to
+                // the other record (T1).
                 memo.root.store(0, Ordering::Relaxed);
                 if self.move_root(seat, from, &book, &[]).is_some() {
                     return;

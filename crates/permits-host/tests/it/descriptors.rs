@@ -139,7 +139,8 @@ fn a_watch_that_starts_anew_touches_no_descriptor_that_has_become_anothers() {
     assert_eq!(actor.asked(Order::LookAtReusedDescriptors), "0 touched");
 }
 
-/// A process that has closed its descriptors, and does not find the file by its name; the only permit is held by one that is killed then.
+/// A process that has closed its descriptors, and does not find the file by its name; the only permit is held
+/// by one that is killed then.
 fn with_a_blind_process(waits: impl FnOnce(&mut Actor, &HostSemaphore)) {
     let (directory, semaphore) = fresh(1);
     fs::create_dir(directory.path().join("root")).expect("it is ours");

@@ -533,8 +533,8 @@ fn a_request_for_units_beyond_all_bounds_can_be_dropped() {
     assert!(semaphore.try_acquire_owned().is_err(), "the only permit is loose");
 }
 
-/// A file whose counts are wrong, in use: 1 of 4 is held by this handle, and 2 by a process that is dead, whose seat says so; the book calls
-/// 3 of them free.
+/// A file whose counts are wrong, in use: 1 of 4 is held by this handle, and 2 by a process that is dead,
+/// whose seat says so; the book calls 3 of them free.
 fn with_counts_that_a_death_shows_wrong() -> (Victim, HostSemaphore, OwnedPermit) {
     let victim = Victim::new();
     let semaphore = victim.open().expect("it is sound");

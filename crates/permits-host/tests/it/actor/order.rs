@@ -45,7 +45,8 @@ pub(crate) enum Order {
     UseFromElsewhere,
     UseFromAnotherRoot,
     UseWithoutTheRightToLook,
-    /// Goes to another root and closes all descriptors, so that it cannot look for the locks of others any more.
+    /// Goes to another root and closes all descriptors, so that it cannot look for the locks of others any
+    /// more.
     GoBlind,
     CloseDescriptors,
     CloseAndReuseDescriptors,
