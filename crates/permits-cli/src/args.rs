@@ -540,6 +540,11 @@ fn signal(text: &str) -> Result<i32, String> {
 
 fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
+        // The class of users is shifted over itself: may read, and not write.
+        Ok(mode) if mode & 0o044 & !((mode & 0o022) << 1) != 0 => Err(format!(
+            "`{text}` lets others read and not write, and who may read a semaphore can lock it and keep everybody out: give \
+             `600`, `660` or `666`"
+        )),
         Ok(mode) if mode & !0o666 == 0 && mode & 0o600 == 0o600 => Ok(mode),
         _ => Err(format!("`{text}` is no mode for a semaphore, give octal digits from 600 to 666, such as `660`")),
     }

@@ -3,14 +3,14 @@
 use crate::crash::{Point, point};
 use crate::error::{self, Error};
 use crate::process::attachment::Attachment;
-use crate::process::files::{c_path, generation_byte};
+use crate::process::commands::{self, CommandsFile};
+use crate::process::directory::c_string;
+use crate::process::files::generation_byte;
 use crate::process::sys;
 use crate::protocol::layout::{self, seat};
 use crate::semaphore::HostSemaphore;
 use std::ffi::CString;
-use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,6 +25,7 @@ use std::sync::atomic::Ordering;
 /// Before Linux 5.11 a process with several threads that executes a command in its own place loses the lock: fork there.
 pub struct CommandLock {
     attachment: Arc<Attachment>,
+    file: CommandsFile,
     commands: CString,
     semaphore: CString,
 }
@@ -42,34 +43,18 @@ impl HostSemaphore {
 
 impl CommandLock {
     pub(crate) fn new(attachment: &Arc<Attachment>) -> Result<CommandLock, Error> {
-        let place = &attachment.place;
-        let path = place.commands_file(attachment.seat);
-        let failed = |error| error::system(format!("cannot open `{}`", path.display()), error);
-        // Its contents do not matter; whoever may use the semaphore has to be able to lock it.
-        let mode = fs::metadata(&place.path).map_or(0o600, |found| found.mode() & 0o777);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NOCTTY);
-        // Not both at once: where fs.protected_regular is set, the kernel refuses to make a file that is there, of another user.
-        let file = loop {
-            match options.open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                other => break other.map_err(failed)?,
-            }
-            match options.clone().create_new(true).mode(mode).open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                other => break other.map_err(failed)?,
-            }
-        };
-        if file.metadata().is_ok_and(|found| found.uid() == sys::user()) {
-            // The mode that it was asked for, whatever the umask of this process is.
-            let _ = file.set_permissions(fs::Permissions::from_mode(mode));
-        }
-        if sys::lockers(&file).is_ok_and(|lockers| lockers.contains(&std::process::id().cast_signed())) {
-            // This process is itself a command that keeps permits by a lock in this file: closing any descriptor of it would drop that.
-            std::mem::forget(file);
-        }
-        let (commands, semaphore) = (c_path(&path).map_err(failed)?, c_path(&place.path).map_err(failed)?);
-        let lock = CommandLock { attachment: Arc::clone(attachment), commands, semaphore };
+        let (place, seat) = (&attachment.place, attachment.seat);
+        let failed =
+            |error| error::system(format!("cannot open its commands' file in `{}`", place.directory.display()), error);
+        let directory = place.directory_to_use(false)?.ok_or_else(|| error::gone(&place.name))?;
+        // By the file that this handle has: another one may have its name by now.
+        let semaphore = attachment.probe(&attachment.probe)?.metadata().map_err(failed)?;
+        let told = attachment.store().word(layout::seat(seat, seat::COMMANDS_FILE));
+        let file = commands::provide(&directory, &place.name, seat, told, &semaphore).map_err(failed)?;
+        let path = place.directory.join(file.name(&place.name, seat));
+        let commands = c_string(path.as_os_str()).map_err(failed)?;
+        let semaphore = c_string(place.path.as_os_str()).map_err(failed)?;
+        let lock = CommandLock { attachment: Arc::clone(attachment), file, commands, semaphore };
         // From now on nobody takes the seat for dead before it has asked for the command's lock.
         lock.set_command_pid(1);
         Ok(lock)
@@ -85,12 +70,13 @@ impl CommandLock {
     pub fn take(&self) -> io::Result<()> {
         point(Point::CommandForked);
         let (seat, generation) = (self.attachment.seat, self.attachment.generation);
-        let fd = sys::open_for_good(&self.commands)?;
+        let fd = sys::open_for_good(&self.commands, |file| self.file.is(file))?;
         sys::try_lock_for_process(fd, i64::from(generation))?;
         point(Point::CommandLocked);
         // Whoever takes the permits back asks for the seat's own bytes first, and for this one then: if the former are locked now, the
         // latter will be found locked from here on. The byte of seat and generation, as the seat may be somebody else's by now.
-        if sys::is_byte_locked_at(&self.semaphore, generation_byte(seat, generation))? {
+        let byte = generation_byte(seat, generation);
+        if sys::is_byte_locked_at(&self.semaphore, self.attachment.file, byte)? {
             Ok(())
         } else {
             Err(io::Error::from_raw_os_error(libc::EOWNERDEAD))

@@ -1,11 +1,11 @@
 //! What could go wrong with a directory and the semaphores in it, before it does.
 
 use crate::error::ErrorKind;
+use crate::process::directory::Directory;
 use crate::process::files::{self, Place};
 use crate::process::sys;
 use crate::status;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -57,22 +57,29 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
 fn trust(directory: &Path) -> Vec<Finding> {
     let about = "directory";
     let shown = directory.display();
-    let found = match fs::metadata(directory) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let found = match Directory::find(directory) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
             let text = "is not there: whoever makes the first semaphore in it makes it, if its parent is there";
             return vec![Finding::new(Level::Good, about, format!("`{shown}` {text}"))];
         }
-        Err(error) => return vec![Finding::new(Level::Bad, about, format!("`{shown}` cannot be looked at: {error}"))],
+        Err(error) => return vec![Finding::new(Level::Bad, about, error.to_string())],
     };
-    if let Err(error) = files::check_directory(directory, &found) {
-        return vec![Finding::new(Level::Bad, about, error.to_string())];
-    }
-    let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+    let looked_at = match found.check().and_then(|()| found.metadata()) {
+        Ok(looked_at) => looked_at,
+        Err(error) => return vec![Finding::new(Level::Bad, about, error.to_string())],
+    };
+    let (owner, mode) = (looked_at.uid(), looked_at.mode() & 0o7777);
     let mut findings = vec![Finding::new(Level::Good, about, format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"))];
-    if !files::c_path(directory).is_ok_and(|path| sys::may_write(&path)) {
+    if !sys::may_write(found.as_fd()) {
         let text = "this user may not write to it, and can create no semaphores there";
         findings.push(Finding::new(Level::Bad, about, text));
+    }
+    let links = fs::read_to_string("/proc/sys/fs/protected_hardlinks");
+    if found.is_for_all() && links.is_ok_and(|value| value.trim() == "0") {
+        let text = "anybody may give the files in it second names, with which they are refused: an administrator can set the \
+                    sysctl `fs.protected_hardlinks` to 1";
+        findings.push(Finding::new(Level::Warning, about, text));
     }
     findings
 }
@@ -81,7 +88,7 @@ fn trust(directory: &Path) -> Vec<Finding> {
 /// directory yet.
 fn file_system(directory: &Path) -> Option<Finding> {
     let about = "file system";
-    let handle = File::open(directory).ok()?;
+    let handle = Directory::find(directory).ok()??;
     Some(match sys::file_system(handle.as_fd()) {
         Ok(kind) => match files::foreign_file_system(kind) {
             None => Finding::new(Level::Good, about, format!("local (`{kind:#x}`)")),
@@ -119,8 +126,12 @@ fn ends_of_processes() -> Finding {
 
 /// Whether the kernel tells when a file was let go.
 fn closes_of_files(directory: &Path) -> Finding {
-    let parent = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
-    match File::open(parent).and_then(|handle| sys::watch_closes(handle.as_fd())) {
+    let parent = directory.ancestors().find_map(|ancestor| Directory::find(ancestor).ok().flatten());
+    let watched = match parent {
+        Some(parent) => sys::watch_closes(parent.as_fd()),
+        None => sys::refer(c"/", libc::O_DIRECTORY).and_then(|root| sys::watch_closes(root.as_fd())),
+    };
+    match watched {
         Ok(_) => Finding::new(Level::Good, "kernel", "it tells when a file is let go (inotify)"),
         Err(error) => {
             let why = match error.raw_os_error() {
@@ -141,7 +152,7 @@ fn boots() -> Option<Finding> {
 
 /// How each semaphore of the directory stands.
 fn semaphores(directory: &Path) -> Vec<Finding> {
-    let names = files::names_in(directory).unwrap_or_default();
+    let names = files::list_to_look(directory).unwrap_or_default();
     names.iter().map(|name| semaphore(directory, name)).collect()
 }
 
@@ -153,6 +164,14 @@ fn semaphore(directory: &Path, name: &str) -> Finding {
                 0 => String::new(),
                 dead => format!(" ({dead} holders are dead: the next who asks has theirs)"),
             };
+            let mode = status.file.as_ref().map_or(0, |file| file.mode);
+            if files::readers_alone(mode) != 0 {
+                let text = format!(
+                    "its mode is `{mode:03o}`: who may read it and not write to it can lock it and keep everybody out: \
+                     `chmod` it to `600`, `660` or `666`"
+                );
+                return Finding::new(Level::Warning, about, text);
+            }
             Finding::new(Level::Good, about, format!("{}{dead}", status.state))
         }
         Err(error) => {

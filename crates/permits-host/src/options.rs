@@ -74,6 +74,10 @@ impl Options {
 
     /// The permissions of the file, if it is made. Default: 0600, for this user alone. 0660 is for a group, 0666 for all: whoever may
     /// write to the file may do anything with the semaphore, damage it included.
+    ///
+    /// Others get both rights or none: modes such as 0644 are refused. Whoever may read a file may lock bytes
+    /// of it, and so keep everybody out of it; so who is to see a semaphore has to be trusted with it, or be
+    /// root.
     pub fn mode(mut self, mode: u32) -> Options {
         self.mode = Some(mode);
         self
@@ -125,7 +129,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// See [`HostSemaphore::open`].
+    /// See [`HostSemaphore::open`]; and [`ErrorKind::Insecure`] for a [mode](Self::mode) that lets others
+    /// read alone.
     pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
         self.open_or_make(name, max).map_err(error::during(name, Operation::Open))
     }
@@ -134,7 +139,9 @@ impl Options {
         if !(1..=MAX_PERMITS).contains(&max) {
             return Err(error::bad_max(name, i64::from(max)));
         }
-        let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), self.settings())?;
+        let settings = self.settings();
+        files::check_mode(settings.mode)?;
+        let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), settings)?;
         let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
         if stored == max {
             return Ok(semaphore);
@@ -160,7 +167,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// See [`open_existing`](Self::open_existing). Permission to read the file is enough.
+    /// See [`open_existing`](Self::open_existing). The right to read the file is enough, which root has, and
+    /// otherwise who may use it: see [`mode`](Self::mode).
     pub fn read(self, name: &str) -> Result<Status, Error> {
         self.place(name).and_then(|place| status::read(&place)).map_err(error::during(name, Operation::Read))
     }

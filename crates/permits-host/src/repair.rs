@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::process::attachment::{Attachment, Settings};
+use crate::process::directory::Directory;
 use crate::process::files::{self, Place, SEAT_BYTES, byte_of, not_found};
 use crate::process::life::Suspects;
 use crate::process::sys::{self, LockKind, Region};
@@ -12,6 +13,7 @@ use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
 use crate::protocol::waiter::{Stage, Who};
 use permits::State;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 /// What was found, and done about it.
@@ -37,28 +39,30 @@ pub enum Repair {
 
 /// Checks a file, and mends it or sets it aside.
 pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
-    place.check_directory(false)?;
-    let file = place.open_file(true)?.ok_or_else(|| not_found(place))?;
-    place.check_file_system(&file)?;
+    let directory = place.directory_to_use(false)?.ok_or_else(|| not_found(place))?;
+    let file = place.open_file(&directory, true)?.ok_or_else(|| not_found(place))?;
+    place.check_file_system(file.as_fd())?;
     // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a sound file is a transaction.
     place.lock_attach(&file, LockKind::Shared)?;
     match place.check_header(&file) {
         // Of an earlier boot: whoever opens it next makes it anew.
         Ok(false) => return Ok(Repair::Sound),
         Ok(true) => {}
-        Err(error) if error.kind() == ErrorKind::Damaged => return set_aside(place, &file, &error.to_string()),
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            return set_aside(place, &directory, &file, &error.to_string());
+        }
         Err(error) => return Err(error),
     }
     let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::new(region.words()).despite_damage();
     match store.look_briefly(audit) {
         Ok(Some(Audit { missing: 0, condemned: false, .. })) => Ok(Repair::Sound),
-        Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state),
+        Ok(Some(Audit { state, .. })) => recount(place, &directory, &file, &store, state),
         Ok(None) => Err(Error::new(
             ErrorKind::Exhausted,
             "it is in use, works, and never stands still for long enough to be checked: try again later",
         )),
-        Err(what) => set_aside(place, &file, what),
+        Err(what) => set_aside(place, &directory, &file, what),
     }
 }
 
@@ -134,7 +138,13 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
 }
 
 /// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose ones, the count is all there is.
-fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Result<Repair, Error> {
+fn recount(
+    place: &Place,
+    directory: &Directory,
+    file: &File,
+    store: &Store<'_>,
+    before: State,
+) -> Result<Repair, Error> {
     // A commit needs a record to write to: that of a seat whose byte is ours.
     let failed = |error| place.failed("lock a byte of", error);
     let backed = store.look(|tx| Ok(usize::from(tx.book.seats_backed))).map_err(|what| place.damaged(what))?;
@@ -166,18 +176,18 @@ fn recount(place: &Place, file: &File, store: &Store<'_>, before: State) -> Resu
                 reaped?;
                 Ok(Repair::Recounted { before, after })
             }
-            Err(what) => set_aside(place, file, what),
+            Err(what) => set_aside(place, directory, file, what),
         };
     }
     Err(Error::new(ErrorKind::Exhausted, "every seat is taken: try again when a process has left"))
 }
 
 /// Gives a file that is beyond repair another name, if nobody uses it.
-fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
+fn set_aside(place: &Place, directory: &Directory, file: &File, what: &str) -> Result<Repair, Error> {
     let failed = |error| place.failed("set aside", error);
     sys::unlock(file, files::ATTACH_BYTE).map_err(failed)?;
     place.lock_attach(file, LockKind::Exclusive)?;
-    if place.is_in_use(file)? {
+    if place.is_in_use(directory, file)? {
         let first = sys::locker(file, SEAT_BYTES, 1).ok().flatten().and_then(|_| pid_of(file, 0));
         let pid = first.map(|pid| format!(", process `{pid}` for one")).unwrap_or_default();
         return Err(Error::new(
@@ -187,18 +197,9 @@ fn set_aside(place: &Place, file: &File, what: &str) -> Result<Repair, Error> {
             ),
         ));
     }
-    for number in 1..1000 {
-        let as_path = place.directory.join(format!("{}.damaged-{number}", place.name));
-        match files::rename_unless_there(&place.path, &as_path) {
-            Ok(()) => return Ok(Repair::SetAside { as_path }),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Err(Error::new(
-        ErrorKind::Exhausted,
-        format!("it was set aside a thousand times: remove those files from `{}`", place.directory.display()),
-    ))
+    let as_path = place.set_aside(directory)?;
+    place.clear_commands_files(directory);
+    Ok(Repair::SetAside { as_path })
 }
 
 /// The process id that a seat tells.

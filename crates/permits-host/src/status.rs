@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::process::attachment::Attachment;
+use crate::process::commands::CommandsFile;
 use crate::process::enter::readings;
 use crate::process::files::{Place, byte_of, not_found};
 use crate::process::life::Life;
@@ -15,6 +16,7 @@ use crate::protocol::waiter::Stage;
 use permits::{Holder, HolderId, Participant, SemaphoreFile, State, Status, Waiter};
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -167,8 +169,9 @@ impl Attachment {
 
 /// Reads the status without a seat, and without the right to write.
 pub(crate) fn read(place: &Place) -> Result<Status, Error> {
-    let file = place.open_file(false)?.ok_or_else(|| not_found(place))?;
-    place.check_file_system(&file)?;
+    let directory = place.find_directory()?.ok_or_else(|| not_found(place))?;
+    let file = place.open_file(&directory, false)?.ok_or_else(|| not_found(place))?;
+    place.check_file_system(file.as_fd())?;
     if !place.check_header(&file)? {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -178,10 +181,13 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     let region = Region::map_to_read(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::to_read(region.words());
     let picture = store.look_roughly(picture).map_err(|what| place.damaged(what))?;
+    let found = file.metadata().map_err(|error| place.failed("look at", error))?;
+    let identity = (found.dev(), found.ino());
     describe(place, &store, picture, &file, &mut |number| {
         let seat_lives = sys::is_locked(&file, byte_of(number)).unwrap_or(true);
         let generation = SeatWord::unpack(store.peek(layout::seat(number, seat::STATUS))).generation;
-        seat_lives || place.command_lives(number, Some(generation)).unwrap_or(true)
+        let told = store.word(layout::seat(number, seat::COMMANDS_FILE)).load(Ordering::SeqCst);
+        seat_lives || place.command_lives(identity, number, CommandsFile(told), generation).unwrap_or(true)
     })
 }
 

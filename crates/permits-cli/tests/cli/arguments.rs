@@ -48,6 +48,8 @@ fn wrong_arguments_are_64_and_named() {
         (&["run", "--jobserver=loud", "a", "--", "true"], "loud"),
         (&["run", "-q", "-v", "a", "--", "true"], "--quiet"),
         (&["--mode", "999", "run", "a", "--", "true"], "`999`"),
+        (&["--mode", "644", "run", "a", "--", "true"], "`644` lets others read and not write"),
+        (&["--mode", "664", "run", "a", "--", "true"], "give `600`, `660` or `666`"),
         (&["--mode", "777", "run", "a", "--", "true"], "`777`"),
         (&["run", "", "--", "true"], ""),
         (&["run", "a/b", "--", "true"], "`--dir a b`"),

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
 
 use crate::place::{Place, output, stderr, stdout};
 
@@ -17,8 +18,13 @@ fn umask_takes_nothing_from_what_is_made() {
         let output = output(place.command("sh").args(["-c", script]).arg(&dir).arg(umask));
 
         assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("600\n", ""), "umask {umask}");
-        let mode = |name: &str| std::fs::metadata(dir.join(name)).expect("it is there").mode() & 0o777;
-        assert_eq!([mode(""), mode("a.sem"), mode(".a.cmd.0")], [0o700, 0o600, 0o600], "umask {umask}");
+        let mode = |path: &Path| std::fs::metadata(path).expect("it is there").mode() & 0o777;
+        let entries = std::fs::read_dir(&dir).expect("it is there").flatten();
+        let mut files: Vec<_> = entries.map(|entry| (entry.file_name(), mode(&entry.path()))).collect();
+        files.sort();
+        let [(of_command, 0o600), (semaphore, 0o600)] = &files[..] else { panic!("{files:?} by umask {umask}") };
+        assert!(of_command.as_bytes().starts_with(b".a.cmd.0.") && semaphore == "a.sem", "{files:?}");
+        assert_eq!(mode(&dir), 0o700, "umask {umask}");
     }
 }
 

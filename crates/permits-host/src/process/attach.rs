@@ -10,12 +10,14 @@ use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe, Settings};
 use crate::process::attendants::Attendants;
 use crate::process::descriptor::Descriptor;
+use crate::process::directory::Directory;
 use crate::process::files::{self, Place, byte_of, generation_byte, not_found, renew};
 use crate::process::sys::{self, LockKind, Region, pid_namespace};
 use crate::protocol::layout::{self, SEATS, seat};
 use crate::protocol::turn::Memo;
 use crate::protocol::tx::Outcome;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,16 +28,16 @@ const NO_SEAT: usize = usize::MAX;
 impl Attachment {
     /// Opens the file, and makes it if there is none and `max` is given.
     pub(crate) fn open(place: &Place, max: Option<u32>, settings: &Settings) -> Result<Arc<Attachment>, Error> {
-        place.check_directory(max.is_some())?;
+        let directory = place.directory_to_use(max.is_some())?.ok_or_else(|| not_found(place))?;
         // Each turn, somebody else has made, removed or replaced the file meanwhile; nobody does that for ever.
         for _ in 0..TRIES {
-            let Some(file) = place.open_file(true)? else {
+            let Some(file) = place.open_file(&directory, true)? else {
                 let Some(max) = max else { return Err(not_found(place)) };
-                place.create(max, settings.mode)?;
+                place.create(&directory, max, settings.mode)?;
                 continue;
             };
-            place.check_file_system(&file)?;
-            if let Some(attachment) = Attachment::attach(place, file, settings)? {
+            place.check_file_system(file.as_fd())?;
+            if let Some(attachment) = Attachment::attach(place, &directory, file, settings)? {
                 return Ok(Arc::new(attachment));
             }
         }
@@ -43,15 +45,20 @@ impl Attachment {
     }
 
     /// Takes a seat; nothing if the file is not the one of its name any more.
-    fn attach(place: &Place, file: File, settings: &Settings) -> Result<Option<Attachment>, Error> {
+    fn attach(
+        place: &Place,
+        directory: &Directory,
+        file: File,
+        settings: &Settings,
+    ) -> Result<Option<Attachment>, Error> {
         // It may be open for as long as another process is stopped that has the attach byte.
         let file = Descriptor::new(file).map_err(|error| place.failed("look at", error))?;
         let identity = file.identity();
         place.lock_attach(&file, LockKind::Shared)?;
-        if !place.is_current(identity) {
+        if !place.is_current(directory, identity) {
             return Ok(None);
         }
-        if !place.check_header(&file)? && renew(place, &file, identity)? {
+        if !place.check_header(&file)? && renew(place, directory, &file, identity)? {
             return Ok(None);
         }
         let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;

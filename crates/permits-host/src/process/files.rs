@@ -2,22 +2,21 @@
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
+use crate::process::commands::{self, CommandsFile};
+use crate::process::directory::{self, Directory};
 use crate::process::sys::{self, LockKind, Region};
 use crate::protocol::book::Book;
 use crate::protocol::layout::{
     self, FIRST_SEATS, FIRST_WAITERS, FORMAT, MAGIC, SEATS, TOTAL, header, record, seat, waiter,
 };
 use crate::protocol::tx::Store;
-use crate::sync::locked;
-use std::ffi::CString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How long the attach byte is waited for.
@@ -51,7 +50,7 @@ pub fn default_directory() -> PathBuf {
         return common.to_owned();
     }
     // In a container `/tmp` is often of its own layers, where locks do not last; what it has of shared memory is local.
-    let layered = File::open("/tmp").and_then(|directory| sys::file_system(directory.as_fd()));
+    let layered = sys::refer(c"/tmp", libc::O_DIRECTORY).and_then(|directory| sys::file_system(directory.as_fd()));
     let parent = if layered.is_ok_and(|kind| foreign_file_system(kind).is_some()) { "/dev/shm" } else { "/tmp" };
     PathBuf::from(format!("{parent}/permits-{}", sys::user()))
 }
@@ -85,64 +84,43 @@ impl Place {
             return refuse(format!("it has a {bad:?} in it"));
         }
         // A program may go to another directory later.
-        let directory = std::path::absolute(directory).map_err(|error| directory_failed("find", directory, error))?;
+        let directory = std::path::absolute(directory).map_err(|error| directory::failed("find", directory, error))?;
         let path = directory.join(format!("{name}.sem"));
         Ok(Place { directory, name: name.to_owned(), path })
     }
 
-    /// The file that the command of a seat locks. Each seat has its own, and nobody but others opens it: a lock of a process goes when
-    /// the process closes any descriptor of the file, inherited ones included. See `CommandLock`.
-    pub(crate) fn commands_file(&self, seat: usize) -> PathBuf {
-        self.directory.join(format!(".{}.cmd.{seat}", self.name))
+    /// The name of the file in its directory.
+    fn file_name(&self) -> &OsStr {
+        self.path.file_name().expect("it was made of a name")
     }
 
     pub(crate) fn failed(&self, act: &str, error: io::Error) -> Error {
         error::system(format!("cannot {act} its file `{}`", self.path.display()), error)
     }
 
-    /// Checks the directory, and makes it if it is missing and `make`.
-    ///
-    /// A missing one that is not to be made is as good as an empty one, if it could be made.
-    pub(crate) fn check_directory(&self, make: bool) -> Result<(), Error> {
-        // Twice: it may have been made meanwhile.
-        for _ in 0..2 {
-            if look_at_directory(&self.directory)? {
-                return Ok(());
-            }
-            let parent = self.directory.parent().unwrap_or(Path::new("/"));
-            if matches!(fs::metadata(parent), Err(error) if error.kind() == io::ErrorKind::NotFound) {
-                let (directory, parent) = (self.directory.display(), parent.display());
-                let why = format!("there is no directory `{directory}`, and its parent `{parent}` does not exist");
-                return Err(Error::new(ErrorKind::BadDirectory, why));
-            }
-            if !make {
-                return Ok(());
-            }
-            match DirBuilder::new().mode(0o700).create(&self.directory) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => {
-                    // Whatever the umask of this process is.
-                    let private = fs::Permissions::from_mode(0o700);
-                    let made = made.and_then(|()| fs::set_permissions(&self.directory, private));
-                    return made.map_err(|error| directory_failed("make", &self.directory, error));
-                }
-            }
-        }
-        let why = format!("directory `{}` is a symbolic link that leads nowhere", self.directory.display());
-        Err(Error::new(ErrorKind::BadDirectory, why))
+    /// The directory, to look at what is in it; nothing if there is none. That of another user may be looked
+    /// at if it was named.
+    pub(crate) fn find_directory(&self) -> Result<Option<Directory>, Error> {
+        find_directory(&self.directory)
+    }
+
+    /// The directory, to act in it: nobody can put another file in the place of ours there. It is made if it is
+    /// missing and `make`; nothing if it is missing and could be made.
+    pub(crate) fn directory_to_use(&self, make: bool) -> Result<Option<Directory>, Error> {
+        Directory::find_or_make(&self.directory, make)
     }
 
     /// Opens the file if there is one, and checks that it may be trusted and is one of ours.
-    pub(crate) fn open_file(&self, write: bool) -> Result<Option<File>, Error> {
-        // Not blocking: a pipe in its place would wait for somebody at its other end.
-        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = match OpenOptions::new().read(true).write(write).custom_flags(flags).open(&self.path) {
+    pub(crate) fn open_file(&self, directory: &Directory, write: bool) -> Result<Option<File>, Error> {
+        let file = match directory.open(self.file_name(), write) {
             Ok(file) => file,
             Err(error) => {
                 return match error.raw_os_error() {
                     Some(libc::ENOENT) => Ok(None),
                     Some(libc::ELOOP) => Err(self.insecure("it is a symbolic link: remove it")),
                     Some(libc::EISDIR) => Err(self.damaged("it is a directory")),
+                    // A socket, a pipe without anybody at its other end, or a device that is not there.
+                    Some(libc::ENXIO | libc::ENODEV) => Err(self.damaged("it is no regular file")),
                     _ => Err(self.failed("open", error)),
                 };
             }
@@ -154,19 +132,17 @@ impl Place {
         if found.nlink() > 1 {
             return Err(self.insecure("it has a second name (a hard link): remove one of them"));
         }
-        self.check_owner(&found)?;
+        self.check_owner(directory, &found)?;
         Ok(Some(file))
     }
 
-    fn check_owner(&self, found: &Metadata) -> Result<(), Error> {
+    fn check_owner(&self, directory: &Directory, found: &Metadata) -> Result<(), Error> {
         let owner = found.uid();
         if owner == sys::user() || owner == 0 {
             return Ok(());
         }
         // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
-        let directory =
-            fs::metadata(&self.directory).map_err(|error| directory_failed("look at", &self.directory, error))?;
-        if directory.permissions().mode() & 0o002 == 0 {
+        if !directory.is_for_all() {
             return Ok(());
         }
         Err(self.insecure(&format!(
@@ -183,23 +159,21 @@ impl Place {
         error::damaged(&self.name, what)
     }
 
-    /// Whether the file is the one of its name, as far as this process can see.
-    pub(crate) fn is_current(&self, file: (u64, u64)) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == file)
+    /// Whether the file is the one of its name.
+    pub(crate) fn is_current(&self, directory: &Directory, file: (u64, u64)) -> bool {
+        directory.look_at(self.file_name()).is_ok_and(|found| (found.dev(), found.ino()) == file)
     }
 
     /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
-    pub(crate) fn create(&self, max: u32, mode: u32) -> Result<bool, Error> {
+    pub(crate) fn create(&self, directory: &Directory, max: u32, mode: u32) -> Result<bool, Error> {
         let failed = |error| self.failed("create", error);
-        let directory =
-            File::open(&self.directory).map_err(|error| directory_failed("open", &self.directory, error))?;
-        self.check_file_system(&directory)?;
-        let (file, temporary) = self.unnamed_file().map_err(failed)?;
-        let made = self.finish(&file, temporary.as_deref(), max, mode).or_else(|error| match error.kind() {
+        self.check_file_system(directory.as_fd())?;
+        let (file, temporary) = self.unnamed_file(directory).map_err(failed)?;
+        let made = self.finish(directory, &file, temporary.as_deref(), max, mode).or_else(|error| match error.kind() {
             // A file without a name is given one through /proc, which a container may not have.
             io::ErrorKind::NotFound if temporary.is_none() => {
-                let (file, temporary) = self.named_file()?;
-                self.finish(&file, Some(&temporary), max, mode)
+                let (file, temporary) = self.named_file(directory)?;
+                self.finish(directory, &file, Some(&temporary), max, mode)
             }
             _ => Err(error),
         });
@@ -211,41 +185,49 @@ impl Place {
     }
 
     /// Fills a new file and gives it its name.
-    fn finish(&self, file: &File, temporary: Option<&Path>, max: u32, mode: u32) -> io::Result<()> {
+    fn finish(
+        &self,
+        directory: &Directory,
+        file: &File,
+        temporary: Option<&OsStr>,
+        max: u32,
+        mode: u32,
+    ) -> io::Result<()> {
         let named = self.fill(file, max, false, mode).and_then(|()| {
             point(Point::Created);
             match temporary {
-                None => sys::link(file, &c_path(&self.path)?),
-                Some(temporary) => rename_unless_there(temporary, &self.path),
+                None => directory.name(file, self.file_name()),
+                Some(temporary) => directory.rename_unless_there(temporary, self.file_name()),
             }
         });
         if let (Err(_), Some(temporary)) = (&named, temporary) {
             // It may be gone already; it is no semaphore's file in any case.
-            let _ = fs::remove_file(temporary);
+            let _ = directory.remove(temporary);
         }
         named
     }
 
     /// A file without a name, so that nothing is left of it if this process dies; where that cannot be had, one with a name of its own.
-    fn unnamed_file(&self) -> io::Result<(File, Option<PathBuf>)> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).mode(0o600);
-        match options.clone().custom_flags(libc::O_TMPFILE).open(&self.directory) {
+    fn unnamed_file(&self, directory: &Directory) -> io::Result<(File, Option<OsString>)> {
+        match directory.make_unnamed() {
             Ok(file) if sys::can_be_linked(&file) => Ok((file, None)),
-            Ok(_) => self.named_file().map(|(file, path)| (file, Some(path))),
+            Ok(_) => self.named_file(directory).map(|(file, name)| (file, Some(name))),
             Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)) => {
-                self.named_file().map(|(file, path)| (file, Some(path)))
+                self.named_file(directory).map(|(file, name)| (file, Some(name)))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn named_file(&self) -> io::Result<(File, PathBuf)> {
-        let path = self.directory.join(format!(".{}.{:x}.new", self.name, sys::epoch()));
-        // A leftover of a process that had the same number.
-        let _ = fs::remove_file(&path);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok((file, path))
+    fn named_file(&self, directory: &Directory) -> io::Result<(File, OsString)> {
+        loop {
+            // Nobody can have taken all names that nobody knows beforehand.
+            let name = OsString::from(format!(".{}.{:016x}.new", self.name, commands::unforeseen()));
+            match directory.make(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return Ok((made?, name)),
+            }
+        }
     }
 
     fn fill(&self, file: &File, max: u32, closed: bool, mode: u32) -> io::Result<()> {
@@ -321,75 +303,75 @@ impl Place {
     }
 
     /// Whether anybody takes part: a seat whose byte is locked, or a command that keeps one. Nobody attaches meanwhile.
-    pub(crate) fn is_in_use(&self, file: &File) -> Result<bool, Error> {
+    pub(crate) fn is_in_use(&self, directory: &Directory, file: &File) -> Result<bool, Error> {
         let seats =
             sys::locker(file, SEAT_BYTES, SEATS as i64).map_err(|error| self.failed("ask for locks of", error))?;
         if seats.is_some() {
             return Ok(true);
         }
-        let prefix = format!(".{}.cmd.", self.name);
-        let entries = fs::read_dir(&self.directory).map_err(|error| self.failed("look for the commands of", error))?;
-        for entry in entries.flatten() {
-            let Some(seat) = entry.file_name().to_str().and_then(|file| file.strip_prefix(&prefix)?.parse().ok())
-            else {
-                continue;
-            };
-            if self.command_lives(seat, None)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let owner = file.metadata().map_err(|error| self.failed("look at", error))?.uid();
+        let told = |seat: usize| word_of(file, layout::seat(seat.min(SEATS), seat::COMMANDS_FILE));
+        commands::is_any_locked(directory, &self.name, told, owner)
+            .map_err(|error| self.failed("look for the commands of", error))
     }
 
-    /// Whether the command of a seat lives, of one of its generations or of any.
-    pub(crate) fn command_lives(&self, seat: usize, generation: Option<u32>) -> Result<bool, Error> {
-        /// Locks that this process itself has: closing any descriptor of such a file would drop them, so it is not opened again.
-        static OURS: Mutex<Vec<(PathBuf, u32)>> = Mutex::new(Vec::new());
-        /// Nearly always there are none. Then the list is not locked: a thread of ours that looks here while another one forks would leave
-        /// the child with a lock that nobody opens.
-        static ANY: AtomicBool = AtomicBool::new(false);
-        let path = self.commands_file(seat);
-        let key = (path.clone(), std::process::id());
-        // Acquire: pairs with the Release below; the list has what it promises.
-        if ANY.load(Ordering::Acquire) && locked(&OURS).contains(&key) {
+    /// Takes away what is left of commands, when nobody uses the file.
+    pub(crate) fn clear_commands_files(&self, directory: &Directory) {
+        commands::clear(directory, &self.name);
+    }
+
+    /// Whether the command of a generation of a seat lives, by what the seat of that file tells of the
+    /// command's.
+    pub(crate) fn command_lives(
+        &self,
+        file: (u64, u64),
+        seat: usize,
+        told: CommandsFile,
+        generation: u32,
+    ) -> Result<bool, Error> {
+        let directory = self.find_directory()?;
+        let found = directory.as_ref().and_then(|directory| directory.look_at(self.file_name()).ok());
+        let (Some(directory), Some(found)) = (directory, found.filter(|found| (found.dev(), found.ino()) == file))
+        else {
+            // Where the semaphore's own file cannot be seen, by who has another root for one, nothing is
+            // known of a command's.
             return Ok(true);
-        }
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            // Nobody can have a lock in it that anybody could find.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(self.failed("open the commands' file of", error)),
         };
-        let failed = |error| self.failed("ask for a command's lock of", error);
-        // All of them, and not of one byte alone: a lock of ours on another one would be dropped just the same.
-        let lockers = sys::lockers(&file).map_err(failed)?;
-        let lives = match generation {
-            None => !lockers.is_empty(),
-            Some(generation) => sys::is_locked(&file, i64::from(generation)).map_err(failed)?,
-        };
-        if lockers.contains(&std::process::id().cast_signed()) {
-            // This process is a command that keeps permits. It has the descriptor for good now, and is asked no more.
-            std::mem::forget(file);
-            locked(&OURS).push(key);
-            // Release: as above.
-            ANY.store(true, Ordering::Release);
-        }
-        Ok(lives)
+        commands::is_locked(&directory, &self.name, seat, told, generation, found.uid())
+            .map_err(|error| self.failed("ask for a command's lock of", error))
     }
 
     /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the caller has locked alone.
-    pub(crate) fn replace(&self, max: u32, closed: bool, mode: u32) -> Result<(), Error> {
+    pub(crate) fn replace(&self, directory: &Directory, max: u32, closed: bool, mode: u32) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
-        let (file, temporary) = self.named_file().map_err(failed)?;
-        self.fill(&file, max, closed, mode).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
-            let _ = fs::remove_file(&temporary);
+        let (file, temporary) = self.named_file(directory).map_err(failed)?;
+        let filled = self.fill(&file, max, closed, mode);
+        filled.and_then(|()| directory.rename(&temporary, self.file_name())).map_err(|error| {
+            let _ = directory.remove(&temporary);
             failed(error)
         })
     }
 
+    /// Gives the file another name that nobody has, by which it is no semaphore; what that is.
+    pub(crate) fn set_aside(&self, directory: &Directory) -> Result<PathBuf, Error> {
+        let counted = (1..100).map(|number| number.to_string());
+        // Others may have taken those.
+        let unforeseen = (0..10).map(|_| format!("{:016x}", commands::unforeseen()));
+        for number in counted.chain(unforeseen) {
+            let name = OsString::from(format!("{}.damaged-{number}", self.name));
+            match directory.rename_unless_there(self.file_name(), &name) {
+                Ok(()) => return Ok(self.directory.join(name)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.failed("set aside", error)),
+            }
+        }
+        let text = format!("every name for it is taken: remove the damaged files from `{}`", self.directory.display());
+        Err(Error::new(ErrorKind::Exhausted, text))
+    }
+
     /// Is it a file system that the processes of a host share memory on, and lock bytes of files?
-    pub(crate) fn check_file_system(&self, file: &File) -> Result<(), Error> {
-        let kind = sys::file_system(file.as_fd()).map_err(|error| self.failed("look at the file system of", error))?;
+    pub(crate) fn check_file_system(&self, file: BorrowedFd<'_>) -> Result<(), Error> {
+        let kind = sys::file_system(file).map_err(|error| self.failed("look at the file system of", error))?;
         match foreign_file_system(kind) {
             None => Ok(()),
             Some(system) => Err(Error::new(
@@ -426,42 +408,48 @@ impl Place {
     }
 }
 
-fn directory_failed(act: &str, directory: &Path, error: io::Error) -> Error {
-    let what = format!("cannot {act} directory `{}`", directory.display());
-    match error.raw_os_error() {
-        // It was removed just now, or links lead in a circle.
-        Some(libc::ENOENT | libc::ELOOP) => Error::new(ErrorKind::BadDirectory, what).with_source(error),
-        _ => error::system(what, error),
-    }
+/// The classes of users, group and others, that a mode lets read without letting them write.
+pub(crate) fn readers_alone(mode: u32) -> u32 {
+    (mode & 0o044) & !((mode & 0o022) << 1)
 }
 
-/// Checks that a directory is one, and that nobody can put another file in the place of one in it; `false` if there is nothing of that name.
-fn look_at_directory(directory: &Path) -> Result<bool, Error> {
-    match fs::metadata(directory) {
-        Ok(found) => check_directory(directory, &found).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(directory_failed("look at", directory, error)),
+/// Who may read a file may lock bytes of it as well, for the time that it likes: no seat could be taken, no
+/// file of an earlier boot renewed.
+pub(crate) fn check_mode(mode: u32) -> Result<(), Error> {
+    if readers_alone(mode) == 0 {
+        return Ok(());
     }
+    Err(Error::new(
+        ErrorKind::Insecure,
+        format!(
+            "mode `{mode:03o}` cannot be used: it lets others read the file and not write to it, and who may read it can lock it and \
+             keep everybody out: use `600`, `660` or `666`"
+        ),
+    ))
+}
+
+/// A directory to look at, if it is there. The default one has to be one that could be used: nobody has named
+/// it.
+fn find_directory(path: &Path) -> Result<Option<Directory>, Error> {
+    if path == default_directory() { Directory::find_sound(path) } else { Directory::find(path) }
 }
 
 /// The names of all semaphores in a directory that can be used; none if it is missing.
-pub(crate) fn list(directory: &Path) -> Result<Vec<String>, Error> {
-    if look_at_directory(directory)? { names_in(directory) } else { Ok(Vec::new()) }
+pub(crate) fn list(path: &Path) -> Result<Vec<String>, Error> {
+    Directory::find_sound(path)?.map_or(Ok(Vec::new()), |directory| names_in(&directory, path))
 }
 
-/// The names of all semaphores in a directory, whatever is wrong with it.
-pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, Error> {
-    let failed = |error| directory_failed("read", directory, error);
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
+/// The names of all semaphores in a directory that can be looked at, whatever is wrong with it.
+pub(crate) fn list_to_look(path: &Path) -> Result<Vec<String>, Error> {
+    find_directory(path)?.map_or(Ok(Vec::new()), |directory| names_in(&directory, path))
+}
+
+fn names_in(directory: &Directory, path: &Path) -> Result<Vec<String>, Error> {
+    let failed = |error| directory::failed("read", path, error);
     let mut names = Vec::new();
-    for entry in entries {
-        let file = entry.map_err(failed)?.file_name();
+    for file in directory.names().map_err(failed)? {
         if let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".sem"))
-            && Place::new(directory, name).is_ok()
+            && Place::new(path, name).is_ok()
         {
             names.push(name.to_owned());
         }
@@ -470,31 +458,11 @@ pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// What a directory must be for the files in it to be trusted.
-pub(crate) fn check_directory(path: &Path, found: &Metadata) -> Result<(), Error> {
-    let shown = path.display();
-    let refuse = |kind, why: String| Err(Error::new(kind, format!("directory `{shown}` cannot be used: {why}")));
-    if !found.is_dir() {
-        return refuse(ErrorKind::BadDirectory, "it is no directory".into());
-    }
-    let (owner, mode) = (found.uid(), found.permissions().mode());
-    if owner != sys::user() && owner != 0 {
-        let why = if sys::is_mapped(owner) {
-            format!("it belongs to user `{owner}`, who could put other files into it")
-        } else {
-            format!(
-                "it belongs to a user without a number in this user namespace, and `{owner}` stands for all of these, root of the \
-                 host among many others: use one that belongs to the user who started the container"
-            )
-        };
-        return refuse(ErrorKind::Insecure, why);
-    }
-    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        let mode = mode & 0o7777;
-        let why = format!("others may remove files from it (mode `{mode:o}`): `chmod +t` it, or `chmod go-w` it");
-        return refuse(ErrorKind::Insecure, why);
-    }
-    Ok(())
+/// A word of a file; 0 if there is none.
+fn word_of(file: &File, word: usize) -> u64 {
+    let mut bytes = [0; 8];
+    let read = file.read_exact_at(&mut bytes, word as u64 * 8);
+    read.map_or(0, |()| u64::from_ne_bytes(bytes))
 }
 
 /// The name of a file system that will not do: linux/magic.h.
@@ -551,14 +519,6 @@ pub(crate) fn back_waiters(file: &File, from: usize, to: usize) -> io::Result<()
     sys::allocate(file, start as u64 * 8, (end - start) as u64 * 8)
 }
 
-pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
-}
-
-pub(crate) fn rename_unless_there(from: &Path, to: &Path) -> io::Result<()> {
-    sys::rename_unless_there(&c_path(from)?, &c_path(to)?)
-}
-
 /// The byte that the owner of a seat locks.
 pub(crate) fn byte_of(seat: usize) -> i64 {
     SEAT_BYTES + i64::try_from(seat).expect("seats are few")
@@ -576,14 +536,14 @@ pub(crate) fn not_found(place: &Place) -> Error {
 
 /// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if it is in use after all: some
 /// containers make up a number for the boot. Then the attach byte is locked as it was.
-pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
+pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
     sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
-    if !place.is_current(identity) || place.check_header(file)? {
+    if !place.is_current(directory, identity) || place.check_header(file)? {
         return Ok(true);
     }
-    if place.is_in_use(file)? {
+    if place.is_in_use(directory, file)? {
         place.lock_attach(file, LockKind::Shared)?;
         return Ok(false);
     }
@@ -593,6 +553,7 @@ pub(crate) fn renew(place: &Place, file: &File, identity: (u64, u64)) -> Result<
     let max = store.look(|tx| Ok((tx.book.max, tx.book.closed)));
     let (max, closed) = max.map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
-    place.replace(max, closed, mode)?;
+    place.replace(directory, max, closed, mode)?;
+    place.clear_commands_files(directory);
     Ok(true)
 }

@@ -21,6 +21,7 @@
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe};
+use crate::process::commands::CommandsFile;
 use crate::process::descriptor::Descriptor;
 use crate::process::files::byte_of;
 use crate::process::sys;
@@ -133,7 +134,9 @@ impl Attachment {
         if self.store().word(layout::seat(number, seat::COMMAND_PID)).load(Ordering::SeqCst) == 0 {
             return Ok(false);
         }
-        self.place.command_lives(number, Some(generation))
+        // After its own word, which is written after it.
+        let told = self.store().word(layout::seat(number, seat::COMMANDS_FILE)).load(Ordering::SeqCst);
+        self.place.command_lives(self.file, number, CommandsFile(told), generation)
     }
 
     /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or has another owner by now.

@@ -5,9 +5,11 @@
 )]
 
 use std::cell::Cell;
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -213,10 +215,78 @@ pub(crate) fn try_lock_for_process(fd: RawFd, byte: i64) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file by its path, with the descriptor as high as that can be had easily, and to be kept over exec. Allocates nothing.
-pub(crate) fn open_for_good(path: &std::ffi::CStr) -> io::Result<RawFd> {
-    // SAFETY: open reads the path, which ends with its NUL.
-    let low = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC) })?;
+/// How a file is opened that anybody may have put there: no link is followed, no pipe or device waited for,
+/// and no child gets it.
+pub(crate) const WARY: libc::c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+
+/// Opens what has that name in a directory, or a path if the directory is left out. `mode` is for what is
+/// made.
+fn open_in(
+    directory: Option<BorrowedFd<'_>>,
+    name: &CStr,
+    flags: libc::c_int,
+    mode: libc::mode_t,
+) -> io::Result<OwnedFd> {
+    let directory = directory.map_or(libc::AT_FDCWD, |directory| directory.as_raw_fd());
+    // SAFETY: openat reads the path, which ends with its NUL.
+    owned(unsafe { libc::openat(directory, name.as_ptr(), flags | libc::O_CLOEXEC, mode) })
+}
+
+/// Opens what has that name in a directory.
+pub(crate) fn open_at(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    flags: libc::c_int,
+    mode: libc::mode_t,
+) -> io::Result<File> {
+    open_in(Some(directory), name, flags, mode).map(File::from)
+}
+
+/// Refers to what a path names, without opening it: no right on it is needed, and nothing is set in motion.
+pub(crate) fn refer(path: &CStr, flags: libc::c_int) -> io::Result<File> {
+    open_in(None, path, libc::O_PATH | flags, 0).map(File::from)
+}
+
+/// The names in a directory, but for those of itself and its parent.
+pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
+    let readable = open_in(Some(directory), c".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?.into_raw_fd();
+    // SAFETY: the descriptor is a directory's, and nobody else has it.
+    let stream = unsafe { libc::fdopendir(readable) };
+    if stream.is_null() {
+        let error = io::Error::last_os_error();
+        // SAFETY: as above; the stream that was to own it is not there.
+        unsafe { libc::close(readable) };
+        return Err(error);
+    }
+    let mut names = Vec::new();
+    loop {
+        // SAFETY: the stream is open, and no other thread has it.
+        let entry = unsafe { libc::readdir(stream) };
+        if entry.is_null() {
+            break;
+        }
+        // SAFETY: the entry is there until the next call.
+        let name = unsafe { &raw const (*entry).d_name };
+        // SAFETY: as above, and it ends with a NUL.
+        let name = unsafe { CStr::from_ptr(name.cast()) }.to_bytes();
+        if name != b"." && name != b".." {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    // SAFETY: the stream is open, and not used any more. It closes the descriptor.
+    unsafe { libc::closedir(stream) };
+    Ok(names)
+}
+
+/// Opens a file by its path, if it is the one that `is_it` knows, with the descriptor as high as that can be
+/// had easily, and to be kept over exec. Allocates nothing.
+pub(crate) fn open_for_good(path: &CStr, is_it: impl FnOnce(&File) -> bool) -> io::Result<RawFd> {
+    let file = File::from(open_in(None, path, libc::O_RDWR | WARY, 0)?);
+    if !is_it(&file) {
+        // Whoever looks for the lock looks for it in that one.
+        return Err(io::Error::from_raw_os_error(libc::ENOENT));
+    }
+    let low = file.into_raw_fd();
     // Shells use the numbers below 10 for their own redirections, and many programs close some hundreds of them at the start.
     for lowest in [900, 100, 10] {
         // SAFETY: it copies a descriptor that is open. The copy has no FD_CLOEXEC.
@@ -232,10 +302,15 @@ pub(crate) fn open_for_good(path: &std::ffi::CStr) -> io::Result<RawFd> {
     Err(io::Error::from_raw_os_error(libc::EMFILE))
 }
 
-/// Sleeps while the word is `expected`, for `time` at most. Returns for any reason or none.
+/// Nobody sleeps for longer without a look: whoever may read the file can move a sleeper to another word
+/// (`FUTEX_REQUEUE`), where no ring reaches it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(2);
+
+/// Sleeps while the word is `expected`, for `time` at most, and never for longer than some seconds. Returns
+/// for any reason or none.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
-    let time = time.map(timespec);
-    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let time = timespec(time.map_or(LONGEST_SLEEP, |time| time.min(LONGEST_SLEEP)));
+    let time = &raw const time;
     // SAFETY: the word is aligned and stays mapped; the time is there until the call returns. FUTEX_WAIT without FUTEX_PRIVATE_FLAG: the
     // ones who wake it are other processes. A failure is a reason to look again.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, time) };
@@ -427,21 +502,42 @@ fn is_in_map(map: &str, user: u32) -> bool {
     })
 }
 
-/// Gives a file that has no name yet a name that nobody has.
-pub(crate) fn link(file: &File, path: &std::ffi::CStr) -> io::Result<()> {
+/// Gives a file that has no name yet a name in a directory that nobody has.
+pub(crate) fn link(file: &File, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let from = format!("/proc/self/fd/{}\0", file.as_raw_fd());
     // SAFETY: it reads the two paths, which end with their NULs.
     check(unsafe {
-        libc::linkat(libc::AT_FDCWD, from.as_ptr().cast(), libc::AT_FDCWD, path.as_ptr(), libc::AT_SYMLINK_FOLLOW)
+        libc::linkat(
+            libc::AT_FDCWD,
+            from.as_ptr().cast(),
+            directory.as_raw_fd(),
+            name.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
     })?;
     Ok(())
 }
 
+/// Renames a file within a directory; with `RENAME_NOREPLACE` unless there is one of that name.
+pub(crate) fn rename(directory: BorrowedFd<'_>, from: &CStr, to: &CStr, flags: libc::c_uint) -> io::Result<()> {
+    let here = directory.as_raw_fd();
+    // SAFETY: it reads the two paths, which end with their NULs.
+    check(unsafe { libc::renameat2(here, from.as_ptr(), here, to.as_ptr(), flags) })?;
+    Ok(())
+}
+
+/// Takes a name in a directory away.
+pub(crate) fn unlink(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    // SAFETY: it reads the path, which ends with its NUL.
+    check(unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) })?;
+    Ok(())
+}
+
 /// Whether this user may make files in a directory.
-pub(crate) fn may_write(path: &std::ffi::CStr) -> bool {
+pub(crate) fn may_write(directory: BorrowedFd<'_>) -> bool {
     let wanted = libc::W_OK | libc::X_OK;
     // SAFETY: it reads the path, which ends with its NUL.
-    unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), wanted, libc::AT_EACCESS) == 0 }
+    unsafe { libc::faccessat(directory.as_raw_fd(), c".".as_ptr(), wanted, libc::AT_EACCESS) == 0 }
 }
 
 pub(crate) fn user() -> u32 {
@@ -484,21 +580,12 @@ pub(crate) fn kill_myself() -> ! {
     }
 }
 
-/// Renames a file unless there is one of that name.
-pub(crate) fn rename_unless_there(from: &std::ffi::CStr, to: &std::ffi::CStr) -> io::Result<()> {
-    let (here, flags) = (libc::AT_FDCWD, libc::RENAME_NOREPLACE);
-    // SAFETY: it reads the two paths, which end with their NULs.
-    check(unsafe { libc::renameat2(here, from.as_ptr(), here, to.as_ptr(), flags) })?;
-    Ok(())
-}
-
-/// Whether anybody has a lock on a byte of the file of that name. Allocates nothing.
-pub(crate) fn is_byte_locked_at(path: &std::ffi::CStr, byte: i64) -> io::Result<bool> {
-    // SAFETY: open reads the path, which ends with its NUL.
-    let fd = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC) })?;
-    // SAFETY: the descriptor was opened just now, and nobody else knows it.
-    let file = unsafe { File::from_raw_fd(fd) };
-    is_locked(&file, byte)
+/// Whether anybody has a lock on a byte of the file of that path; not if it is another file than `identity`.
+/// Allocates nothing.
+pub(crate) fn is_byte_locked_at(path: &CStr, identity: (u64, u64), byte: i64) -> io::Result<bool> {
+    let file = File::from(open_in(None, path, libc::O_RDWR | WARY, 0)?);
+    let found = file.metadata()?;
+    Ok((found.dev(), found.ino()) == identity && is_locked(&file, byte)?)
 }
 
 /// The root directory of this process, by device and number; zeros if it cannot be looked at.

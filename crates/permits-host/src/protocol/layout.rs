@@ -15,7 +15,7 @@
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"PERMITS\n");
 
 /// A file of another major version is refused; a newer minor one only adds what an older reader may ignore.
-pub(crate) const FORMAT: (u16, u16) = (1, 0);
+pub(crate) const FORMAT: (u16, u16) = (2, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
@@ -77,6 +77,8 @@ pub(crate) mod seat {
     pub(crate) const SINCE: usize = 11;
     /// Not 0: a command holds the seat as well, by the lock on its byte of the commands' file. 1: not known which.
     pub(crate) const COMMAND_PID: usize = 12;
+    /// Not tagged, and kept when the seat is taken anew: which file the commands' file is; see `commands.rs`.
+    pub(crate) const COMMANDS_FILE: usize = 13;
     pub(crate) const LABEL: usize = 16;
     pub(crate) const LABEL_WORDS: usize = 8;
     pub(crate) const COMMAND: usize = 24;

@@ -1,23 +1,19 @@
 //! Files, directories and names that are not as they should be: each gives an error that says what is wrong and what to do (C21).
 
-use crate::actor::{self, Actor, Order};
+use crate::actor::{Actor, NOBODY, Order};
 use crate::format::{FORMAT_AT, ROOT_AT};
 use crate::look::DEADLINE;
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
 use permits::blocking::block_on;
 use permits::limit::{Limit, Wait};
 use permits_conformance::Dice;
-use permits_conformance::wait::{Polled, Running, eventually};
+use permits_conformance::wait::{Polled, Running};
 use permits_host::{Error, ErrorKind, HolderId, HostSemaphore, Operation};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
-
-/// Somebody else.
-const NOBODY: u32 = 65534;
 
 fn open(directory: &Directory) -> Result<HostSemaphore, Error> {
     let options = directory.options();
@@ -124,7 +120,7 @@ fn another_major_version_is_refused_naming_both() {
     let mut format = [0; 8];
     file.read_exact_at(&mut format, FORMAT_AT).expect("it has a second word");
     let format = u64::from_ne_bytes(format);
-    assert_eq!(format & 0xffff_ffff, 1 << 16, "this is format 1.0");
+    assert_eq!(format & 0xffff_ffff, 2 << 16, "this is format 2.0");
 
     file.write_all_at(&(format & !0xffff_ffff | 7 << 16 | 5).to_ne_bytes(), FORMAT_AT).expect("it is written");
 
@@ -132,7 +128,7 @@ fn another_major_version_is_refused_naming_both() {
     assert_refused(
         open(&directory),
         ErrorKind::ForeignFormat,
-        &["format `7.5`", "format `1.0`", "same version", &path],
+        &["format `7.5`", "format `2.0`", "same version", &path],
     );
 }
 
@@ -255,25 +251,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// What another user's process says to opening or reading the semaphore of a directory.
 fn by_nobody(directory: &Directory, order: Order) -> String {
-    let program = std::env::current_exe().expect("a test knows its binary");
-    // Where the binary is, somebody else may not be let in.
-    let copy = Directory::new();
-    set_mode(copy.path(), 0o755);
-    let program_of_all = copy.path().join("program");
-    fs::copy(program, &program_of_all).expect("there is room for a copy");
-    set_mode(&program_of_all, 0o755);
-    let mut command = actor::process_of(&program_of_all, directory.path(), None);
-    command.uid(NOBODY).gid(NOBODY);
-    let mut actor = Actor::spawn(&mut command);
-    // Another test may be starting a process, which has the copy open to be written to until it executes its own program.
-    eventually(DEADLINE, || {
-        let busy = actor.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy);
-        if busy {
-            actor = Actor::spawn(&mut command);
-        }
-        !busy
-    });
-    actor.expect("root can start processes of others").asked(order)
+    Actor::of_nobody(directory.path()).asked(order)
 }
 
 #[test]
@@ -370,6 +348,29 @@ fn a_file_in_the_directorys_place_is_a_bad_directory_for_every_call() {
             assert!(error.to_string().contains(&shown), "{error}");
         }
     }
+}
+
+#[test]
+fn a_link_to_nothing_in_the_directorys_place_is_a_bad_directory_for_every_call() {
+    let directory = Directory::new();
+    let link = directory.path().join("link");
+    symlink(directory.path().join("missing"), &link).expect("it can be made");
+    let options = || HostSemaphore::options().directory(&link);
+
+    let outcomes = [
+        options().open(NAME, 1).map(drop),
+        options().open_existing(NAME).map(drop),
+        options().read(NAME).map(drop),
+        options().repair(NAME).map(drop),
+        options().list().map(drop),
+    ];
+
+    for outcome in outcomes {
+        let error = outcome.expect_err("it leads nowhere");
+        assert_eq!(error.kind(), ErrorKind::BadDirectory, "{error}");
+        assert!(error.to_string().contains("a symbolic link that leads nowhere"), "{error}");
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 1, "nothing was made");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Where things are in a file of format 1.0. It is copied from `layout.rs` and `files.rs`, which are private: a change of either is a change of
-//! the format, and fails here.
+//! Where things are in a file of format 2.0. It is copied from `layout.rs` and `files.rs`, which are private:
+//! a change of either is a change of the format, and fails here.
 
 /// In bytes: where the header has the version, and the boot that the file belongs to, 16 of them; and where the root is.
 pub(crate) const FORMAT_AT: u64 = 8;
@@ -18,6 +18,8 @@ const SEAT_WORDS: u64 = 128;
 pub(crate) const STATUS: u64 = 0;
 pub(crate) const OWN: u64 = 1;
 pub(crate) const GIVEN: u64 = 2;
+/// Words of a seat, and of a waiter.
+pub(crate) const BELL: u64 = 3;
 /// Words of a record.
 pub(crate) const CHANGES: u64 = 7;
 pub(crate) const FIRST_CHANGE: u64 = 8;

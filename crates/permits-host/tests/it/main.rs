@@ -19,4 +19,5 @@ mod place;
 mod repair;
 mod slots;
 mod status;
+mod strangers;
 mod sys;

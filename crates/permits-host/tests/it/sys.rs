@@ -132,3 +132,22 @@ pub(crate) fn waker_with_clone(table: &'static RawWakerVTable) -> Waker {
     // SAFETY: the functions of the table do not use the pointer, and may be called from any thread.
     unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), table)) }
 }
+
+/// Moves whoever sleeps on a word of a file to another word, as who may read the file can; how many.
+pub(crate) fn requeue(file: &File, from: usize, to: usize, length: usize) -> libc::c_long {
+    let size = length * 8;
+    // SAFETY: a new mapping at an address that the kernel chooses touches no memory that is in use.
+    let start =
+        unsafe { libc::mmap(std::ptr::null_mut(), size, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    assert!(start != libc::MAP_FAILED, "mmap: {}", io::Error::last_os_error());
+    assert!(from < length && to < length, "both words are in the mapping");
+    // SAFETY: it is within the mapping.
+    let from = unsafe { start.cast::<u64>().add(from) };
+    // SAFETY: as above.
+    let to = unsafe { start.cast::<u64>().add(to) };
+    // SAFETY: the kernel takes the two addresses as names of words, wakes nobody, and moves up to a hundred.
+    let moved = unsafe { libc::syscall(libc::SYS_futex, from, libc::FUTEX_REQUEUE, 0, 100_usize, to, 0) };
+    // SAFETY: it is the mapping that was just made, of which nothing is left.
+    unsafe { libc::munmap(start, size) };
+    moved
+}

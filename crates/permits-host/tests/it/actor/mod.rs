@@ -14,7 +14,10 @@ use crate::sys;
 use permits_conformance::wait::eventually;
 use permits_host::HostSemaphore;
 use scene::Scene;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -28,6 +31,9 @@ const ORDER: &str = "PERMITS_TEST_ORDER";
 
 /// The file that tells a child of an actor to go on.
 pub(crate) const GO: &str = "go";
+
+/// Somebody else.
+pub(crate) const NOBODY: u32 = 65534;
 
 /// An actor, as the test has it. It is killed and reaped when this is dropped, and so is all that it forked.
 pub(crate) struct Actor {
@@ -51,6 +57,31 @@ impl Actor {
         command.args(["--mount", "--", "sh", "-ec", script, "sh"]).arg(actor.get_program()).args(actor.get_args());
         command.env(DIRECTORY, directory).env("directory", directory);
         Actor::spawn(&mut command).expect("there is `unshare`")
+    }
+
+    /// Starts one of another user, as root can.
+    pub(crate) fn of_nobody(directory: &Path) -> Actor {
+        // Where the binary is, somebody else may not be let in.
+        let place = Directory::new();
+        let program = place.path().join("program");
+        fs::copy(std::env::current_exe().expect("a test knows its binary"), &program)
+            .expect("there is room for a copy");
+        for path in [place.path(), &program] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+        let mut command = process_of(&program, directory, None);
+        command.uid(NOBODY).gid(NOBODY);
+        let mut actor = Actor::spawn(&mut command);
+        // Another test may be starting a process, which has the copy open to be written to until it executes
+        // its own program.
+        eventually(DEADLINE, || {
+            let busy = actor.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ExecutableFileBusy);
+            if busy {
+                actor = Actor::spawn(&mut command);
+            }
+            !busy
+        });
+        actor.expect("root can start processes of others")
     }
 
     /// Starts one by a command of [`process_of`].

@@ -76,10 +76,12 @@ pub(crate) enum Order {
     CountDescriptors,
     ServeACrowd,
     WaitInLine,
+    /// Does all that a user can do with a semaphore, in a process of a user.
+    DoAll,
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 51] = [
+    const ALL: [fn(u32) -> Order; 52] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -131,6 +133,7 @@ impl Order {
         |_| Order::CountDescriptors,
         |_| Order::ServeACrowd,
         |_| Order::WaitInLine,
+        |_| Order::DoAll,
     ];
 
     /// The order that a line is.

@@ -3,7 +3,7 @@
 use super::{GO, Order};
 use crate::look::{DEADLINE, kind, watches};
 use crate::place::NAME;
-use crate::{crowd, handles, sys};
+use crate::{crowd, handles, strangers, sys};
 use permits::limit::Held;
 use permits_conformance::wait::{Polled, block_on, eventually};
 use permits_host::crash_points::{self, Point};
@@ -244,6 +244,7 @@ impl Scene {
             Order::CountDescriptors => say(handles::descriptors(&self.semaphore())),
             Order::ServeACrowd => say(crowd::serve(&self.semaphore())),
             Order::WaitInLine => say(crowd::wait_in_line(&self.semaphore())),
+            Order::DoAll => say(strangers::do_all(&self.directory)),
         }
     }
 

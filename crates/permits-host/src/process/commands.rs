@@ -1,0 +1,254 @@
+//! The files that commands lock: which one a seat's is, and whether a lock is in it.
+//!
+//! In a directory where anybody may make files, anybody may make one of any name, and sees what names there
+//! are. So the name has a number in it that nobody knows beforehand, a file that is there already is never
+//! taken for a new one, and in the file stands what the seat tells of it: that is read by nobody who has no
+//! right on the semaphore, so a file that was put in the place of one that was removed is known for what it
+//! is. Whatever else has such a name is nobody's lock. See `docs/decisions/0011-names-that-others-take.md`.
+
+use crate::process::directory::Directory;
+use crate::process::sys;
+use crate::sync::locked;
+use std::collections::hash_map::RandomState;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, Permissions};
+use std::hash::BuildHasher;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// More tries than this mean that something is wrong: each fails only if somebody has guessed a number of 32
+/// bits.
+const TRIES: usize = 100;
+
+/// What a seat tells of its commands' file: the number in its name, and below it one that stands, with the
+/// former, in the file alone. 0: there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CommandsFile(pub(crate) u64);
+
+impl CommandsFile {
+    fn number(self) -> u64 {
+        self.0 >> 32
+    }
+
+    pub(crate) fn name(self, semaphore: &str, seat: usize) -> OsString {
+        name(semaphore, seat, self.number())
+    }
+
+    /// Whether it is this one. Its names and its owner do not matter: it is the one that the seat means.
+    /// Allocates nothing.
+    pub(crate) fn is(self, file: &File) -> bool {
+        let mut bytes = [0; 8];
+        let is_file = file.metadata().is_ok_and(|found| found.is_file());
+        self.0 != 0 && is_file && file.read_exact_at(&mut bytes, 0).is_ok() && bytes == self.0.to_ne_bytes()
+    }
+}
+
+fn name(semaphore: &str, seat: usize, number: u64) -> OsString {
+    format!("{}{seat}.{number:08x}", prefix(semaphore)).into()
+}
+
+/// How the names of a semaphore's commands' files start.
+fn prefix(semaphore: &str) -> String {
+    format!(".{semaphore}.cmd.")
+}
+
+/// The seat and the number in the name of a commands' file.
+fn parse(semaphore: &str, name: &OsStr) -> Option<(usize, u64)> {
+    let (seat, number) = name.to_str()?.strip_prefix(&prefix(semaphore))?.split_once('.')?;
+    let (seat, number) = (seat.parse().ok()?, u64::from_str_radix(number, 16).ok()?);
+    // Another semaphore's name may start as this one's.
+    (self::name(semaphore, seat, number) == name).then_some((seat, number))
+}
+
+/// The permissions of a commands' file: whoever may use the semaphore has to be able to lock it, and nobody
+/// else.
+fn permissions(semaphore: &Metadata) -> Permissions {
+    let mode = semaphore.mode();
+    let of = |class: u32| if mode & class == class { class } else { 0 };
+    Permissions::from_mode(0o600 | of(0o060) | of(0o006))
+}
+
+/// A number that nobody knows beforehand.
+pub(crate) fn unforeseen() -> u64 {
+    RandomState::new().hash_one(sys::epoch())
+}
+
+/// The commands' file of a seat, which this process has. It is made if there is none that this user may lock.
+///
+/// `told` is the word of the seat, and `found` the semaphore's own file.
+pub(crate) fn provide(
+    directory: &Directory,
+    semaphore: &str,
+    seat: usize,
+    told: &AtomicU64,
+    found: &Metadata,
+) -> io::Result<CommandsFile> {
+    for _ in 0..TRIES {
+        // SeqCst, here and below: before it is told that there is a command; see `CommandLock`.
+        let before = CommandsFile(told.load(Ordering::SeqCst));
+        let there = directory.open_regular(&before.name(semaphore, seat), true);
+        if let Some(file) = there.ok().filter(|file| before.is(file)) {
+            if file.metadata()?.uid() == sys::user() {
+                let _ = file.set_permissions(permissions(found));
+            }
+            let mine = sys::lockers(&file).is_ok_and(|lockers| lockers.contains(&std::process::id().cast_signed()));
+            if mine {
+                // This process is itself a command that keeps permits by a lock in this file: closing any
+                // descriptor of it would drop that.
+                std::mem::forget(file);
+            }
+            return Ok(before);
+        }
+        let new = CommandsFile(unforeseen());
+        let name = new.name(semaphore, seat);
+        let file = match directory.make(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            made => made?,
+        };
+        let filled = || {
+            // It fails if this user is not in that group, who is not the one that the semaphore is shared
+            // with then.
+            let _ = fchown(&file, None, Some(found.gid()));
+            file.write_all_at(&new.0.to_ne_bytes(), 0)?;
+            // After the group, as that takes bits away; and whatever the umask of this process is.
+            file.set_permissions(permissions(found))
+        };
+        // Another thread of this process may have been faster.
+        let taken =
+            filled().map(|()| told.compare_exchange(before.0, new.0, Ordering::SeqCst, Ordering::SeqCst).is_ok());
+        match taken {
+            Ok(true) => return Ok(new),
+            Ok(false) => drop(directory.remove(&name)),
+            Err(error) => {
+                let _ = directory.remove(&name);
+                return Err(error);
+            }
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::EEXIST))
+}
+
+/// Whether a command has a lock in the file of a seat: that of a generation. `semaphore_owner` may have made
+/// it, whoever looks.
+pub(crate) fn is_locked(
+    directory: &Directory,
+    semaphore: &str,
+    seat: usize,
+    told: CommandsFile,
+    generation: u32,
+    semaphore_owner: u32,
+) -> io::Result<bool> {
+    if told.0 == 0 {
+        return Ok(false);
+    }
+    let name = told.name(semaphore, seat);
+    let Ok(found) = directory.look_at(&name) else {
+        // Nobody can have a lock in it that anybody could find.
+        return Ok(false);
+    };
+    if is_held_here(&found) {
+        return Ok(true);
+    }
+    match directory.open_regular(&name, false) {
+        Ok(file) if told.is(&file) => look(file, |file, _| sys::is_locked(file, i64::from(generation))),
+        // What was put there by somebody who has no right on the semaphore; or it has gone.
+        Ok(_) => Ok(false),
+        Err(_) if is_strangers(directory, &found, semaphore_owner) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether any command has a lock in a file of a semaphore. Nobody attaches meanwhile, and what the seats
+/// tell may be nonsense.
+pub(crate) fn is_any_locked(
+    directory: &Directory,
+    semaphore: &str,
+    told: impl Fn(usize) -> u64,
+    semaphore_owner: u32,
+) -> io::Result<bool> {
+    for (name, found) in all(directory, semaphore)? {
+        let Some((seat, number)) = parse(semaphore, &name) else { continue };
+        if is_held_here(&found) {
+            return Ok(true);
+        }
+        let is_strangers = is_strangers(directory, &found, semaphore_owner);
+        let file = match directory.open_regular(&name, false) {
+            Err(error) if !is_strangers && error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => continue,
+            Ok(file) => file,
+        };
+        let told = CommandsFile(told(seat));
+        // What is damaged may tell nothing of a file that was made for it. Then it counts if no stranger has
+        // made it.
+        if (told.number() == number && told.is(&file) || !is_strangers)
+            && look(file, |_, lockers| Ok(!lockers.is_empty()))?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The regular files that have names of commands' files, whoever made them.
+fn all(directory: &Directory, semaphore: &str) -> io::Result<Vec<(OsString, Metadata)>> {
+    let prefix = prefix(semaphore);
+    let named = directory.names()?.into_iter().filter(|name| name.as_bytes().starts_with(prefix.as_bytes()));
+    let looked_at = named.filter_map(|name| directory.look_at(&name).ok().map(|found| (name, found)));
+    Ok(looked_at.filter(|(_, found)| found.is_file()).collect())
+}
+
+/// Takes away what is left of commands, when nobody uses the file that told of them.
+pub(crate) fn clear(directory: &Directory, semaphore: &str) {
+    for (name, _) in all(directory, semaphore).unwrap_or_default() {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        // Format 1 had no number in the names.
+        let old = name.to_str().and_then(|name| name.strip_prefix(&prefix(semaphore))).is_some_and(is_number);
+        if old || parse(semaphore, &name).is_some() {
+            // Those of others stay where only they may remove them: they are nobody's now.
+            let _ = directory.remove(&name);
+        }
+    }
+}
+
+/// Whether a file may be of somebody who has no right on the semaphore, by its owner and its names.
+fn is_strangers(directory: &Directory, found: &Metadata, semaphore_owner: u32) -> bool {
+    let owners = [sys::user(), 0, semaphore_owner];
+    directory.is_for_all() && (found.nlink() != 1 || !owners.contains(&found.uid()))
+}
+
+/// Locks that this process itself has, by the device and the inode of the file: closing any descriptor of
+/// such a file would drop them, so it is not opened again.
+static HELD: Mutex<Vec<(u64, u64, u32)>> = Mutex::new(Vec::new());
+/// Nearly always there are none. Then the list is not locked: a thread of ours that looks here while another
+/// one forks would leave the child with a lock that nobody opens.
+static ANY_HELD: AtomicBool = AtomicBool::new(false);
+
+fn key(found: &Metadata) -> (u64, u64, u32) {
+    (found.dev(), found.ino(), std::process::id())
+}
+
+fn is_held_here(found: &Metadata) -> bool {
+    // Acquire: pairs with the Release of `look`; the list has what it promises.
+    ANY_HELD.load(Ordering::Acquire) && locked(&HELD).contains(&key(found))
+}
+
+/// Asks about the locks of a file, of which the processes that have some are told.
+fn look(file: File, ask: impl FnOnce(&File, &[i32]) -> io::Result<bool>) -> io::Result<bool> {
+    // All of them, and not of one byte alone: a lock of ours on another one would be dropped just the same.
+    let lockers = sys::lockers(&file)?;
+    let answer = ask(&file, &lockers);
+    if lockers.contains(&std::process::id().cast_signed()) {
+        // This process is a command that keeps permits. It has the descriptor for good now, and is asked no
+        // more.
+        let file = ManuallyDrop::new(file);
+        locked(&HELD).push(key(&file.metadata()?));
+        // Release: see `is_held_here`.
+        ANY_HELD.store(true, Ordering::Release);
+    }
+    answer
+}
