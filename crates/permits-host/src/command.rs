@@ -46,8 +46,9 @@ impl CommandLock {
         let (place, seat) = (&attachment.place, attachment.seat);
         let failed =
             |error| error::system(format!("cannot open its commands' file in `{}`", place.directory.display()), error);
-        let directory = place.directory_to_use(false)?.ok_or_else(|| error::gone(&place.name))?;
-        // By the file that this handle has: another one may have its name by now.
+        let directory = place.find_directory()?.filter(|directory| place.is_current(directory, attachment.file));
+        // Where the semaphore's file cannot be seen, nobody would look for a command's.
+        let directory = directory.ok_or_else(|| error::gone(&place.name))?;
         let semaphore = attachment.probe(&attachment.probe)?.metadata().map_err(failed)?;
         let told = attachment.store().word(layout::seat(seat, seat::COMMANDS_FILE));
         let file = commands::provide(&directory, &place.name, seat, told, &semaphore).map_err(failed)?;

@@ -25,9 +25,10 @@
 //!   refused as well, as locks do not last there: mount a directory of the host.
 //! - Other systems than Linux, and 32-bit targets. It needs Linux 4.14, and notices deaths best with 5.9.
 //! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process (`SIGBUS`).
-//! - Protection from who may write to the file. Whoever may take a permit may write nonsense as well; that is found out, and leads to
-//!   errors: once a process has found damage, no process is granted anything until [`Options::repair`].
-//!   Whoever may truncate the file can end all processes that use it (`SIGBUS`).
+//! - Protection from who may write to the file; who may not has no part in it, and cannot hold anybody up, also where everybody
+//!   may make files (mode 1777), but by taking a name first. Whoever may take a permit may write nonsense as well; that is
+//!   found out, and leads to errors: once a process has found damage, no process is granted anything until
+//!   [`Options::repair`]. Whoever may truncate the file can end all processes that use it (`SIGBUS`).
 //! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
 //!
 //! # After a crash

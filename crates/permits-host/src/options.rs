@@ -64,9 +64,11 @@ impl Options {
     /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is made, with mode 0700, if it is
     /// missing and its parent is there.
     ///
-    /// It has to belong to this user or to root, and nobody else may be able to remove files from it. All who are to share a semaphore
-    /// name the same directory; in a container it has to be mounted from the host. No environment variable is read: `PERMITS_DIR` is for
-    /// the program `permits`.
+    /// It has to belong to this user or to root, and nobody else may be able to remove files from it. A
+    /// symbolic link in its place is followed if it belongs to one of the two as well; the directories above
+    /// it are not looked at. All who are to share a semaphore name the same directory; in a container it has
+    /// to be mounted from the host. No environment variable is read: `PERMITS_DIR` is for the program
+    /// `permits`.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
         self.directory = Some(directory.into());
         self

@@ -113,7 +113,7 @@ pub(crate) fn provide(
             // It fails if this user is not in that group, who is not the one that the semaphore is shared
             // with then.
             let _ = fchown(&file, None, Some(found.gid()));
-            file.write_all_at(&new.0.to_ne_bytes(), 0)?;
+            sys::without_size_signal(|| file.write_all_at(&new.0.to_ne_bytes(), 0))?;
             // After the group, as that takes bits away; and whatever the umask of this process is.
             file.set_permissions(permissions(found))
         };

@@ -267,6 +267,16 @@ fn things_of_strangers_in_the_directorys_place_are_refused() {
 }
 
 #[test]
+fn a_strangers_directory_in_the_place_of_the_default_one_is_not_even_looked_at() {
+    // Nobody has named it, who would know whose it is.
+    let script = "mount -t tmpfs none /run; mkdir -m 1777 /run/permits; chown 12345 /run/permits; exec \"$@\"";
+
+    let answer = Actor::start_in(script, Path::new("/run/permits")).asked(Order::DoAll);
+
+    assert_eq!(answer, "lists Insecure, reads Insecure, examines 0, opens Insecure, repairs Insecure");
+}
+
+#[test]
 fn a_strangers_link_to_a_good_directory_is_not_followed() {
     let parent = of_all();
     let good = parent.path().join("good");
