@@ -46,9 +46,11 @@ impl CommandLock {
         let (place, seat) = (&attachment.place, attachment.seat);
         let failed =
             |error| error::system(format!("cannot open its commands' file in `{}`", place.directory.display()), error);
-        let directory = place.find_directory()?.filter(|directory| place.is_current(directory, attachment.file));
-        // Where the semaphore's file cannot be seen, nobody would look for a command's.
-        let directory = directory.ok_or_else(|| error::gone(&place.name))?;
+        let directory = place.find_directory()?.ok_or_else(|| error::gone(&place.name))?;
+        if !place.is_current(&directory, attachment.file)? {
+            // Nobody would look for a command's file there.
+            return Err(error::gone(&place.name));
+        }
         let semaphore = attachment.probe(&attachment.probe)?.metadata().map_err(failed)?;
         let told = attachment.store().word(layout::seat(seat, seat::COMMANDS_FILE));
         let file = commands::provide(&directory, &place.name, seat, told, &semaphore).map_err(failed)?;

@@ -55,7 +55,7 @@ impl Attachment {
         let file = Descriptor::new(file).map_err(|error| place.failed("look at", error))?;
         let identity = file.identity();
         place.lock_attach(&file, LockKind::Shared)?;
-        if !place.is_current(directory, identity) {
+        if !place.is_current(directory, identity)? {
             return Ok(None);
         }
         if !place.check_header(&file)? && renew(place, directory, &file, identity)? {

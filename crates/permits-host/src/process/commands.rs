@@ -90,8 +90,11 @@ pub(crate) fn provide(
     for _ in 0..TRIES {
         // SeqCst, here and below: before it is told that there is a command; see `CommandLock`.
         let before = CommandsFile(told.load(Ordering::SeqCst));
-        let there = directory.open_regular(&before.name(semaphore, seat), true);
-        if let Some(file) = there.ok().filter(|file| before.is(file)) {
+        let there = match directory.open_regular(&before.name(semaphore, seat), true) {
+            Err(error) if !tells_of_the_file(&error) => return Err(error),
+            there => there.ok().filter(|file| before.is(file)),
+        };
+        if let Some(file) = there {
             if file.metadata()?.uid() == sys::user() {
                 let _ = file.set_permissions(permissions(found));
             }
@@ -146,9 +149,11 @@ pub(crate) fn is_locked(
         return Ok(false);
     }
     let name = told.name(semaphore, seat);
-    let Ok(found) = directory.look_at(&name) else {
+    let found = match directory.look_at(&name) {
+        Ok(found) => found,
         // Nobody can have a lock in it that anybody could find.
-        return Ok(false);
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
     };
     if is_held_here(&found) {
         return Ok(true);
@@ -157,10 +162,17 @@ pub(crate) fn is_locked(
         Ok(file) if told.is(&file) => look(file, |file, _| sys::is_locked(file, i64::from(generation))),
         // What was put there by somebody who has no right on the semaphore; or it has gone.
         Ok(_) => Ok(false),
-        Err(_) if is_strangers(directory, &found, semaphore_owner) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if tells_of_the_file(&error) && is_strangers(directory, &found, semaphore_owner) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an error tells of what was to be opened, and not of this process or the system.
+fn tells_of_the_file(error: &io::Error) -> bool {
+    // EWOULDBLOCK: its owner has a lease on it.
+    let of_it = [libc::EACCES, libc::EPERM, libc::EWOULDBLOCK, libc::ELOOP, libc::EISDIR, libc::ENXIO, libc::ENODEV];
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error().is_some_and(|number| of_it.contains(&number))
 }
 
 /// Whether any command has a lock in a file of a semaphore. Nobody attaches meanwhile, and what the seats
@@ -176,18 +188,20 @@ pub(crate) fn is_any_locked(
         if is_held_here(&found) {
             return Ok(true);
         }
-        let is_strangers = is_strangers(directory, &found, semaphore_owner);
-        let file = match directory.open_regular(&name, false) {
-            Err(error) if !is_strangers && error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Err(_) => continue,
-            Ok(file) => file,
-        };
         let told = CommandsFile(told(seat));
+        let is_strangers = is_strangers(directory, &found, semaphore_owner);
+        if is_strangers && told.number() != number {
+            continue;
+        }
+        let file = match directory.open_regular(&name, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if is_strangers && tells_of_the_file(&error) => continue,
+            Err(error) => return Err(error),
+        };
         // What is damaged may tell nothing of a file that was made for it. Then it counts if no stranger has
         // made it.
-        if (told.number() == number && told.is(&file) || !is_strangers)
-            && look(file, |_, lockers| Ok(!lockers.is_empty()))?
-        {
+        if (!is_strangers || told.is(&file)) && look(file, |_, lockers| Ok(!lockers.is_empty()))? {
             return Ok(true);
         }
     }
@@ -197,9 +211,16 @@ pub(crate) fn is_any_locked(
 /// The regular files that have names of commands' files, whoever made them.
 fn all(directory: &Directory, semaphore: &str) -> io::Result<Vec<(OsString, Metadata)>> {
     let prefix = prefix(semaphore);
-    let named = directory.names()?.into_iter().filter(|name| name.as_bytes().starts_with(prefix.as_bytes()));
-    let looked_at = named.filter_map(|name| directory.look_at(&name).ok().map(|found| (name, found)));
-    Ok(looked_at.filter(|(_, found)| found.is_file()).collect())
+    let mut files = Vec::new();
+    for name in directory.names()?.into_iter().filter(|name| name.as_bytes().starts_with(prefix.as_bytes())) {
+        match directory.look_at(&name) {
+            Ok(found) if found.is_file() => files.push((name, found)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
 }
 
 /// Takes away what is left of commands, when nobody uses the file that told of them.

@@ -160,8 +160,12 @@ impl Place {
     }
 
     /// Whether the file is the one of its name.
-    pub(crate) fn is_current(&self, directory: &Directory, file: (u64, u64)) -> bool {
-        directory.look_at(self.file_name()).is_ok_and(|found| (found.dev(), found.ino()) == file)
+    pub(crate) fn is_current(&self, directory: &Directory, file: (u64, u64)) -> Result<bool, Error> {
+        match directory.look_at(self.file_name()) {
+            Ok(found) => Ok((found.dev(), found.ino()) == file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.failed("look at", error)),
+        }
     }
 
     /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
@@ -540,7 +544,7 @@ pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity:
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
     sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
-    if !place.is_current(directory, identity) || place.check_header(file)? {
+    if !place.is_current(directory, identity)? || place.check_header(file)? {
         return Ok(true);
     }
     if place.is_in_use(directory, file)? {

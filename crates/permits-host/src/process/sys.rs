@@ -259,11 +259,15 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
         return Err(error);
     }
     let mut names = Vec::new();
-    loop {
+    let end = loop {
+        // SAFETY: it is this thread's own.
+        let number = unsafe { libc::__errno_location() };
+        // SAFETY: as above. It stays 0 at the end of the directory.
+        unsafe { number.write(0) };
         // SAFETY: the stream is open, and no other thread has it.
         let entry = unsafe { libc::readdir(stream) };
         if entry.is_null() {
-            break;
+            break io::Error::last_os_error();
         }
         // SAFETY: the entry is there until the next call.
         let name = unsafe { &raw const (*entry).d_name };
@@ -272,10 +276,10 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
         if name != b"." && name != b".." {
             names.push(OsStr::from_bytes(name).to_owned());
         }
-    }
+    };
     // SAFETY: the stream is open, and not used any more. It closes the descriptor.
     unsafe { libc::closedir(stream) };
-    Ok(names)
+    if end.raw_os_error() == Some(0) { Ok(names) } else { Err(end) }
 }
 
 /// Opens a file by its path, if it is the one that `is_it` knows, with the descriptor as high as that can be
