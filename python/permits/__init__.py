@@ -123,8 +123,9 @@ class HostSemaphore(_permits.Counting):
     took is loose, belongs to nobody, and stays out. First come, first served.
 
     `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
-    file, by default 0o600: for this user alone. `label` is shown to others by `permits status`. With `resize=True` a
-    semaphore that has another number of permits is resized, which is an error otherwise.
+    file, by default 0o600: for this user alone; others get both rights or none, as by 0o660 and 0o666. `label` is
+    shown to others by `permits status`. With `resize=True` a semaphore that has another number of permits is resized,
+    which is an error otherwise.
     With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
 
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
