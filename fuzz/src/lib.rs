@@ -99,7 +99,8 @@ impl Drop for Place {
     }
 }
 
-/// A fresh file; one in the middle of its life, whose users are all dead; one whose permits are all loose, with a dead queue.
+/// A fresh file; one in the middle of its life, whose users are all dead; one whose permits are all loose,
+/// with a dead queue.
 static TEMPLATES: LazyLock<[Template; 3]> = LazyLock::new(|| {
     let place = Place::new();
     let open = |name: &str| place.options().open(name, MAX).expect("a sound file opens");
@@ -329,7 +330,8 @@ fn run_at(place: &Place, bytes: &[u8]) {
     }
 }
 
-/// Does one thing. `false` if what is out and what is free may disagree from now on, as a repair has declared what it found for true.
+/// Does one thing. `false` if what is out and what is free may disagree from now on, as a repair has declared
+/// what it found for true.
 fn step(place: &Place, hands: &mut Hands, act: u8, choices: &mut Choices<'_>, sleeps: &mut usize) -> bool {
     let n = u32::from(choices.byte());
     let few = n % (MAX_ASKED + 1);

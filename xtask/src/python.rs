@@ -1,4 +1,5 @@
-//! Does the Python door work on every CPython of this machine? Builds the wheel once, and tests it in an environment of its own for each.
+//! Does the Python door work on every CPython of this machine? Builds the wheel once, and tests it in an
+//! environment of its own for each.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -19,7 +20,8 @@ const MATURIN: &str = "maturin==1.16.0";
 /// The oldest minor version of CPython 3 that the wheel is for.
 const OLDEST: u32 = 9;
 
-/// Tells a line each: implementation, version, minor version, whether it runs without the GIL, and what is missing for the tests.
+/// Tells a line each: implementation, version, minor version, whether it runs without the GIL, and what is
+/// missing for the tests.
 const ABOUT: &str = "\
 import importlib.util as u, platform, sys, sysconfig
 print(sys.implementation.name)
@@ -292,8 +294,8 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// A program of an environment, in a directory without a `permits`: in `python`, Python would find the sources in the place of what was
-    /// installed.
+    /// A program of an environment, in a directory without a `permits`: in `python`, Python would find the
+    /// sources in the place of what was installed.
     fn tool(&self, name: &str, environment: &Path) -> Command {
         let mut command = clean(&environment.join("bin").join(name));
         command.current_dir(&self.folder);

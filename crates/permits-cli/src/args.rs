@@ -1,4 +1,5 @@
-//! The arguments of the program, and nothing else: a program that makes completions and man pages can include this file alone.
+//! The arguments of the program, and nothing else: a program that makes completions and man pages can include
+//! this file alone.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,7 +55,8 @@ pub(crate) struct Args {
     pub(crate) act: Act,
 }
 
-/// [`Args`] for `run` alone: building the other twelve takes longer than anything else at the start, and `run` is started often.
+/// [`Args`] for `run` alone: building the other twelve takes longer than anything else at the start, and
+/// `run` is started often.
 ///
 /// It decides nothing: what it cannot parse, help included, is left to [`Args`].
 #[derive(Debug, Parser)]
@@ -148,9 +150,9 @@ pub(crate) struct Patience {
 pub(crate) struct Size {
     /// Permits of the semaphore: a number, a percentage of the host's processors (`50%`), or `nproc`
     ///
-    /// Creates the semaphore if there is none. If there is one with another number, that is an error (exit 78) unless
-    /// --resize is given. Without --max the stored number holds, and a new semaphore has that of --create. With neither, `run`
-    /// and `acquire` create one with 1 permit: it excludes; `release` creates none.
+    /// Creates the semaphore if there is none. If there is one with another number, that is an error (exit 78)
+    /// unless --resize is given. Without --max the stored number holds, and a new semaphore has that of --create.
+    /// With neither, `run` and `acquire` create one with 1 permit: it excludes; `release` creates none.
     #[arg(short, long, value_name = "N|N%|nproc", allow_hyphen_values = true)]
     pub(crate) max: Option<Number>,
     /// Permits of the semaphore if there is none yet; the stored number holds otherwise
@@ -233,8 +235,8 @@ pub(crate) struct Run {
     pub(crate) report_fd: Option<i32>,
     /// Give the command a private make jobserver with as many jobs as --units
     ///
-    /// Run `make` without -j, `cargo` or `ninja` in it. `fifo` needs make 4.4 or ninja 1.13, `pipe` works with every make; `auto`
-    /// takes `pipe` if the make in PATH is older than 4.4.
+    /// Run `make` without -j, `cargo` or `ninja` in it. `fifo` needs make 4.4 or ninja 1.13, `pipe` works
+    /// with every make; `auto` takes `pipe` if the make in PATH is older than 4.4.
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     pub(crate) jobserver: Option<Jobserver>,
     /// Signal the command when this program is killed
@@ -283,8 +285,9 @@ pub(crate) struct Acquire {
 ///
 /// A semaphore that does not exist is an error (exit 69), unless --max or --create says how many permits it has.
 ///
-/// A permit that nobody took cannot be given back: the caller that comes too early waits for the one that takes. Permits that
-/// a process holds (by `run`, or `acquire --while-pid`) are never given back by this, except with --grant.
+/// A permit that nobody took cannot be given back: the caller that comes too early waits for the one that
+/// takes. Permits that a process holds (by `run`, or `acquire --while-pid`) are never given back by this,
+/// except with --grant.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Release {
     #[command(flatten)]
@@ -378,8 +381,8 @@ pub(crate) struct Wait {
 
 /// Ask a holder or waiter to give up.
 ///
-/// It is told, and nothing is taken from it: `run` stops its command (see `run --on-lost`), and the permits come back when the
-/// command has ended.
+/// It is told, and nothing is taken from it: `run` stops its command (see `run --on-lost`), and the permits
+/// come back when the command has ended.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Revoke {
     /// Wait until it has given up, at most so long, then exit 75

@@ -1,8 +1,8 @@
 //! Signals, and wake-ups by other threads, as things that one poll(2) waits for.
 //!
-//! All signals that concern the program are blocked from the start and read from a signalfd: nothing runs in a signal handler,
-//! no signal falls between a check and a sleep, and each tells who sent it. Threads that start later inherit the blocked
-//! signals, so that none of them is killed by one either.
+//! All signals that concern the program are blocked from the start and read from a signalfd: nothing runs in
+//! a signal handler, no signal falls between a check and a sleep, and each tells who sent it. Threads that
+//! start later inherit the blocked signals, so that none of them is killed by one either.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

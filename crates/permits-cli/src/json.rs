@@ -21,8 +21,9 @@ struct Line<T> {
 
 /// An object with the number of the schema in front, and a line end.
 ///
-/// Names, paths and errors are exact, as a program may use them again; so their [hidden](is_hidden) characters are written as
-/// `\u202e`, which is the same to a program and nothing to a terminal. What a holder tells of itself is tame already, see [`Who`].
+/// Names, paths and errors are exact, as a program may use them again; so their [hidden](is_hidden)
+/// characters are written as `\u202e`, which is the same to a program and nothing to a terminal. What a
+/// holder tells of itself is tame already, see [`Who`].
 pub(crate) fn line(what: impl Serialize) -> String {
     let text =
         serde_json::to_string(&Line { schema: SCHEMA, what }).expect("strings and numbers only, all keys are names");

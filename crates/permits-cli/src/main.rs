@@ -1,10 +1,10 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
-//! `args` says what there is, and `commands` has a file for each command. What they share stands beside them: `place` (which
-//! semaphore), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as things to
-//! poll for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is printed), `columns`
-//! (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `sys` (system calls). No module imports this one,
-//! and none imports a module that imports it.
+//! `args` says what there is, and `commands` has a file for each command. What they share stands beside them:
+//! `place` (which semaphore), `waiting` (a wait that signals, a stop and a revocation can end), `events`
+//! (signals and wake-ups as things to poll for), `people` (who holds or waits, and taming what others wrote),
+//! `json` and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout
+//! and stderr), `sys` (system calls). No module imports this one, and none imports a module that imports it.
 
 mod args;
 mod columns;

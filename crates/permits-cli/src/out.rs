@@ -75,7 +75,8 @@ impl Notes {
         let width = crossterm::terminal::size().map_or(0, |(columns, _)| usize::from(columns));
         // A terminal may say 0 when it was never told its size.
         let width = if width == 0 { 80 } else { width.max(20) };
-        // One column stays free: a terminal may wrap when the last one is written, and then the wipe misses the first line.
+        // One column stays free: a terminal may wrap when the last one is written, and then the wipe misses
+        // the first line.
         let text = tame(text);
         let line = cut(&text, width - 1);
         self.waiting_line.set(true);

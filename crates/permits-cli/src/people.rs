@@ -1,8 +1,9 @@
 //! Who holds or waits, as it is shown, and how text that others wrote is made harmless.
 //!
-//! Commands, labels, names of users and names of semaphores are written by others. A terminal that obeys them could move its
-//! cursor or show another command than the one that runs, and a program that reads JSON hands them on to a terminal. Whatever
-//! is shown of them goes through [`tame`]; [`Who`] has been through it, and all outputs are made from `Who`.
+//! Commands, labels, names of users and names of semaphores are written by others. A terminal that obeys them
+//! could move its cursor or show another command than the one that runs, and a program that reads JSON hands
+//! them on to a terminal. Whatever is shown of them goes through [`tame`]; [`Who`] has been through it, and
+//! all outputs are made from `Who`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -106,8 +107,8 @@ const DOTTED_CIRCLE: char = '\u{25cc}';
 /// A joiner is kept inside of what is drawn as one character (an emoji of a family): there it is not hidden, since the
 /// picture would be another one without it. Elsewhere it is replaced, so that it cannot make two labels differ unseen.
 ///
-/// A text that starts with a combining mark gets a dotted circle in front: the mark would change the character of ours that
-/// stands before the text.
+/// A text that starts with a combining mark gets a dotted circle in front: the mark would change the
+/// character of ours that stands before the text.
 pub(crate) fn tame(text: &str) -> String {
     let mut tamed = String::with_capacity(text.len());
     for part in text.graphemes(true) {
@@ -129,10 +130,12 @@ pub(crate) fn tame(text: &str) -> String {
 
 /// Whether a terminal does something else than draw the character.
 ///
-/// They are the control characters, the separators of lines and paragraphs, the marks of interlinear annotations, and what
-/// Unicode calls [Default_Ignorable_Code_Point](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point): the marks
-/// and overrides of the direction of writing, characters of no width, blanks that count as letters, and tags. Variation
-/// selectors 1 to 16 are not among them: they choose how the character before them is drawn, as many emoji need it.
+/// They are the control characters, the separators of lines and paragraphs, the marks of interlinear
+/// annotations, and what Unicode calls
+/// [Default_Ignorable_Code_Point](https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point): the
+/// marks and overrides of the direction of writing, characters of no width, blanks that count as letters, and
+/// tags. Variation selectors 1 to 16 are not among them: they choose how the character before them is drawn,
+/// as many emoji need it.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,

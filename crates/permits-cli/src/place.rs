@@ -44,13 +44,14 @@ pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size)
     open_with(scene, options, name, size, Some(Number::Exactly(1)))
 }
 
-/// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a permit of one that is not there,
-/// so that a name with a typing error in it would wait for ever.
+/// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a
+/// permit of one that is not there, so that a name with a typing error in it would wait for ever.
 pub(crate) fn open_to_release(scene: Scene<'_>, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
     open_with(scene, &scene.options(), name, size, None)
 }
 
-/// With `--max` it has that number, or gets it. Otherwise the stored number holds, and a new one gets that of `--create`, or `default`.
+/// With `--max` it has that number, or gets it. Otherwise the stored number holds, and a new one gets that of
+/// `--create`, or `default`.
 fn open_with(
     scene: Scene<'_>,
     options: &Options,
@@ -79,7 +80,8 @@ fn open_with(
     }
 }
 
-/// The status of a semaphore, after what the dead held was taken back; of one that may only be read, as it stands in the file.
+/// The status of a semaphore, after what the dead held was taken back; of one that may only be read, as it
+/// stands in the file.
 pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_host::Error> {
     match options.clone().open_existing(name).and_then(|semaphore| semaphore.status()) {
         Err(error) if error.kind() == ErrorKind::Denied => options.clone().read(name),

@@ -18,8 +18,9 @@ use permits_host::CommandLock;
 ///
 /// CHLD alone is for this program: it says that the command has ended or stopped.
 ///
-/// Not among them: KILL and STOP, which no process can catch; what the kernel sends for a fault of this very process (SEGV and
-/// the like, XCPU, XFSZ, SYS, PIPE); and TTIN and TTOU, which stop the whole group by themselves.
+/// Not among them: KILL and STOP, which no process can catch; what the kernel sends for a fault of this very
+/// process (SEGV and the like, XCPU, XFSZ, SYS, PIPE); and TTIN and TTOU, which stop the whole group by
+/// themselves.
 const SIGNALS: [i32; 17] = [
     libc::SIGHUP,
     libc::SIGINT,
@@ -109,7 +110,8 @@ pub(crate) fn is_sent_by_terminals(signal: i32) -> bool {
 
 /// Stops this process as the signal would have done; returns when it is continued.
 pub(crate) fn stop_by(signal: i32) {
-    // A stop that fails leaves the process running, and that is what it would do with a kernel that refuses the stop, too.
+    // A stop that fails leaves the process running, and that is what it would do with a kernel that refuses
+    // the stop, too.
     let _ = set_default(signal);
     let set = signal_set([signal]);
     raise(signal);
@@ -129,7 +131,8 @@ pub(crate) fn die_by(signal: i32) {
 
 /// Sends a signal to a process of ours that has not been waited for yet.
 pub(crate) fn kill(pid: u32, signal: i32) {
-    // SAFETY: no memory is involved. It can fail when the command has changed its user: then the signal is not ours to send.
+    // SAFETY: no memory is involved. It can fail when the command has changed its user: then the signal is
+    // not ours to send.
     unsafe { libc::kill(pid.cast_signed(), signal) };
 }
 
@@ -178,11 +181,11 @@ pub(crate) struct BeforeExec {
     pub(crate) inherited: Vec<RawFd>,
 }
 
-/// Makes the command take the lock and what else is asked, right before it is executed, and start with the signal mask that
-/// this program was started with.
+/// Makes the command take the lock and what else is asked, right before it is executed, and start with the
+/// signal mask that this program was started with.
 ///
-/// The standard library has set SIGPIPE to its default in the child by then. Signals that this program was started to ignore
-/// stay ignored, which is what nohup(1) is for.
+/// The standard library has set SIGPIPE to its default in the child by then. Signals that this program was
+/// started to ignore stay ignored, which is what nohup(1) is for.
 pub(crate) fn prepare(command: &mut Command, lock: Option<Arc<CommandLock>>, before: BeforeExec) {
     let mask = MASK_AT_START.get().copied().unwrap_or_else(|| signal_set([]));
     let parent = std::process::id();
@@ -202,8 +205,8 @@ pub(crate) fn prepare(command: &mut Command, lock: Option<Arc<CommandLock>>, bef
         }
         change_mask(libc::SIG_SETMASK, &mask).map(drop)
     };
-    // SAFETY: the hook makes system calls and nothing else: no allocation, no lock that another thread could have held at the
-    // fork. `mark` builds its errors from a number, which does not allocate.
+    // SAFETY: the hook makes system calls and nothing else: no allocation, no lock that another thread could
+    // have held at the fork. `mark` builds its errors from a number, which does not allocate.
     unsafe { command.pre_exec(hook) };
 }
 
@@ -225,7 +228,8 @@ pub(crate) enum Fork {
 
 /// Forks. To be called while this process has one thread.
 pub(crate) fn fork() -> io::Result<Fork> {
-    // SAFETY: the process has one thread (it has opened no semaphore yet), so no lock is held by a thread that the child lacks.
+    // SAFETY: the process has one thread (it has opened no semaphore yet), so no lock is held by a thread
+    // that the child lacks.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Fork::Child),

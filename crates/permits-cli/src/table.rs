@@ -144,7 +144,8 @@ fn ago(since: SystemTime) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
-/// A table without lines: columns are aligned, headings bold; a heading with `>` in front is that of a column of numbers.
+/// A table without lines: columns are aligned, headings bold; a heading with `>` in front is that of a column
+/// of numbers.
 struct Rows(Table);
 
 impl Rows {

@@ -1,10 +1,11 @@
 //! Waiting in a queue of the semaphore, in a way that signals, a stop of the job, a revocation and time can end.
 //!
-//! The request is a future that is polled by hand: this program sleeps in one place, [`Events::wait`], for the grant and for
-//! everything else.
+//! The request is a future that is polled by hand: this program sleeps in one place, [`Events::wait`], for
+//! the grant and for everything else.
 //!
-//! A job that is stopped (Ctrl-Z) gives up its place and queues again, at the end, when it is continued. Were it to keep the place,
-//! it would be granted permits that it cannot use, and all waiters behind it would wait for its shell.
+//! A job that is stopped (Ctrl-Z) gives up its place and queues again, at the end, when it is continued. Were
+//! it to keep the place, it would be granted permits that it cannot use, and all waiters behind it would wait
+//! for its shell.
 
 use std::future::Future;
 use std::os::fd::BorrowedFd;

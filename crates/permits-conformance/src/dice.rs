@@ -1,11 +1,13 @@
 //! Random numbers that a printed seed brings back.
 
-/// A stream of random numbers: SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014).
+/// A stream of random numbers: SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number
+/// generators*, 2014).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The stream of the seed in the environment variable `PERMITS_SEED`, else of the one given. Prints it, for the case of a failure.
+    /// The stream of the seed in the environment variable `PERMITS_SEED`, else of the one given. Prints it,
+    /// for the case of a failure.
     ///
     /// # Panics
     ///

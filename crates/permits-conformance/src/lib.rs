@@ -1,6 +1,8 @@
-//! The contract of `permits` as a test suite: a function a clause, of the clause's number, that runs against every reach.
+//! The contract of `permits` as a test suite: a function a clause, of the clause's number, that runs against
+//! every reach.
 //!
-//! A reach implements [`Limit`](permits::limit::Limit), describes itself by a [`Rig`], and says in one of its test files
+//! A reach implements [`Limit`](permits::limit::Limit), describes itself by a [`Rig`], and says in one of its
+//! test files
 //!
 //! ```text
 //! permits_conformance::suite!(MyRig);
@@ -10,9 +12,10 @@
 //!
 //! `docs/guide/reach.md` tells how a reach is written, and `tests/leased` is one in full.
 //!
-//! The functions demand what the clauses say, and nothing of how fast or by what means: an operation may take milliseconds, and what
-//! it sets off in others may come later than its return. What an operation must have done by the time it returns
-//! in one process is for the tests of `permits` itself, which also use [`wait`] and [`Dice`].
+//! The functions demand what the clauses say, and nothing of how fast or by what means: an operation may take
+//! milliseconds, and what it sets off in others may come later than its return. What an operation must have
+//! done by the time it returns in one process is for the tests of `permits` itself, which also use [`wait`]
+//! and [`Dice`].
 //!
 //! | clause | where |
 //! |---|---|
@@ -33,8 +36,9 @@
 //! | C20 | `clauses/loss.rs`, for a reach that can be [`Severed`] |
 //! | C21, servers that do not answer | `clauses/unreachable.rs`, for a reach that can be [`Severed`] |
 //!
-//! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one whose permits can be lost
-//! `permits_conformance::suite!(MyRig, severed);`. A second rig in one file has a name: see [`suite!`].
+//! A reach whose participants can die says `permits_conformance::suite!(MyRig, mortal);` besides, and one
+//! whose permits can be lost `permits_conformance::suite!(MyRig, severed);`. A second rig in one file has a
+//! name: see [`suite!`].
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/reach.md")]

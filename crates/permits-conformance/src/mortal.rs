@@ -1,4 +1,5 @@
-//! What a reach beyond the process tells the suite besides a [`Rig`]: how its participants die, and how they are cut off.
+//! What a reach beyond the process tells the suite besides a [`Rig`]: how its participants die, and how they
+//! are cut off.
 
 use crate::rig::Rig;
 use std::time::Duration;
@@ -11,8 +12,8 @@ pub trait Mortal: Rig {
     /// Another participant of the same semaphore, which can be killed without harm to the others.
     fn participant(&self, limit: &Self::Limit) -> Self::Participant;
 
-    /// After which time of holding, at the least, a reach that took permits because they are old would have taken them (C18): some
-    /// leases long, where permits are leased.
+    /// After which time of holding, at the least, a reach that took permits because they are old would have
+    /// taken them (C18): some leases long, where permits are leased.
     fn old_age(&self) -> Duration;
 }
 
@@ -40,21 +41,24 @@ pub trait Participant {
     fn kill(&mut self);
 }
 
-/// A reach whose participants can be cut off from what decides about permits, so that they can lose theirs (C20), and get no answers (C21).
+/// A reach whose participants can be cut off from what decides about permits, so that they can lose theirs
+/// (C20), and get no answers (C21).
 ///
 /// Its leases should be short in tests, about a second: the suite waits for some dozens of them to end.
 pub trait Severed: Rig {
-    /// Cuts a handle off: nothing that it sends arrives, and nothing that is sent to it. What came from other handles goes on.
+    /// Cuts a handle off: nothing that it sends arrives, and nothing that is sent to it. What came from other
+    /// handles goes on.
     fn sever(&self, limit: &Self::Limit);
 
     /// Undoes [`sever`](Self::sever).
     fn heal(&self, limit: &Self::Limit);
 
-    /// Has all that is sent to a handle arrive `time` later from now on: answers, grants, and word of a renewed lease. What it sends arrives
-    /// as before. The suite asks for a quarter of a lease, and zero undoes it.
+    /// Has all that is sent to a handle arrive `time` later from now on: answers, grants, and word of a
+    /// renewed lease. What it sends arrives as before. The suite asks for a quarter of a lease, and zero
+    /// undoes it.
     fn delay(&self, limit: &Self::Limit, time: Duration);
 
-    /// In which time a call on a handle that is cut off must have ended: what the reach states, and some more for a busy machine. It may be
-    /// longer than a lease.
+    /// In which time a call on a handle that is cut off must have ended: what the reach states, and some more
+    /// for a busy machine. It may be longer than a lease.
     fn gives_up_after(&self) -> Duration;
 }

@@ -30,18 +30,21 @@ pub trait Rig {
     /// [`ErrorKind::BadMax`](permits::ErrorKind::BadMax) if no semaphore can have so many (C2).
     fn fresh(&self, policy: Policy, max: u32) -> Result<Self::Limit, Error>;
 
-    /// Another handle on the same semaphore. A clone, unless the reach has more distant ones: a second mapping of the file, a
-    /// second connection.
+    /// Another handle on the same semaphore. A clone, unless the reach has more distant ones: a second
+    /// mapping of the file, a second connection.
     fn another(&self, limit: &Self::Limit) -> Self::Limit {
         limit.clone()
     }
 
-    /// How long something that must not happen is watched for. Some times longer than the reach needs for it when it is wrong.
+    /// How long something that must not happen is watched for. Some times longer than the reach needs for it
+    /// when it is wrong.
     fn grace(&self) -> Duration;
 
-    /// How long something that must happen may take before the test gives up. Tens of seconds: a busy machine is no failure.
+    /// How long something that must happen may take before the test gives up. Tens of seconds: a busy machine
+    /// is no failure.
     fn deadline(&self) -> Duration;
 
-    /// How often a race is run. Some hundreds or thousands where an operation takes less than a millisecond; Miri wants tens.
+    /// How often a race is run. Some hundreds or thousands where an operation takes less than a millisecond;
+    /// Miri wants tens.
     fn rounds(&self) -> u32;
 }

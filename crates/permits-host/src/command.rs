@@ -16,13 +16,15 @@ use std::sync::atomic::Ordering;
 
 /// The lock that a command takes for itself, between fork and exec.
 ///
-/// Its process has the lock until it ends, whatever it executes, or until it closes the descriptor that is left open for it. The
-/// processes that it starts do not have it, daemons that it leaves behind included: it is a lock of the process (`fcntl(2)`, `F_SETLK`), on
-/// another file than the semaphore's, as such a lock goes when its process closes *any* descriptor of the file.
+/// Its process has the lock until it ends, whatever it executes, or until it closes the descriptor that is
+/// left open for it. The processes that it starts do not have it, daemons that it leaves behind included: it
+/// is a lock of the process (`fcntl(2)`, `F_SETLK`), on another file than the semaphore's, as such a lock
+/// goes when its process closes *any* descriptor of the file.
 ///
 /// As long as the process that made this or the command lives, permits stay held.
 ///
-/// Before Linux 5.11 a process with several threads that executes a command in its own place loses the lock: fork there.
+/// Before Linux 5.11 a process with several threads that executes a command in its own place loses the lock:
+/// fork there.
 pub struct CommandLock {
     attachment: Arc<Attachment>,
     file: CommandsFile,
@@ -63,21 +65,22 @@ impl CommandLock {
         Ok(lock)
     }
 
-    /// Takes the lock, for the process that calls this: in a child between fork and exec, where it does nothing but system calls; or in
-    /// this process, right before it executes the command in its own place.
+    /// Takes the lock, for the process that calls this: in a child between fork and exec, where it does
+    /// nothing but system calls; or in this process, right before it executes the command in its own place.
     ///
     /// # Errors
     ///
-    /// If the lock cannot be had, or if the process that made this has died before it was: then the permits may be somebody else's by
-    /// now, and the command must not be executed.
+    /// If the lock cannot be had, or if the process that made this has died before it was: then the permits
+    /// may be somebody else's by now, and the command must not be executed.
     pub fn take(&self) -> io::Result<()> {
         point(Point::CommandForked);
         let (seat, generation) = (self.attachment.seat, self.attachment.generation);
         let fd = sys::open_for_good(&self.commands, |file| self.file.is(file))?;
         sys::try_lock_for_process(fd, i64::from(generation))?;
         point(Point::CommandLocked);
-        // Whoever takes the permits back asks for the seat's own bytes first, and for this one then: if the former are locked now, the
-        // latter will be found locked from here on. The byte of seat and generation, as the seat may be somebody else's by now.
+        // Whoever takes the permits back asks for the seat's own bytes first, and for this one then: if the
+        // former are locked now, the latter will be found locked from here on. The byte of seat and
+        // generation, as the seat may be somebody else's by now.
         let byte = generation_byte(seat, generation);
         if sys::is_byte_locked_at(&self.semaphore, self.attachment.file, byte)? {
             Ok(())
@@ -86,7 +89,8 @@ impl CommandLock {
         }
     }
 
-    /// Tells who the command is, in the process that made this; in a child it does nothing. It is for `status`, and so that its end is noticed at once when this process was killed before.
+    /// Tells who the command is, in the process that made this; in a child it does nothing. It is for
+    /// `status`, and so that its end is noticed at once when this process was killed before.
     pub fn set_command_pid(&self, pid: u32) {
         if self.attachment.epoch != sys::epoch() {
             // The child does not have the memory; and whoever made this knows as well.

@@ -109,7 +109,8 @@ mod armed {
     static PASSES: AtomicI64 = AtomicI64::new(0);
     static PANICS: AtomicBool = AtomicBool::new(false);
 
-    /// Has this process killed (SIGKILL) when it comes by `point` for the `passes`-th time from now; 1 is the next time.
+    /// Has this process killed (SIGKILL) when it comes by `point` for the `passes`-th time from now; 1 is the
+    /// next time.
     pub fn die_at(point: Point, passes: u32) {
         arm(point, passes, false);
     }

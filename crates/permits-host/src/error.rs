@@ -10,7 +10,8 @@ use permits::{AcquireError, MaxPermitsError, ReleaseError, State, TryAcquireErro
 use std::fmt::Display;
 use std::io;
 
-/// Adds what an error lacks on its way out: which semaphore it was, and what was being done. What is there already stays.
+/// Adds what an error lacks on its way out: which semaphore it was, and what was being done. What is there
+/// already stays.
 ///
 /// Every public call that can fail ends with it, so no text inside names the semaphore.
 pub(crate) fn during(name: &str, operation: Operation) -> impl FnOnce(Error) -> Error {

@@ -3,8 +3,8 @@
 use crate::semaphore::{HostSemaphore, Shared};
 use std::sync::Arc;
 
-/// How a request or a permit reaches its semaphore: by a reference, or by a handle of its own. Implemented for `&HostSemaphore` and
-/// `HostSemaphore`, and for nothing else.
+/// How a request or a permit reaches its semaphore: by a reference, or by a handle of its own. Implemented
+/// for `&HostSemaphore` and `HostSemaphore`, and for nothing else.
 pub trait Handle: Clone + sealed::Handle {}
 
 impl Handle for &HostSemaphore {}

@@ -1,8 +1,9 @@
-//! A counting semaphore for the processes of one host: in shared memory, without a daemon, and permits come back when their holder dies.
+//! A counting semaphore for the processes of one host: in shared memory, without a daemon, and permits come
+//! back when their holder dies.
 //!
-//! Whoever opens the same name on the same host has the same semaphore: shells, build jobs, services, containers that mount the
-//! directory. It is the semaphore of the crate [`permits`], with the same [contract](permits::contract), whose clauses are cited here as
-//! (C8), and its twist: `release` waits too.
+//! Whoever opens the same name on the same host has the same semaphore: shells, build jobs, services,
+//! containers that mount the directory. It is the semaphore of the crate [`permits`], with the same
+//! [contract](permits::contract), whose clauses are cited here as (C8), and its twist: `release` waits too.
 //!
 //! ```
 //! # let directory = std::env::temp_dir().join(format!("permits-doc-lib-{}", std::process::id()));
@@ -21,21 +22,25 @@
 //!
 //! # What it does not do
 //!
-//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own. The layers of a container (overlayfs) are
-//!   refused as well, as locks do not last there: mount a directory of the host.
+//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own. The layers
+//!   of a container (overlayfs) are refused as well, as locks do not last there: mount a directory of the
+//!   host.
 //! - Other systems than Linux, and 32-bit targets. It needs Linux 4.14, and notices deaths best with 5.9.
-//! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process (`SIGBUS`).
-//! - Protection from who may write to the file; who may not has no part in it, and cannot hold anybody up, also where everybody
-//!   may make files (mode 1777), but by taking a name first. Whoever may take a permit may write nonsense as well; that is
-//!   found out, and leads to errors: once a process has found damage, no process is granted anything until
-//!   [`Options::repair`]. Whoever may truncate the file can end all processes that use it (`SIGBUS`).
+//! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process
+//!   (`SIGBUS`).
+//! - Protection from who may write to the file; who may not has no part in it, and cannot hold anybody up,
+//!   also where everybody may make files (mode 1777), but by taking a name first. Whoever may take a permit
+//!   may write nonsense as well; that is found out, and leads to errors: once a process has found damage, no
+//!   process is granted anything until [`Options::repair`]. Whoever may truncate the file can end all
+//!   processes that use it (`SIGBUS`).
 //! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
 //!
 //! # After a crash
 //!
-//! The permits of a process come back when it dies, and only then (C18): not when it is stopped, slow, or old. If somebody waits, they have
-//! them within a millisecond or so, or within 250 ms if the dead lived in another PID namespace or the kernel has no means to tell; if nobody does,
-//! whoever asks next. No daemon is there to do it: those who wait do.
+//! The permits of a process come back when it dies, and only then (C18): not when it is stopped, slow, or
+//! old. If somebody waits, they have them within a millisecond or so, or within 250 ms if the dead lived in
+//! another PID namespace or the kernel has no means to tell; if nobody does, whoever asks next. No daemon is
+//! there to do it: those who wait do.
 //!
 //! | what happens to a holder | its permits |
 //! |---|---|
@@ -58,8 +63,10 @@
 //!
 //! - **C8** The policy is `fair`: first come, first served, across all processes.
 //! - **C11** A try, and a reading, first look whether holders are dead if it matters: a microsecond or two for each.
-//! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen after the acquisition.
-//! - **C15** A [`Status`] of a semaphore that never stands still may be of some instants close to each other. Readings are of one.
+//! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen
+//!   after the acquisition.
+//! - **C15** A [`Status`] of a semaphore that never stands still may be of some instants close to each other.
+//!   Readings are of one.
 //! - **C16** does not hold: opening allocates, and a task that waits allocates. Two threads of the crate's own
 //!   run in a process while a task waits in it, or a thread for longer than a millisecond; and for a moment
 //!   when several shorter waits were granted in a row.
@@ -67,9 +74,10 @@
 //!
 //! # How it works
 //!
-//! The state is never changed in place: a commit writes a new one beside it, and moves a word that says where it is. So nobody is ever
-//! found half-way, and who is stopped or dies there holds up nobody (`protocol/tx.rs`). Who is alive is the kernel's word: a lock that goes
-//! with the memory of a process (`process/life.rs`). Who waits watches those whom it waits for (`process/watch.rs`).
+//! The state is never changed in place: a commit writes a new one beside it, and moves a word that says where
+//! it is. So nobody is ever found half-way, and who is stopped or dies there holds up nobody
+//! (`protocol/tx.rs`). Who is alive is the kernel's word: a lock that goes with the memory of a process
+//! (`process/life.rs`). Who waits watches those whom it waits for (`process/watch.rs`).
 
 #![cfg_attr(
     permits_loom,

@@ -37,14 +37,15 @@ pub struct Options {
 }
 
 impl HostSemaphore {
-    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if there is none.
+    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if
+    /// there is none.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another number of permits;
-    /// [`ErrorKind::BadName`]; [`ErrorKind::BadDirectory`]; and whatever is wrong with the file: [`ErrorKind::Insecure`],
-    /// [`ErrorKind::Denied`], [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`],
-    /// [`ErrorKind::Exhausted`].
+    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another
+    /// number of permits; [`ErrorKind::BadName`]; [`ErrorKind::BadDirectory`]; and whatever is wrong with the
+    /// file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`], [`ErrorKind::Damaged`],
+    /// [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
     pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
         Options::new().open(name, max)
     }
@@ -61,8 +62,8 @@ impl Options {
         Options::default()
     }
 
-    /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is made, with mode 0700, if it is
-    /// missing and its parent is there.
+    /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is made, with
+    /// mode 0700, if it is missing and its parent is there.
     ///
     /// It has to belong to this user or to root, and nobody else may be able to remove files from it. A
     /// symbolic link in its place is followed if it belongs to one of the two as well; the directories above
@@ -74,8 +75,8 @@ impl Options {
         self
     }
 
-    /// The permissions of the file, if it is made. Default: 0600, for this user alone. 0660 is for a group, 0666 for all: whoever may
-    /// write to the file may do anything with the semaphore, damage it included.
+    /// The permissions of the file, if it is made. Default: 0600, for this user alone. 0660 is for a group,
+    /// 0666 for all: whoever may write to the file may do anything with the semaphore, damage it included.
     ///
     /// Others get both rights or none: modes such as 0644 are refused. Whoever may read a file may lock bytes
     /// of it, and so keep everybody out of it; so who is to see a semaphore has to be trusted with it, or be
@@ -85,7 +86,8 @@ impl Options {
         self
     }
 
-    /// What becomes of a semaphore that exists with another number of permits. Default, `false`: an error. `true`: it is resized.
+    /// What becomes of a semaphore that exists with another number of permits. Default, `false`: an error.
+    /// `true`: it is resized.
     pub fn resize(mut self, resize: bool) -> Options {
         self.resize = resize;
         self
@@ -97,14 +99,15 @@ impl Options {
         self
     }
 
-    /// What others are shown as this handle's command; 224 bytes of it are kept. Default: the arguments of this process.
+    /// What others are shown as this handle's command; 224 bytes of it are kept. Default: the arguments of
+    /// this process.
     pub fn command(mut self, command: impl Into<OsString>) -> Options {
         self.command = Some(command.into());
         self
     }
 
-    /// Whether the permits of this handle have numbers: see [`Guard::slots`](crate::Guard::slots). Default: `false`. Other handles may do
-    /// as they like; no two permits that have a number have the same.
+    /// Whether the permits of this handle have numbers: see [`Guard::slots`](crate::Guard::slots). Default:
+    /// `false`. Other handles may do as they like; no two permits that have a number have the same.
     pub fn numbered(mut self, numbered: bool) -> Options {
         self.numbered = numbered;
         self

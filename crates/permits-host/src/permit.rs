@@ -17,10 +17,12 @@ use std::sync::Arc;
 /// Permits that are held, by a borrow of their handle. See [`Guard`].
 pub type Permit<'a> = Guard<&'a HostSemaphore>;
 
-/// Permits that are held, by a handle of their own: it can go to another thread or task and outlive this one. See [`Guard`].
+/// Permits that are held, by a handle of their own: it can go to another thread or task and outlive this one.
+/// See [`Guard`].
 pub type OwnedPermit = Guard<HostSemaphore>;
 
-/// Permits that are held; [`Permit`] and [`OwnedPermit`] are this type. Dropping it returns them, never waits and never fails (C5); the death of the process returns them too (C18).
+/// Permits that are held; [`Permit`] and [`OwnedPermit`] are this type. Dropping it returns them, never waits
+/// and never fails (C5); the death of the process returns them too (C18).
 ///
 /// # After a fork
 ///
@@ -59,12 +61,15 @@ impl<H: Handle> Guard<H> {
         self.n
     }
 
-    /// The numbers of its permits, in ascending order, if its handle was opened [`numbered`](crate::Options::numbered); else none.
+    /// The numbers of its permits, in ascending order, if its handle was opened
+    /// [`numbered`](crate::Options::numbered); else none.
     ///
-    /// They go from 0 to one below the number of permits (or of those that are out, after a shrink). No two permits of the living that
-    /// have a number have the same, whoever has been killed. Whoever acquires gets the lowest that are free. The 385th and later have none.
+    /// They go from 0 to one below the number of permits (or of those that are out, after a shrink). No two
+    /// permits of the living that have a number have the same, whoever has been killed. Whoever acquires gets
+    /// the lowest that are free. The 385th and later have none.
     ///
-    /// For what there is one of for each permit: a GPU, a port, a test database. Loose permits have no numbers: see [`forget`](Self::forget).
+    /// For what there is one of for each permit: a GPU, a port, a test database. Loose permits have no
+    /// numbers: see [`forget`](Self::forget).
     ///
     /// # After a fork
     ///
@@ -74,7 +79,8 @@ impl<H: Handle> Guard<H> {
         &self.slots
     }
 
-    /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody releases them (C6).
+    /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody
+    /// releases them (C6).
     pub fn forget(self) {
         // A damaged file has no count that this could be missing from, and what is the parent's is not ours to forget.
         let _ = self.let_go();
@@ -160,7 +166,8 @@ impl<H: Handle> Guard<H> {
         Ok(())
     }
 
-    /// Whether somebody asked this handle to give its permits up: see [`HostSemaphore::revoke`](crate::HostSemaphore::revoke).
+    /// Whether somebody asked this handle to give its permits up: see
+    /// [`HostSemaphore::revoke`](crate::HostSemaphore::revoke).
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.ours().is_some_and(|attachment| attachment.is_revoked())

@@ -30,7 +30,8 @@ pub enum Repair {
         /// As it is.
         after: State,
     },
-    /// It was beyond repair, and nobody used it: it has another name now, and whoever opens the semaphore next makes it anew.
+    /// It was beyond repair, and nobody used it: it has another name now, and whoever opens the semaphore
+    /// next makes it anew.
     SetAside {
         /// Its other name.
         as_path: PathBuf,
@@ -42,7 +43,8 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     let directory = place.directory_to_use(false)?.ok_or_else(|| not_found(place))?;
     let file = place.open_file(&directory, true)?.ok_or_else(|| not_found(place))?;
     place.check_file_system(file.as_fd())?;
-    // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a sound file is a transaction.
+    // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a
+    // sound file is a transaction.
     place.lock_attach(&file, LockKind::Shared)?;
     match place.check_header(&file) {
         // Of an earlier boot: whoever opens it next makes it anew.
@@ -137,7 +139,8 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
     Ok(Audit { state: tx.book.readings(), missing, condemned: tx.book.damaged })
 }
 
-/// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose ones, the count is all there is.
+/// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose
+/// ones, the count is all there is.
 fn recount(
     place: &Place,
     directory: &Directory,

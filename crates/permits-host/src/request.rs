@@ -23,9 +23,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A request for permits, made by [`HostSemaphore::acquire`] and [`HostSemaphore::acquire_many`]; yields a [`Permit`](crate::Permit).
+/// A request for permits, made by [`HostSemaphore::acquire`] and [`HostSemaphore::acquire_many`]; yields a
+/// [`Permit`](crate::Permit).
 pub type Acquire<'a> = Request<&'a HostSemaphore, Guarded>;
-/// The same without a borrow, made by [`HostSemaphore::acquire_owned`] and its kin; yields an [`OwnedPermit`](crate::OwnedPermit).
+/// The same without a borrow, made by [`HostSemaphore::acquire_owned`] and its kin; yields an
+/// [`OwnedPermit`](crate::OwnedPermit).
 pub type AcquireOwned = Request<HostSemaphore, Guarded>;
 /// A request for permits that nobody shall hold, made by [`Acquire::loose`](Request::loose); yields nothing.
 pub type AcquireLoose<'a> = Request<&'a HostSemaphore, Loose>;
@@ -87,13 +89,15 @@ pub(crate) mod sealed {
     }
 }
 
-/// A request, [`Acquire`] or [`Release`]. Nothing happens until it is waited for: by `.await`, [`wait`](Self::wait),
-/// [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline), or not at all, [`try_now`](Self::try_now).
+/// A request, [`Acquire`] or [`Release`]. Nothing happens until it is waited for: by `.await`,
+/// [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline), or not
+/// at all, [`try_now`](Self::try_now).
 ///
 /// # Fairness
 ///
-/// First come, first served among all threads and tasks of all processes (C8), but for two kinds that never come again: the dead, whose
-/// places are taken away, and those who ask for more than there is since a shrink.
+/// First come, first served among all threads and tasks of all processes (C8), but for two kinds that never
+/// come again: the dead, whose places are taken away, and those who ask for more than there is since a
+/// shrink.
 ///
 /// # Cancel safety
 ///
@@ -101,7 +105,8 @@ pub(crate) mod sealed {
 ///
 /// # After a fork
 ///
-/// A request that waits as a future is the parent's: in a child, polling it fails with [`ErrorKind::NotOurs`], and dropping it does nothing.
+/// A request that waits as a future is the parent's: in a child, polling it fails with
+/// [`ErrorKind::NotOurs`], and dropping it does nothing.
 #[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
 pub struct Request<H: Handle, K: Kind> {
     handle: H,
@@ -117,8 +122,8 @@ enum Progress {
 }
 
 impl<H: Handle> Request<H, Guarded> {
-    /// For permits without a guard: they are loose as soon as they are had, and outlive this process, until somebody releases them
-    /// (C6). A process that dies in between returns them.
+    /// For permits without a guard: they are loose as soon as they are had, and outlive this process, until
+    /// somebody releases them (C6). A process that dies in between returns them.
     pub fn loose(self) -> Request<H, Loose> {
         debug_assert!(matches!(self.progress, Progress::New), "it takes a request that was not polled, by value");
         Request::new(self.handle, self.n)
@@ -135,8 +140,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Gone`], [`ErrorKind::Exhausted`] if there is no place in the queue,
-    /// [`ErrorKind::Damaged`]. In each case nothing was taken or returned.
+    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Gone`], [`ErrorKind::Exhausted`] if there
+    /// is no place in the queue, [`ErrorKind::Damaged`]. In each case nothing was taken or returned.
     pub fn wait(self) -> Result<K::Output<H>, Error> {
         self.block(None)
     }
@@ -145,8 +150,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for, see [`Error::stuck`] (C22). A grant that comes
-    /// at the same time as the limit wins (C11).
+    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for, see
+    /// [`Error::stuck`] (C22). A grant that comes at the same time as the limit wins (C11).
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, Error> {
         self.block(Instant::now().checked_add(time))
     }
@@ -160,7 +165,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.block(Some(deadline))
     }
 
-    /// Does not wait. It may take some microseconds to see whether any holder is dead, if there are too few permits otherwise.
+    /// Does not wait. It may take some microseconds to see whether any holder is dead, if there are too few
+    /// permits otherwise.
     ///
     /// # Errors
     ///

@@ -104,8 +104,9 @@ impl Drop for Shared {
 ///
 /// # After a crash
 ///
-/// What a process held comes back when it dies, however it dies: within a millisecond or so if somebody waits for it, and else when the
-/// next one asks (C18). Loose permits stay out. Whoever waited and died is passed over.
+/// What a process held comes back when it dies, however it dies: within a millisecond or so if somebody waits
+/// for it, and else when the next one asks (C18). Loose permits stay out. Whoever waited and died is passed
+/// over.
 ///
 /// # After a fork
 ///
@@ -213,8 +214,8 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file was deleted or replaced, so that what is read would be true for nobody
-    /// who comes.
+    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file was deleted or replaced, so that what is read
+    /// would be true for nobody who comes.
     pub fn state(&self) -> Result<State, Error> {
         self.read(|attachment| attachment.readings())
     }
@@ -305,15 +306,16 @@ impl HostSemaphore {
         &self.shared.place.path
     }
 
-    /// Who this handle is among the holders and the waiters. In a child after fork that could not take a seat of its own, its parent.
+    /// Who this handle is among the holders and the waiters. In a child after fork that could not take a seat
+    /// of its own, its parent.
     #[must_use]
     pub fn id(&self) -> HolderId {
         let attachment = self.shared.here().unwrap_or(&self.shared.first.attachment);
         status::id(attachment.seat, attachment.generation)
     }
 
-    /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it does is its own business.
-    /// `permits run` ends its command.
+    /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it
+    /// does is its own business. `permits run` ends its command.
     ///
     /// # Errors
     ///

@@ -1,14 +1,16 @@
-//! Models of the interleavings that matter: loom runs each of them through every schedule and every value that a weak memory may
-//! show, within a bound on preemptions. Run them with
-//! `RUSTFLAGS="--cfg permits_loom" cargo test --release -p permits-host --test loom`.
+//! Models of the interleavings that matter: loom runs each of them through every schedule and every value
+//! that a weak memory may show, within a bound on preemptions. Run them with `RUSTFLAGS="--cfg permits_loom"
+//! cargo test --release -p permits-host --test loom`.
 //!
 //! The processes are threads here, and the file is an array. Who dies does nothing more; see `Store::commit_and_die`.
 //!
-//! loom takes an access that is `SeqCst` for an `AcqRel` one, and knows `SeqCst` only of fences. Where two words have to be seen in one order,
-//! `TELL` and the root, the model has a fence in the place of the `SeqCst` of an access. And it lets a store that releases a lock come later than
-//! any number of exchanges that find it taken, so `Memo::turn` with two threads never ends in it: each process has one thread here. Nor does it know that
-//! nothing comes between what an exchange has read and what it writes, so it shows an owner's plain stores to `OWN` before a helper's exchange
-//! that was there first: no model has a helper at work on an `OWN` that its owner goes on changing.
+//! loom takes an access that is `SeqCst` for an `AcqRel` one, and knows `SeqCst` only of fences. Where two
+//! words have to be seen in one order, `TELL` and the root, the model has a fence in the place of the
+//! `SeqCst` of an access. And it lets a store that releases a lock come later than any number of exchanges
+//! that find it taken, so `Memo::turn` with two threads never ends in it: each process has one thread here.
+//! Nor does it know that nothing comes between what an exchange has read and what it writes, so it shows an
+//! owner's plain stores to `OWN` before a helper's exchange that was there first: no model has a helper at
+//! work on an `OWN` that its owner goes on changing.
 
 #![cfg(permits_loom)]
 

@@ -1,8 +1,10 @@
-//! The kill storm: processes do at random whatever can be done with a semaphore, and are killed at random, by others and at every point where
-//! what stands in the file is not the whole truth. C18 and C1 have to hold all the same.
+//! The kill storm: processes do at random whatever can be done with a semaphore, and are killed at random, by
+//! others and at every point where what stands in the file is not the whole truth. C18 and C1 have to hold
+//! all the same.
 //!
-//! `PERMITS_STORM_DEATHS=20000 cargo test -p permits-host --test storm` for more deaths than those of every day, and `PERMITS_SEED=…` for
-//! another storm. It never happens twice in the same way, whatever the seed: the kernel has a part in it.
+//! `PERMITS_STORM_DEATHS=20000 cargo test -p permits-host --test storm` for more deaths than those of every
+//! day, and `PERMITS_SEED=…` for another storm. It never happens twice in the same way, whatever the seed:
+//! the kernel has a part in it.
 
 #[path = "storm/journal.rs"]
 mod journal;
@@ -281,7 +283,8 @@ fn kill(process: &mut Process, journal: &Journal) {
     process.victim.0.wait().expect("it is a child of ours");
 }
 
-/// All are dead: nothing may be missing, and nothing may have been too much. How many permits were taken back from them.
+/// All are dead: nothing may be missing, and nothing may have been too much. How many permits were taken back
+/// from them.
 fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, totals: &mut Totals) -> u64 {
     let Account { grants, longest_wait, stuck, most_held, most_out, most_of_a_slot, loose } =
         journal::account(journal, NAMES.len());

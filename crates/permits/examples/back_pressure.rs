@@ -1,8 +1,9 @@
 //! A producer and a consumer that pace each other through one semaphore, because `release` waits too.
 //!
-//! A permit that is given out stands for an item that is on its way. The producer queues an item, then acquires: it
-//! waits while `IN_FLIGHT` items are on their way. The consumer releases, then takes the item: it waits while none is on
-//! its way. With a semaphore whose release never waits, it takes a second one, or a condition variable, to say "there is something".
+//! A permit that is given out stands for an item that is on its way. The producer queues an item, then
+//! acquires: it waits while `IN_FLIGHT` items are on their way. The consumer releases, then takes the item:
+//! it waits while none is on its way. With a semaphore whose release never waits, it takes a second one, or a
+//! condition variable, to say "there is something".
 //!
 //! `close` ends the line without losing an item: what is loose can still be released, and then `release` fails.
 //!

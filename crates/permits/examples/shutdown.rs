@@ -1,7 +1,8 @@
-//! An orderly end: `close` turns those away who wait, lets those finish who hold a permit, and the count says when all is back.
+//! An orderly end: `close` turns those away who wait, lets those finish who hold a permit, and the count says
+//! when all is back.
 //!
-//! Ten tasks want one of two permits, and each works for 100 ms. After 250 ms the semaphore is closed: six have started by
-//! then and finish, the other four get `Closed` at once.
+//! Ten tasks want one of two permits, and each works for 100 ms. After 250 ms the semaphore is closed: six
+//! have started by then and finish, the other four get `Closed` at once.
 //!
 //! Run it with `cargo run -p permits --example shutdown`.
 

@@ -1,5 +1,5 @@
-//! Ten jobs on threads of their own, three at a time: the permit is acquired before the thread is made, so there are never more
-//! threads than permits, and the loop that makes them waits where it would run ahead.
+//! Ten jobs on threads of their own, three at a time: the permit is acquired before the thread is made, so
+//! there are never more threads than permits, and the loop that makes them waits where it would run ahead.
 //!
 //! Taking all permits at the end waits for all jobs, since a job holds its permit until it is done.
 //!

@@ -1,7 +1,8 @@
 //! Blocks a thread on a future that something else drives: for reaches whose requests are futures only, and for tests.
 //!
-//! Not for a thread that has to run tasks, and not for futures that need their own runtime on this thread to get on. Semaphores of one
-//! process and of one host block by themselves, without allocation: [`Request::wait`](crate::Request::wait).
+//! Not for a thread that has to run tasks, and not for futures that need their own runtime on this thread to
+//! get on. Semaphores of one process and of one host block by themselves, without allocation:
+//! [`Request::wait`](crate::Request::wait).
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-/// Says that the future wants to be polled. Not `std::thread::park`: its one token a thread is also the caller's, who may be about
-/// to sleep for something else.
+/// Says that the future wants to be polled. Not `std::thread::park`: its one token a thread is also the
+/// caller's, who may be about to sleep for something else.
 #[derive(Default)]
 struct Signal {
     given: Mutex<bool>,
@@ -63,7 +64,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Polls `future` on this thread until it is ready or `deadline` has passed; `None` then, and the future is dropped.
 ///
-/// It is polled once more after the deadline: what is ready by then wins (C11), so a deadline in the past makes it a try.
+/// It is polled once more after the deadline: what is ready by then wins (C11), so a deadline in the past
+/// makes it a try.
 ///
 /// # Examples
 ///

@@ -4,8 +4,8 @@ use crate::semaphore::Semaphore;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// How a request or a permit reaches its semaphore: by a reference, or by a share of it. Implemented for `&Semaphore` and
-/// `Arc<Semaphore>`, and for nothing else.
+/// How a request or a permit reaches its semaphore: by a reference, or by a share of it. Implemented for
+/// `&Semaphore` and `Arc<Semaphore>`, and for nothing else.
 pub trait Handle: Deref<Target = Semaphore> + Clone + sealed::Sealed {}
 
 impl Handle for &Semaphore {}

@@ -1,18 +1,24 @@
-//! A lease: permits that are held until a deadline, which a session moves on as long as it can, for reaches over a network.
+//! A lease: permits that are held until a deadline, which a session moves on as long as it can, for reaches
+//! over a network.
 //!
 //! # The problem
 //!
-//! A server that cannot reach a holder has to give its permits to others at some time, and the holder has to know before that
-//! happens (C20). Only the holder's own clock can tell it, and that clock goes on while the holder does not run, or is suspended.
+//! A server that cannot reach a holder has to give its permits to others at some time, and the holder has to
+//! know before that happens (C20). Only the holder's own clock can tell it, and that clock goes on while the
+//! holder does not run, or is suspended.
 //!
 //! # The idea
 //!
-//! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it is never later than the server's.
-//! 2. Until that deadline the permits are held. Whoever looks from then on finds them lost, whether or not the server has noticed.
-//! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST` over it: for ever.
-//! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease cannot come back to life
-//!    behind the back of whoever was told that it is lost.
-//! 5. No thread and no timer is here. The session of a reach calls [`Lease::check`] at the deadline, so that those are woken who sleep.
+//! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it
+//!    is never later than the server's.
+//! 2. Until that deadline the permits are held. Whoever looks from then on finds them lost, whether or not
+//!    the server has noticed.
+//! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST`
+//!    over it: for ever.
+//! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease
+//!    cannot come back to life behind the back of whoever was told that it is lost.
+//! 5. No thread and no timer is here. The session of a reach calls [`Lease::check`] at the deadline, so that
+//!    those are woken who sleep.
 //!
 //! # Invariants
 //!
@@ -23,14 +29,16 @@
 //!
 //! # Orderings
 //!
-//! All accesses to the deadline are Relaxed: L1 and L2 are of that one word, and nothing travels with it. L3 is by the lock of the wakers:
-//! who loses the lease writes `LOST` before it takes the lock; who waits leaves its waker and then looks, both under the lock. Either
-//! the waker is found, or the look comes after and sees what was written.
+//! All accesses to the deadline are Relaxed: L1 and L2 are of that one word, and nothing travels with it. L3
+//! is by the lock of the wakers: who loses the lease writes `LOST` before it takes the lock; who waits leaves
+//! its waker and then looks, both under the lock. Either the waker is found, or the look comes after and sees
+//! what was written.
 //!
 //! # What it gives up
 //!
-//! A holder that is paused between a look and what it does next may overlap with the next holder: that is what fencing tokens are for
-//! (C19). Clocks that run at different speeds are the reach's to allow for, by an earlier deadline.
+//! A holder that is paused between a look and what it does next may overlap with the next holder: that is
+//! what fencing tokens are for (C19). Clocks that run at different speeds are the reach's to allow for, by an
+//! earlier deadline.
 //!
 //! # Sources
 //!
@@ -53,8 +61,8 @@ const LOST: u64 = 0;
 
 /// A reading of a clock that counts from the boot of the machine and goes on while it is suspended.
 ///
-/// On Linux this is `CLOCK_BOOTTIME`. Not [`Instant`], which stands still there while a laptop sleeps and its lease runs out. This crate
-/// calls no system by itself, so the reach brings the clock.
+/// On Linux this is `CLOCK_BOOTTIME`. Not [`Instant`], which stands still there while a laptop sleeps and its
+/// lease runs out. This crate calls no system by itself, so the reach brings the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootTime(u64);
 
@@ -148,13 +156,15 @@ impl Slots {
 }
 
 impl Lease {
-    /// A lease that is held until `valid_until` on that clock. `clock` has to go on while the machine is suspended, and never back.
+    /// A lease that is held until `valid_until` on that clock. `clock` has to go on while the machine is
+    /// suspended, and never back.
     #[must_use]
     pub fn new(clock: fn() -> BootTime, valid_until: BootTime) -> Lease {
         Lease { deadline: AtomicU64::new(valid_until.0.max(1)), clock, wakers: Mutex::new(Slots::default()) }
     }
 
-    /// Moves the deadline to `valid_until`, if that is later than it is now. `valid_until` comes from a server that has renewed the lease.
+    /// Moves the deadline to `valid_until`, if that is later than it is now. `valid_until` comes from a
+    /// server that has renewed the lease.
     ///
     /// # Errors
     ///
@@ -178,7 +188,8 @@ impl Lease {
     /// How much longer it is held unless it is renewed; zero if it is lost.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        // From the one reading that found it held: a later one could say zero of a lease that is not marked as lost (L1).
+        // From the one reading that found it held: a later one could say zero of a lease that is not marked
+        // as lost (L1).
         self.look().map_or(Duration::ZERO, |(deadline, now)| Duration::from_nanos(deadline - now))
     }
 
@@ -194,8 +205,9 @@ impl Lease {
         self.wake_all();
     }
 
-    /// For the session of a reach, which sleeps in between: looks at the clock. If the deadline has passed the lease is lost from here on,
-    /// all that wait for that are woken, and this is `None`. Otherwise it is held, and this is the deadline, when to look again.
+    /// For the session of a reach, which sleeps in between: looks at the clock. If the deadline has passed
+    /// the lease is lost from here on, all that wait for that are woken, and this is `None`. Otherwise it is
+    /// held, and this is the deadline, when to look again.
     ///
     /// It changes nothing else, and it may be called at any time. Ending a lease early is [`revoke`](Self::revoke).
     #[must_use = "it is when to look again"]
@@ -215,8 +227,9 @@ impl Lease {
 
     /// Blocks the thread until the lease is lost, or for `time` at most; whether it is lost.
     ///
-    /// It looks at the deadline by itself, so that a session that is late or gone does not keep it from knowing. It sleeps by a clock that
-    /// stands still while the machine is suspended, so after that it may be late by what was left to the deadline before.
+    /// It looks at the deadline by itself, so that a session that is late or gone does not keep it from
+    /// knowing. It sleeps by a clock that stands still while the machine is suspended, so after that it may
+    /// be late by what was left to the deadline before.
     #[must_use]
     pub fn wait_lost(self: &Arc<Self>, time: Duration) -> bool {
         let end = Instant::now().checked_add(time);

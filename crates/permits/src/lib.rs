@@ -1,10 +1,12 @@
 //! One counting semaphore for the threads and the tasks of a process, whose `release` waits too.
 //!
-//! A [`Semaphore`] hands out a fixed number of permits. To acquire one waits while none is free. The twist is the other side: to
-//! release one waits while none is out that could be released, so that the count never leaves its bounds in either direction.
-//! Threads and tasks wait for the same object, in the same queues, without allocation, and without a runtime of the crate's own.
+//! A [`Semaphore`] hands out a fixed number of permits. To acquire one waits while none is free. The twist is
+//! the other side: to release one waits while none is out that could be released, so that the count never
+//! leaves its bounds in either direction. Threads and tasks wait for the same object, in the same queues,
+//! without allocation, and without a runtime of the crate's own.
 //!
-//! What it promises is written down as numbered clauses in [`contract`]; where the documentation says (C8), that is one of them.
+//! What it promises is written down as numbered clauses in [`contract`]; where the documentation says (C8),
+//! that is one of them.
 //!
 //! # Threads
 //!
@@ -23,7 +25,8 @@
 //! # ask().unwrap();
 //! ```
 //!
-//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Whoever comes too early waits:
+//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Whoever comes
+//! too early waits:
 //!
 //! ```
 //! # use permits::Semaphore;
@@ -75,9 +78,11 @@
 //! | [`release()`](Semaphore::release), [`release_many(n)`](Semaphore::release_many) | nothing | [`ReleaseError`] | [`ReleaseTimeoutError`] | [`TryReleaseError`]; [`try_release`](Semaphore::try_release) |
 //!
 //! [`close`](Semaphore::close) ends all waits. [`grow`](Semaphore::grow), [`shrink`](Semaphore::shrink) and
-//! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are. [`state`](Semaphore::state) tells how things stand.
+//! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are.
+//! [`state`](Semaphore::state) tells how things stand.
 //!
-//! For libraries that are handed a limit, and do not care whether it spans threads, processes or machines, the contract is a trait:
+//! For libraries that are handed a limit, and do not care whether it spans threads, processes or machines,
+//! the contract is a trait:
 //!
 //! | in [`limit`] | is |
 //! |---|---|
@@ -94,8 +99,9 @@
 //! - A queue of values: a bounded channel. This crate counts them, and does not carry them.
 //! - `no_std`: this crate needs `std`, for its lock and for blocking threads, and 64-bit atomics.
 //! - More than 4,194,303 permits that cannot be counted in larger units, such as bytes by the 4 KiB.
-//! - Strict order among threads that hold a permit for less than some microseconds: [`fair`](Semaphore::fair) does it, and is slow there, as every
-//!   semaphore in strict order is, since each hand-over wakes a sleeping thread. [`new`](Semaphore::new) is for that.
+//! - Strict order among threads that hold a permit for less than some microseconds: [`fair`](Semaphore::fair)
+//!   does it, and is slow there, as every semaphore in strict order is, since each hand-over wakes a sleeping
+//!   thread. [`new`](Semaphore::new) is for that.
 //! - Priorities among waiters, or a limit on how many may wait: neither is here.
 //! - Work that is limited by rate, so many a second, and not by how many at once.
 #![deny(rustdoc::broken_intra_doc_links)]

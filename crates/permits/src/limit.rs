@@ -1,8 +1,9 @@
-//! The contract as a trait: for code that is handed a limit and does not care whether it spans threads, processes or machines.
+//! The contract as a trait: for code that is handed a limit and does not care whether it spans threads,
+//! processes or machines.
 //!
-//! Write against the concrete types where you can: they are exact about what can fail. This is for libraries that take a limit as a
-//! parameter, for tests that put a local limit in the place of a remote one, and for the conformance suite, which is what
-//! implementing the trait means. It may change before 1.0.
+//! Write against the concrete types where you can: they are exact about what can fail. This is for libraries
+//! that take a limit as a parameter, for tests that put a local limit in the place of a remote one, and for
+//! the conformance suite, which is what implementing the trait means. It may change before 1.0.
 //!
 //! ```
 //! use permits::{Error, Semaphore, blocking::block_on, limit::{Held, Limit, Local}};
@@ -21,8 +22,9 @@
 //!
 //! # When the other end does not answer
 //!
-//! What decides about permits may be a server, and it may be gone, stopped or cut off (C21). A reach over a network states a time in its
-//! documentation, in which every call of the upper part of this table ends, whatever the server does:
+//! What decides about permits may be a server, and it may be gone, stopped or cut off (C21). A reach over a
+//! network states a time in its documentation, in which every call of the upper part of this table ends,
+//! whatever the server does:
 //!
 //! | call | ends with |
 //! |---|---|
@@ -35,12 +37,14 @@
 //! | `.await` and [`wait`](WaitBlocking::wait) | may wait as long as the server does not answer |
 //! | [`Held::lost`] | at the deadline of the lease, by the holder's own clock |
 //!
-//! - A request that waits outlives the loss of its handle's lease, or ends with `Unreachable`. Once the server answers again it ends
-//!   with that error, or is served in its turn: it never waits on with no place in the queue.
-//! - After `Unreachable` it is not known whether the call took effect. Permits that were on their way back, by `release` or by a drop,
-//!   come back in any case: the reach sends word of them when the server answers again, or their lease ends.
-//! - A handle outlives its lease. Once the server answers again, the next acquire is made under a new lease. Permits of the lease that
-//!   was lost stay lost, also where the server had not given them to others yet.
+//! - A request that waits outlives the loss of its handle's lease, or ends with `Unreachable`. Once the
+//!   server answers again it ends with that error, or is served in its turn: it never waits on with no place
+//!   in the queue.
+//! - After `Unreachable` it is not known whether the call took effect. Permits that were on their way back,
+//!   by `release` or by a drop, come back in any case: the reach sends word of them when the server answers
+//!   again, or their lease ends.
+//! - A handle outlives its lease. Once the server answers again, the next acquire is made under a new lease.
+//!   Permits of the lease that was lost stay lost, also where the server had not given them to others yet.
 //! - In one process and on one host there is no other end, and nothing here happens.
 //!
 //! `docs/guide/reach.md` in the repository shows how a reach is written.
@@ -71,7 +75,8 @@ pub trait Limit: Clone + Send + Sync + 'static {
     /// A request to return permits.
     type Release: Wait<Granted = ()>;
 
-    /// What kind of limit this is, as far as a caller may want to choose by it. It is known without asking anybody, and never changes.
+    /// What kind of limit this is, as far as a caller may want to choose by it. It is known without asking
+    /// anybody, and never changes.
     fn traits(&self) -> Properties;
 
     /// Asks for `n` permits (C3).
@@ -90,20 +95,21 @@ pub trait Limit: Clone + Send + Sync + 'static {
         self.release_many(1)
     }
 
-    /// Acquires `n` permits and leaves them loose, with no guard (C6): for a later [`release_many`](Self::release_many), by anybody.
+    /// Acquires `n` permits and leaves them loose, with no guard (C6): for a later
+    /// [`release_many`](Self::release_many), by anybody.
     ///
-    /// By default it is an acquire and a [`forget`](Held::forget), so it is two journeys over a network; a reach that can do both in one
-    /// does so here.
+    /// By default it is an acquire and a [`forget`](Held::forget), so it is two journeys over a network; a
+    /// reach that can do both in one does so here.
     ///
     /// # Errors
     ///
-    /// Those of an acquire and of a forget: [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Lost`] if the permits were lost
-    /// between the two, [`ErrorKind::Unreachable`].
+    /// Those of an acquire and of a forget: [`ErrorKind::Closed`], [`ErrorKind::TooMany`],
+    /// [`ErrorKind::Lost`] if the permits were lost between the two, [`ErrorKind::Unreachable`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes the request back, or returns what it was granted (C10). Where a forget was sent and not answered yet, the
-    /// permits may be loose.
+    /// Dropping the future takes the request back, or returns what it was granted (C10). Where a forget was
+    /// sent and not answered yet, the permits may be loose.
     fn acquire_loose_many(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let request = self.acquire_many(n);
         async move { request.await?.forget().await }
@@ -118,7 +124,8 @@ pub trait Limit: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21); what else can go wrong on the way to other processes.
+    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21); what else can go wrong on the
+    /// way to other processes.
     fn state(&self) -> impl Future<Output = Result<State, Error>> + Send;
 
     /// Who holds and who waits, besides the readings. `None` where a reach does not know, as in one process.
@@ -134,14 +141,16 @@ pub trait Limit: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadMax`] for a number out of range; [`ErrorKind::Unreachable`], within a time that the reach states (C21).
+    /// [`ErrorKind::BadMax`] for a number out of range; [`ErrorKind::Unreachable`], within a time that the
+    /// reach states (C21).
     fn set_max_permits(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Adds `n` permits, in one step: two callers that grow at the same time both count (C13).
     ///
     /// # Errors
     ///
-    /// As [`set_max_permits`](Self::set_max_permits). After `Unreachable` it may have taken effect: look at the state before growing again.
+    /// As [`set_max_permits`](Self::set_max_permits). After `Unreachable` it may have taken effect: look at
+    /// the state before growing again.
     fn grow(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Takes `n` permits away, in one step (C13).
@@ -167,41 +176,45 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
 
     /// Does not wait for permits. A future, since a try may have to travel.
     ///
-    /// It must end by itself, within a time that the reach states: see [the module](self#when-the-other-end-does-not-answer). A wait with
-    /// a timeout of zero is this try, and has no other limit (C11).
+    /// It must end by itself, within a time that the reach states: see [the
+    /// module](self#when-the-other-end-does-not-answer). A wait with a timeout of zero is this try, and has
+    /// no other limit (C11).
     ///
     /// # Errors
     ///
     /// As `.await`, and [`ErrorKind::NotNow`]; [`ErrorKind::Unreachable`] where a server does not answer (C21).
     fn try_now(self) -> impl Future<Output = Result<Self::Granted, Error>> + Send;
 
-    /// The error of a wait for this request that ran out of time. It is asked for before the wait, and awaited after it.
+    /// The error of a wait for this request that ran out of time. It is asked for before the wait, and
+    /// awaited after it.
     ///
-    /// Its kind must be [`ErrorKind::TimedOut`], whatever else goes wrong. It has what both sides were waiting for (C22), see
-    /// [`Error::stuck`], if the state can be read, and it must end by itself, as [`try_now`](Self::try_now). A reach reads the
-    /// state, in bounded time, and makes the error by [`Error::timed_out`].
+    /// Its kind must be [`ErrorKind::TimedOut`], whatever else goes wrong. It has what both sides were
+    /// waiting for (C22), see [`Error::stuck`], if the state can be read, and it must end by itself, as
+    /// [`try_now`](Self::try_now). A reach reads the state, in bounded time, and makes the error by
+    /// [`Error::timed_out`].
     fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static;
 }
 
 /// The ways of waiting that block a thread (C11).
 ///
-/// A reach whose requests are futures alone implements this without a line of its own: the thread sleeps on the future, which the
-/// reach's own session drives.
+/// A reach whose requests are futures alone implements this without a line of its own: the thread sleeps on
+/// the future, which the reach's own session drives.
 pub trait WaitBlocking: Wait + Sized {
     /// Blocks the thread until it is granted. It may wait for as long as a server does not answer: see
     /// [the module](self#when-the-other-end-does-not-answer).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`]; over a network [`ErrorKind::Unreachable`], if its place in the queue was lost; and what
-    /// else can go wrong on the way to other processes.
+    /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`]; over a network [`ErrorKind::Unreachable`], if its place
+    /// in the queue was lost; and what else can go wrong on the way to other processes.
     fn wait(self) -> Result<Self::Granted, Error> {
         block_on(self.into_future())
     }
 
     /// Blocks the thread for at most `time`; zero is a try, and a time beyond what the clock can tell is no limit.
     ///
-    /// It may end about a second after its time, where how things stood has to be asked for: see [`timed_out`](Wait::timed_out).
+    /// It may end about a second after its time, where how things stood has to be asked for: see
+    /// [`timed_out`](Wait::timed_out).
     ///
     /// # Errors
     ///
@@ -232,7 +245,8 @@ fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Grant
     block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(told(timed_out)))
 }
 
-/// For how long a thread whose time is over waits to hear how things stood. More than a journey to another continent and back.
+/// For how long a thread whose time is over waits to hear how things stood. More than a journey to another
+/// continent and back.
 const TELLING: Duration = Duration::from_secs(1);
 
 /// The error of a wait that ran out of time. A reach that breaks its word keeps no thread, and changes no kind (C11).
@@ -250,28 +264,32 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// How many.
     fn count(&self) -> u32;
 
-    /// Splits `n` off, `0..=count`. Both parts have the lease of the whole, and its token; where permits are numbered, the greatest among
-    /// their own slots (C19, C20). Nothing is asked of a server.
+    /// Splits `n` off, `0..=count`. Both parts have the lease of the whole, and its token; where permits are
+    /// numbered, the greatest among their own slots (C19, C20). Nothing is asked of a server.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooMany`] if there are fewer, and [`ErrorKind::Lost`] if they are lost (C20); the permit stays as it was.
+    /// [`ErrorKind::TooMany`] if there are fewer, and [`ErrorKind::Lost`] if they are lost (C20); the permit
+    /// stays as it was.
     fn split(&mut self, n: u32) -> Result<Self, Error>;
 
-    /// Takes in those of `other`. The token is the greater one of the two from then on (C19). Nothing is asked of a server.
+    /// Takes in those of `other`. The token is the greater one of the two from then on (C19). Nothing is
+    /// asked of a server.
     ///
     /// # Errors
     ///
-    /// `other`, if it belongs to another semaphore, if the two have different leases (as permits of two handles have), or if one of them is
-    /// lost. Both stay as they were.
+    /// `other`, if it belongs to another semaphore, if the two have different leases (as permits of two
+    /// handles have), or if one of them is lost. Both stay as they were.
     fn merge(&mut self, other: Self) -> Result<(), Self>;
 
-    /// Returns the permits, and says whether they were still held. `Ok` is the answer of what decides about permits, never a guess.
+    /// Returns the permits, and says whether they were still held. `Ok` is the answer of what decides about
+    /// permits, never a guess.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Lost`] if they were lost before (C20): then nothing is returned. [`ErrorKind::Unreachable`] if there is no answer within
-    /// a time that the reach states (C21): they come back later, see [the module](self#when-the-other-end-does-not-answer).
+    /// [`ErrorKind::Lost`] if they were lost before (C20): then nothing is returned.
+    /// [`ErrorKind::Unreachable`] if there is no answer within a time that the reach states (C21): they come
+    /// back later, see [the module](self#when-the-other-end-does-not-answer).
     ///
     /// # Cancel safety
     ///
@@ -282,16 +300,16 @@ pub trait Held: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Lost`] if they were lost before; [`ErrorKind::Unreachable`] if there is no answer within a time that the reach states
-    /// (C21): then they are loose, or come back.
+    /// [`ErrorKind::Lost`] if they were lost before; [`ErrorKind::Unreachable`] if there is no answer within
+    /// a time that the reach states (C21): then they are loose, or come back.
     ///
     /// # Cancel safety
     ///
     /// After the future is dropped they are loose, or come back.
     fn forget(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Ready once the permits are lost (C20); never, where permits cannot be lost. It borrows nothing, so that it can be spawned
-    /// beside the work that the permit is for.
+    /// Ready once the permits are lost (C20); never, where permits cannot be lost. It borrows nothing, so
+    /// that it can be spawned beside the work that the permit is for.
     fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
         pending()
     }
@@ -301,7 +319,8 @@ pub trait Held: Sized + Send + Sync + 'static {
         false
     }
 
-    /// How much longer the permits are held for certain, unless the lease is renewed. `None`: as long as the holder lives.
+    /// How much longer the permits are held for certain, unless the lease is renewed. `None`: as long as the
+    /// holder lives.
     fn remaining(&self) -> Option<Duration> {
         None
     }
@@ -325,8 +344,9 @@ pub trait Held: Sized + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Properties {
-    /// Permits are held by a lease that has to be renewed, so they can be lost (C20). Then [`Held::remaining`] is never `None`, and a
-    /// holder has to look at [`Held::is_lost`] or wait for [`Held::lost`]. Otherwise permits are held as long as the holder lives.
+    /// Permits are held by a lease that has to be renewed, so they can be lost (C20). Then
+    /// [`Held::remaining`] is never `None`, and a holder has to look at [`Held::is_lost`] or wait for
+    /// [`Held::lost`]. Otherwise permits are held as long as the holder lives.
     pub leased: bool,
     /// Grants carry a fencing token (C19). Then [`Held::token`] is never `None`; otherwise it always is.
     pub fenced: bool,
@@ -383,8 +403,8 @@ pub enum Safety {
 
 /// A [`Semaphore`] of this process as a [`Limit`].
 ///
-/// A type of its own, so that the trait's methods do not hide those of an `Arc<Semaphore>`: `semaphore.close()` closes it there, and
-/// would be a future that nobody awaits here.
+/// A type of its own, so that the trait's methods do not hide those of an `Arc<Semaphore>`:
+/// `semaphore.close()` closes it there, and would be a future that nobody awaits here.
 #[derive(Clone, Debug)]
 pub struct Local(Arc<Semaphore>);
 

@@ -12,15 +12,16 @@ use std::sync::Arc;
 /// Permits that are held, by a borrow of their semaphore. See [`Guard`].
 pub type Permit<'a> = Guard<&'a Semaphore>;
 
-/// Permits that are held, by a share of their semaphore: it can go to another thread or task and outlive this one. See [`Guard`].
+/// Permits that are held, by a share of their semaphore: it can go to another thread or task and outlive this
+/// one. See [`Guard`].
 pub type OwnedPermit = Guard<Arc<Semaphore>>;
 
 /// Permits that are held; dropping it returns them (C5).
 ///
-/// [`Permit`] and [`OwnedPermit`] are this type. Dropping waits for nothing and cannot fail, and wakes who waits for the
-/// permits. It takes the lock of the queues for a short while if somebody waits, and calls the wakers of waiting tasks after that.
-/// Leaking a guard (`mem::forget`) keeps its permits out for ever, as held ones that no `release` returns; [`forget`](Self::forget)
-/// is the way to let go of the guard alone.
+/// [`Permit`] and [`OwnedPermit`] are this type. Dropping waits for nothing and cannot fail, and wakes who
+/// waits for the permits. It takes the lock of the queues for a short while if somebody waits, and calls the
+/// wakers of waiting tasks after that. Leaking a guard (`mem::forget`) keeps its permits out for ever, as
+/// held ones that no `release` returns; [`forget`](Self::forget) is the way to let go of the guard alone.
 ///
 /// # Examples
 ///
@@ -62,7 +63,8 @@ impl<H: Handle> Guard<H> {
         &self.handle
     }
 
-    /// Ends the guard and leaves its permits given out, as loose ones, which anybody may [`release`](Semaphore::release) (C6).
+    /// Ends the guard and leaves its permits given out, as loose ones, which anybody may
+    /// [`release`](Semaphore::release) (C6).
     ///
     /// Whoever waits to release them goes ahead.
     #[inline]

@@ -9,29 +9,30 @@ use std::fmt;
 
 /// A counting semaphore for threads and tasks, whose [`release`](Self::release) waits too.
 ///
-/// It hands out a fixed number of permits. Who asks for more than are free waits until others come back; who wants to
-/// [`release`](Self::release) more than are *loose*, out with no guard that returns them, waits until so many are. The [contract](crate::contract) has every promise as a numbered clause,
-/// C1 to C22.
+/// It hands out a fixed number of permits. Who asks for more than are free waits until others come back; who
+/// wants to [`release`](Self::release) more than are *loose*, out with no guard that returns them, waits
+/// until so many are. The [contract](crate::contract) has every promise as a numbered clause, C1 to C22.
 ///
 /// # Fairness
 ///
 /// Two policies (C8). Both keep acquirers in one queue and releasers in another, threads and tasks mixed.
 ///
-/// - [`new`](Self::new), *bounded overtaking*: a running thread, or a try, may take free permits ahead of those who wait, which is
-///   many times faster where permits are held for less than some microseconds. No waiter is passed more than
-///   [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) times, and the first in line not for much longer than a millisecond: then
-///   newcomers queue, and permits are handed to it. A task never passes anybody.
+/// - [`new`](Self::new), *bounded overtaking*: a running thread, or a try, may take free permits ahead of
+///   those who wait, which is many times faster where permits are held for less than some microseconds. No
+///   waiter is passed more than [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) times, and the first in line
+///   not for much longer than a millisecond: then newcomers queue, and permits are handed to it. A task never
+///   passes anybody.
 /// - [`fair`](Self::fair), first come, first served: nobody passes a waiter.
 ///
 /// # Memory ordering
 ///
-/// What happens before a permit is returned happens before what follows the acquire that takes it, and what happens before
-/// an acquire happens before what follows the release that it lets through (C14).
+/// What happens before a permit is returned happens before what follows the acquire that takes it, and what
+/// happens before an acquire happens before what follows the release that it lets through (C14).
 ///
 /// # Size
 ///
-/// 64 bytes, no heap. No operation allocates (C16), as far as the standard library's mutex does not (on a few systems that are neither
-/// Linux, Windows nor a BSD it does, once, at its first use).
+/// 64 bytes, no heap. No operation allocates (C16), as far as the standard library's mutex does not (on a few
+/// systems that are neither Linux, Windows nor a BSD it does, once, at its first use).
 ///
 /// # Examples
 ///
@@ -52,16 +53,16 @@ pub struct Semaphore {
 impl Semaphore {
     /// The most permits that a semaphore can have: 2²² - 1, that is 4,194,303.
     ///
-    /// All counts and flags share one 64-bit word, which is what makes every operation a single atomic step. To meter larger
-    /// amounts, count in units: bytes by the 4 KiB reach 16 GiB.
+    /// All counts and flags share one 64-bit word, which is what makes every operation a single atomic step.
+    /// To meter larger amounts, count in units: bytes by the 4 KiB reach 16 GiB.
     pub const MAX_PERMITS: u32 = state::MAX_PERMITS;
 
     /// How often a waiter may be passed under [`new`](Self::new): 65,536 times (2¹⁶).
     ///
-    /// That many passings of 50 ns each are some 3 ms. The number is this large since it is counted for every waiter over its
-    /// whole wait: with many threads on one permit a smaller one makes hand-overs, which cost microseconds, the rule; a larger one
-    /// gains nothing that could be measured.
-    /// `docs/performance.md` has the curve of throughput and longest wait against it.
+    /// That many passings of 50 ns each are some 3 ms. The number is this large since it is counted for every
+    /// waiter over its whole wait: with many threads on one permit a smaller one makes hand-overs, which cost
+    /// microseconds, the rule; a larger one gains nothing that could be measured. `docs/performance.md` has
+    /// the curve of throughput and longest wait against it.
     pub const DEFAULT_OVERTAKES: u32 = 1 << 16;
 
     const_unless_modelled! {
@@ -69,8 +70,8 @@ impl Semaphore {
         ///
         /// # Panics
         ///
-        /// If `max_permits` is not within `1..=`[`MAX_PERMITS`](Self::MAX_PERMITS); in a `const` or `static` that is a compile
-        /// error. [`try_new`](Self::try_new) returns an error instead.
+        /// If `max_permits` is not within `1..=`[`MAX_PERMITS`](Self::MAX_PERMITS); in a `const` or `static`
+        /// that is a compile error. [`try_new`](Self::try_new) returns an error instead.
         #[must_use]
         #[track_caller]
         pub fn new(max_permits: u32) -> Semaphore {
@@ -133,7 +134,8 @@ impl Semaphore {
         }
     }
 
-    /// Closes it for good (C12): whoever waits, on both sides, is woken with `Closed`, and later requests fail with `Closed`.
+    /// Closes it for good (C12): whoever waits, on both sides, is woken with `Closed`, and later requests
+    /// fail with `Closed`.
     ///
     /// What is out can still come back: guards drop, and `release` succeeds while so many permits are loose.
     /// A second close does nothing.
@@ -159,8 +161,9 @@ impl Semaphore {
 
     /// Takes `n` permits away: free ones now, and those that are out as they come back (C13).
     ///
-    /// While fewer permits exist than are out, nothing is granted, [`available_permits`](Self::available_permits) is 0 and
-    /// [`given_out`](Self::given_out) says how many are out. Whoever waits for more than are left gets `TooMany` (C7).
+    /// While fewer permits exist than are out, nothing is granted,
+    /// [`available_permits`](Self::available_permits) is 0 and [`given_out`](Self::given_out) says how many
+    /// are out. Whoever waits for more than are left gets `TooMany` (C7).
     ///
     /// # Errors
     ///
@@ -185,8 +188,8 @@ impl Semaphore {
         self.core.max()
     }
 
-    /// How often a waiter may be passed (C8): [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) unless made otherwise, 0 if it is
-    /// [`fair`](Self::fair).
+    /// How often a waiter may be passed (C8): [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) unless made
+    /// otherwise, 0 if it is [`fair`](Self::fair).
     #[inline]
     #[must_use]
     pub fn overtakes(&self) -> u32 {

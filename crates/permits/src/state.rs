@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The most permits that a semaphore can have (C2): what 22 bits hold, the width of a count in the word of `engine/word.rs`.
+/// The most permits that a semaphore can have (C2): what 22 bits hold, the width of a count in the word of
+/// `engine/word.rs`.
 pub(crate) const MAX_PERMITS: u32 = (1 << 22) - 1;
 
 /// The two sides of a semaphore: each has a queue of its own.

@@ -1,4 +1,5 @@
-//! Who takes part in a semaphore that spans processes or machines: plain data, which every reach fills in as far as it can.
+//! Who takes part in a semaphore that spans processes or machines: plain data, which every reach fills in as
+//! far as it can.
 
 use crate::error::{Error, ErrorKind};
 use crate::state::{Side, State};
@@ -46,8 +47,8 @@ pub struct SemaphoreFile {
     pub owner_uid: u32,
 }
 
-/// One handle that takes part. All but `id`, `alive` and `revoked` is what the participant wrote about itself: do not trust it, and do
-/// not print it to a terminal as it is.
+/// One handle that takes part. All but `id`, `alive` and `revoked` is what the participant wrote about
+/// itself: do not trust it, and do not print it to a terminal as it is.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Participant {
@@ -176,7 +177,8 @@ impl Waiter {
 }
 
 impl HolderId {
-    /// For a reach: `place` is what the participant occupies, a seat or a lease, and `generation` how often it was taken.
+    /// For a reach: `place` is what the participant occupies, a seat or a lease, and `generation` how often
+    /// it was taken.
     #[must_use]
     pub const fn new(place: u64, generation: u64) -> HolderId {
         HolderId { place, generation }

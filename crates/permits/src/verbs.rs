@@ -27,7 +27,8 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Asks for `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at once (C7), 0 succeeds at once.
+    /// Asks for `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at
+    /// once (C7), 0 succeeds at once.
     #[inline]
     pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
         Request::new(self, n)
@@ -54,10 +55,11 @@ impl Semaphore {
         Ok(Guard::new(self, n))
     }
 
-    /// Asks to return one loose permit: one that [`forget`](crate::Guard::forget) or [`loose`](Request::loose) left out.
+    /// Asks to return one loose permit: one that [`forget`](crate::Guard::forget) or
+    /// [`loose`](Request::loose) left out.
     ///
-    /// It waits while none is loose, so that the count never leaves its bounds; a permit that a guard holds comes back by its guard
-    /// alone (C4, C5).
+    /// It waits while none is loose, so that the count never leaves its bounds; a permit that a guard holds
+    /// comes back by its guard alone (C4, C5).
     ///
     /// # Examples
     ///
@@ -77,10 +79,12 @@ impl Semaphore {
         self.release_many(1)
     }
 
-    /// Asks to return `n` loose permits, all of them or none (C4). More than [`max_permits`](Self::max_permits) fails at once (C7),
-    /// unless a shrink left so many out; 0 succeeds at once.
+    /// Asks to return `n` loose permits, all of them or none (C4). More than
+    /// [`max_permits`](Self::max_permits) fails at once (C7), unless a shrink left so many out; 0 succeeds at
+    /// once.
     ///
-    /// Batches on both sides can wait for each other: with `n` here and `m` to acquire, keep `n + m <= max_permits + 1` (C22).
+    /// Batches on both sides can wait for each other: with `n` here and `m` to acquire, keep `n + m <=
+    /// max_permits + 1` (C22).
     #[inline]
     pub fn release_many(&self, n: u32) -> Release<'_> {
         Request::new(self, n)

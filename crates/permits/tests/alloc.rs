@@ -1,8 +1,9 @@
 //! No operation allocates (C16): not on the fast paths, and not while it waits, wakes, cancels, closes or resizes.
 //!
-//! A test binary of its own, since the counting allocator is one for the whole process; it counts by thread, so that tests do not
-//! disturb each other. Futures are pinned before the counting starts, in memory that is the test's own. What may allocate is said
-//! where it is warmed up: a thread's handle, on the first use in a thread that Rust did not start.
+//! A test binary of its own, since the counting allocator is one for the whole process; it counts by thread,
+//! so that tests do not disturb each other. Futures are pinned before the counting starts, in memory that is
+//! the test's own. What may allocate is said where it is warmed up: a thread's handle, on the first use in a
+//! thread that Rust did not start.
 #![cfg(not(any(permits_loom, permits_shuttle)))]
 #![allow(unsafe_code, reason = "an allocator is an unsafe trait")]
 

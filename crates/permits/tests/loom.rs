@@ -1,9 +1,9 @@
-//! Models of the interleavings that matter: loom runs each of them through every schedule and every value that a weak memory may
-//! show, within the bound on preemptions that is named. Run them with
+//! Models of the interleavings that matter: loom runs each of them through every schedule and every value
+//! that a weak memory may show, within the bound on preemptions that is named. Run them with
 //! `RUSTFLAGS="--cfg permits_loom" cargo test --release -p permits --test loom`.
 //!
-//! A model that hangs in some schedule fails as a deadlock, so "it ends" is an assertion here. Time stands still in a model, but
-//! that a sleep with a deadline may end at any moment.
+//! A model that hangs in some schedule fails as a deadlock, so "it ends" is an assertion here. Time stands
+//! still in a model, but that a sleep with a deadline may end at any moment.
 #![cfg(permits_loom)]
 
 #[path = "loom/lease.rs"]

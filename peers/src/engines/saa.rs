@@ -1,4 +1,5 @@
-//! `saa::Semaphore`: count and queue in one word, at most 63 permits, no guards. Both doors spin a while before they wait.
+//! `saa::Semaphore`: count and queue in one word, at most 63 permits, no guards. Both doors spin a while
+//! before they wait.
 
 use saa::Semaphore;
 

@@ -76,8 +76,8 @@ fn hammered<P: Peer>() -> Entry<Cell> {
     Entry::new(P::NAME, P::ORDER, run).fits(|cell: &Cell| cell.permits <= P::MAX_PERMITS)
 }
 
-/// Turns of each process that fall into the window, the window, and the longest turn in nanoseconds. Only with `clocked`
-/// do they read the clock at each turn.
+/// Turns of each process that fall into the window, the window, and the longest turn in nanoseconds. Only
+/// with `clocked` do they read the clock at each turn.
 fn contend<P: Peer>(cell: &Cell, clocked: bool) -> (Vec<u64>, Duration, u64) {
     let peer = P::new(cell.permits);
     let board = Board::new(DONE + 2 * cell.processes);

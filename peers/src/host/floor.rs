@@ -33,9 +33,10 @@ impl Handle for &Xadd {
     }
 }
 
-/// A flag, a wait while it is down, a wake at each give: the bare shared futex of a hand-over. With a limit, each wait
-/// ends after so many milliseconds and is repeated. A limit below the tick of the kernel makes the timer the next one to
-/// fire, so that the hardware's clock is set at each wait, which is dear in a virtual machine.
+/// A flag, a wait while it is down, a wake at each give: the bare shared futex of a hand-over. With a limit,
+/// each wait ends after so many milliseconds and is repeated. A limit below the tick of the kernel makes the
+/// timer the next one to fire, so that the hardware's clock is set at each wait, which is dear in a virtual
+/// machine.
 pub struct Futex<const LIMIT_MS: i64>(Mapping);
 
 impl<const LIMIT_MS: i64> Peer for Futex<LIMIT_MS> {
@@ -79,7 +80,8 @@ impl<const LIMIT_MS: i64> Handle for &Futex<LIMIT_MS> {
     }
 }
 
-/// A lock of three states on a futex, which calls the kernel only if somebody waits; after Drepper, "Futexes are tricky".
+/// A lock of three states on a futex, which calls the kernel only if somebody waits; after Drepper, "Futexes
+/// are tricky".
 pub struct FutexLock(Mapping);
 
 const FREE: u32 = 0;

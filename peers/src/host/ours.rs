@@ -58,7 +58,8 @@ pub struct Host {
 }
 
 pub struct Held {
-    /// For good, so that a guard can borrow it, as it would in a program: an owned one costs a count of references more.
+    /// For good, so that a guard can borrow it, as it would in a program: an owned one costs a count of
+    /// references more.
     semaphore: &'static HostSemaphore,
     permit: Option<Permit<'static>>,
 }

@@ -1,4 +1,5 @@
-//! One file a workload; its first lines say what it shows. The numbers are those of the record and of `--only`; there is no w5.
+//! One file a workload; its first lines say what it shows. The numbers are those of the record and of
+//! `--only`; there is no w5.
 
 mod bound;
 mod crowd;

@@ -29,7 +29,8 @@ pub fn run(bench: &mut Bench) -> Result<(), String> {
         entry::<One<Well>>(),
         entry::<Two<SemT>>(),
         entry::<Two<Tokio>>(),
-        // Two releases before its one woken waiter has run end only one wait, so with several on a side it comes to a halt.
+        // Two releases before its one woken waiter has run end only one wait, so with several on a side it
+        // comes to a halt.
         entry::<Two<AsyncLock>>().fits(|cell| cell.a_side == 1),
         entry::<Two<Saa>>().fits(|cell| cell.capacity <= 63),
         entry::<Two<Permits<false>>>(),

@@ -1,4 +1,5 @@
-//! Do the models see what they are there to see? Breaks a copy of a crate, one line at a time, and runs the loom models that have to fail.
+//! Do the models see what they are there to see? Breaks a copy of a crate, one line at a time, and runs the
+//! loom models that have to fail.
 
 mod host;
 mod mutant;

@@ -54,8 +54,8 @@ impl Manifest {
         Ok(Manifest { folder: folder.into(), own, workspace, workspace_folder })
     }
 
-    /// The packages of the project that some kinds of dependencies lead to, by the names of their folders. Those that are not
-    /// of the project have no path.
+    /// The packages of the project that some kinds of dependencies lead to, by the names of their folders.
+    /// Those that are not of the project have no path.
     fn targets(&self, kinds: &[&str]) -> BTreeSet<String> {
         let per_system = self.own.get("target").and_then(toml::Value::as_table);
         let mut tables: Vec<&toml::Table> =

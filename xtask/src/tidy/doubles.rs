@@ -1,4 +1,5 @@
-//! No two tests of one binary have the same name, so that a name on its own, in a report or on a page, means one of them.
+//! No two tests of one binary have the same name, so that a name on its own, in a report or on a page, means
+//! one of them.
 //!
 //! Tests that a macro names are not seen.
 

@@ -1,4 +1,5 @@
-//! Each `ErrorKind` is made somewhere: users match on what can come, and a kind that never comes is a promise without a body.
+//! Each `ErrorKind` is made somewhere: users match on what can come, and a kind that never comes is a promise
+//! without a body.
 
 use super::arrows::{flatten, is_left_out};
 use super::finding::Finding;

@@ -1,7 +1,8 @@
 //! What ARCHITECTURE.md says of files: a row for each, none for what is not there, and which stands on which.
 //!
-//! A layer block has the files of a package from the top down, a layer a line, by their modules; a folder means all that is in it. A
-//! file may use what is in its own layer or below, and each has to be in one, but for those that list their folder.
+//! A layer block has the files of a package from the top down, a layer a line, by their modules; a folder
+//! means all that is in it. A file may use what is in its own layer or below, and each has to be in one, but
+//! for those that list their folder.
 //!
 //! ````text
 //! ```layers crates/permits

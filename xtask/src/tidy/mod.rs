@@ -1,5 +1,6 @@
-//! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not there, no file without a
-//! row. Beyond that, no two tests of one name, and no kind of error that nothing makes.
+//! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not
+//! there, no file without a row. Beyond that, no two tests of one name, and no kind of error that nothing
+//! makes.
 
 mod arrows;
 mod crates;

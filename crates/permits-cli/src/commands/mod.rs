@@ -1,6 +1,7 @@
 //! The commands, one file or folder each.
 //!
-//! A command uses the modules beside this folder, and another command only if it does the same act (`release --grant` revokes).
+//! A command uses the modules beside this folder, and another command only if it does the same act (`release --grant`
+//! revokes).
 
 mod acquire;
 mod completions;

@@ -9,8 +9,8 @@ use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::place::Scene;
 
-/// Time between two looks at whether the holder has given up. There is nothing to sleep on: a grant is not an event of the
-/// semaphore, which others may hold all the while.
+/// Time between two looks at whether the holder has given up. There is nothing to sleep on: a grant is not an
+/// event of the semaphore, which others may hold all the while.
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) fn run(scene: Scene<'_>, args: &Revoke) -> Result<End, Failure> {

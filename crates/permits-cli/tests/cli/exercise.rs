@@ -1,7 +1,8 @@
 //! The exercise: one permit, a taker that takes three times, a giver that gives three times with pauses.
 //!
-//! Two things keep the words in order. The giver's pause is long beside the taker's steps, as in the exercise; and each word is said
-//! under a second semaphore, `word`, which the giver takes before it gives: the next taker cannot be printed before the giver is.
+//! Two things keep the words in order. The giver's pause is long beside the taker's steps, as in the
+//! exercise; and each word is said under a second semaphore, `word`, which the giver takes before it gives:
+//! the next taker cannot be printed before the giver is.
 //!
 //! Either side says the number of permits, since either may come first, and `release` alone creates no semaphore.
 

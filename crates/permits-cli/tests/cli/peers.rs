@@ -1,6 +1,7 @@
 //! The same scenarios with flock(1), GNU sem(1), timeout(1) and permits: what each does is stated, and asserted.
 //!
-//! Debian packages: util-linux, parallel, coreutils. The facts are those of util-linux 2.38, parallel 20221122, coreutils 9.1.
+//! Debian packages: util-linux, parallel, coreutils. The facts are those of util-linux 2.38, parallel
+//! 20221122, coreutils 9.1.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! What others write about themselves is shown to people and to programs, and must not act on a terminal or pretend to be
-//! something else.
+//! What others write about themselves is shown to people and to programs, and must not act on a terminal or
+//! pretend to be something else.
 
 use std::os::unix::fs::symlink;
 

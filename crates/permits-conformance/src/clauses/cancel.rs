@@ -225,8 +225,8 @@ fn a_permit_is_in_one_place_however_cancel_and_grant_race<R: Rig>(rig: &R, polic
     }
 }
 
-/// In one process a cancel that walked the queue would make `tests/it/soak.rs` of `permits` take hours; here the point is that
-/// nobody is lost, whoever leaves when.
+/// In one process a cancel that walked the queue would make `tests/it/soak.rs` of `permits` take hours; here
+/// the point is that nobody is lost, whoever leaves when.
 fn a_crowd_leaves_in_any_order<R: Rig>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 2);
     let (kept, released) = (trial.take(1), trial.take(1));

@@ -86,7 +86,8 @@ fn a_dead_head_does_not_stop_the_queue<R: Mortal>(rig: &R, who: Who) {
     trial.settles(2, 0, 0);
 }
 
-/// It is granted while it is stopped, so that it cannot have answered, and dies so. Fair, so that it is granted, and not only woken.
+/// It is granted while it is stopped, so that it cannot have answered, and dies so. Fair, so that it is
+/// granted, and not only woken.
 fn what_the_dead_were_granted_goes_on<R: Mortal>(rig: &R, who: Who) {
     let trial = Trial::new(rig, Policy::Fair, 1);
     let held = trial.take(1);
@@ -118,7 +119,8 @@ fn loose_permits_outlive_whoever_took_them<R: Mortal>(rig: &R, policy: Policy) {
     trial.settles(3, 0, 0);
 }
 
-/// A lease is renewed by a process that runs, so a reach with leases takes from a stopped one; it never takes from one that runs.
+/// A lease is renewed by a process that runs, so a reach with leases takes from a stopped one; it never takes
+/// from one that runs.
 fn a_holder_that_lives_keeps_its_permits<R: Mortal>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 1);
     let mut holder = rig.participant(&trial.limit);

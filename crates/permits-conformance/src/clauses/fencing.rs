@@ -12,8 +12,8 @@ const HANDLES: u32 = 4;
 
 /// C19 every grant's token is greater than that of every earlier one; a reach that has no tokens shows none.
 ///
-/// With one permit, so that grants are in the order of their holders; where permits are numbered the token grows per slot, and that is
-/// the reach's own to test.
+/// With one permit, so that grants are in the order of their holders; where permits are numbered the token
+/// grows per slot, and that is the reach's own to test.
 pub fn c19_fencing<R: Rig>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 1);
     if !trial.limit.traits().fenced {

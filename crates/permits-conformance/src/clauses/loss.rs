@@ -10,7 +10,8 @@ use permits::limit::{Held, Limit, Safety, WaitBlocking};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// C20 a holder that is cut off learns that its permit is lost before another one has it, and cannot give it back afterwards.
+/// C20 a holder that is cut off learns that its permit is lost before another one has it, and cannot give it
+/// back afterwards.
 pub fn c20_loss<R: Severed>(rig: &R, policy: Policy) {
     let traits = Trial::new(rig, policy, 1).limit.traits();
     assert!(traits.leased, "its permits can be lost, and it does not say so: {traits:?}");
@@ -65,8 +66,8 @@ fn whoever_is_granted_finds_it_lost_already<R: Severed>(rig: &R, policy: Policy)
     trial.settles(1, 0, 0);
 }
 
-/// As [`whoever_is_granted_finds_it_lost_already`], with answers that come late: the server has counted the lease for a while when the
-/// holder hears of it.
+/// As [`whoever_is_granted_finds_it_lost_already`], with answers that come late: the server has counted the
+/// lease for a while when the holder hears of it.
 fn a_lease_counts_from_when_it_was_asked_for<R: Severed>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 1);
     let late = rig.another(&trial.limit);

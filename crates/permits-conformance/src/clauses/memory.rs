@@ -1,5 +1,6 @@
-//! C14: what happened before is seen after. The cells here are not atomic: a semaphore that orders too little makes a data
-//! race of each, which Miri and the thread sanitizer report wherever it is possible, and a busy machine shows now and then.
+//! C14: what happened before is seen after. The cells here are not atomic: a semaphore that orders too little
+//! makes a data race of each, which Miri and the thread sanitizer report wherever it is possible, and a busy
+//! machine shows now and then.
 
 use crate::rig::{Policy, Rig};
 use crate::trial::{Trial, forget};
@@ -9,7 +10,8 @@ use permits::limit::{Limit, Wait, WaitBlocking};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// C14 memory: from a permit's return to the acquire that takes it, and from an acquire to the release that it lets through.
+/// C14 memory: from a permit's return to the acquire that takes it, and from an acquire to the release that
+/// it lets through.
 pub fn c14_memory<R: Rig>(rig: &R, policy: Policy) {
     what_a_holder_wrote_is_seen_by_the_next(rig, policy);
     what_came_before_a_release_is_seen_after_the_acquire(rig, policy);

@@ -1,4 +1,5 @@
-//! A function a clause. Each runs the facts that the clause states, a private function a fact, on semaphores of their own.
+//! A function a clause. Each runs the facts that the clause states, a private function a fact, on semaphores
+//! of their own.
 
 mod bounds;
 mod cancel;

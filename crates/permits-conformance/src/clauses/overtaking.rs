@@ -1,4 +1,5 @@
-//! C8 where a running thread may take a free permit ahead of those who wait: no waiter is passed more often than the bound says.
+//! C8 where a running thread may take a free permit ahead of those who wait: no waiter is passed more often
+//! than the bound says.
 
 use crate::rig::{Policy, Rig};
 use crate::trial::{Trial, Who, fails};

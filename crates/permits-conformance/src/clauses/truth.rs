@@ -164,7 +164,8 @@ fn batches_that_are_too_large_wait_for_each_other<R: Rig>(rig: &R, policy: Polic
     trial.waits(&mut acquirer);
     trial.waits(&mut releaser);
 
-    // Somebody who takes or gives in smaller numbers helps them both; who asks for as much as they do is told what they need.
+    // Somebody who takes or gives in smaller numbers helps them both; who asks for as much as they do is told
+    // what they need.
     fails(trial.try_take(6), ErrorKind::NotNow);
     trial.until("both wait", |state| (state.next_acquirer, state.next_releaser) == (7, 6));
     drop(acquirer);

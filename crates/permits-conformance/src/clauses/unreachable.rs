@@ -11,7 +11,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// C21 a server that does not answer: no call hangs, nothing succeeds without an answer, and a handle that is back is as good as new.
+/// C21 a server that does not answer: no call hangs, nothing succeeds without an answer, and a handle that is
+/// back is as good as new.
 pub fn c21_unreachable<R: Severed>(rig: &R, policy: Policy) {
     what_is_asked_of_a_handle_ends(rig, policy);
     a_wait_whose_time_is_over_has_timed_out(rig, policy);
@@ -154,7 +155,8 @@ fn an_acquirer_that_lost_its_lease_is_served_or_ends<R: Severed>(rig: &R, who: W
     trial.queues(0, 0);
 }
 
-/// Fair, so that the one that is cut off is the first. What it was granted has not happened, and goes to the one behind it (C10).
+/// Fair, so that the one that is cut off is the first. What it was granted has not happened, and goes to the
+/// one behind it (C10).
 fn a_releaser_that_lost_its_lease_is_served_or_ends<R: Severed>(rig: &R, who: Who) {
     let trial = Trial::new(rig, Policy::Fair, 1);
     let limit = rig.another(&trial.limit);

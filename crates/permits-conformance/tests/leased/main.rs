@@ -82,8 +82,8 @@ impl Severed for Made {
 permits_conformance::suite!(made_right, LASTING);
 permits_conformance::suite!(cut_off, SHORT, severed);
 
-/// A clause must say these of a reach that is made wrong. Not at once where a machine is so busy that a lease ends too early: then the
-/// clause says that first.
+/// A clause must say these of a reach that is made wrong. Not at once where a machine is so busy that a lease
+/// ends too early: then the clause says that first.
 #[track_caller]
 fn noticed(flaw: Flaw, clause: fn(&Made, Policy), words: &[&str]) {
     let mut said = Vec::new();

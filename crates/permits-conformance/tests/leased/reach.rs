@@ -200,8 +200,8 @@ impl Session {
 
     /// Has a request wait at the server, and hears what comes of it.
     ///
-    /// The server grants it by setting permits aside; that this end has heard of it is what makes it happen (C10). So a grant to a
-    /// client that is cut off goes on to the next when its session ends.
+    /// The server grants it by setting permits aside; that this end has heard of it is what makes it happen
+    /// (C10). So a grant to a client that is cut off goes on to the next when its session ends.
     async fn wait<F, T>(self: Arc<Self>, request: F) -> Result<(Seat, T), Error>
     where
         F: Future<Output = Result<T, Error>> + Send + 'static,

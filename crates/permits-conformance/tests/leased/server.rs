@@ -1,5 +1,5 @@
-//! The other end: what a server does for its clients, here in the same process. It knows the clients by their sessions, and a session
-//! by its number.
+//! The other end: what a server does for its clients, here in the same process. It knows the clients by their
+//! sessions, and a session by its number.
 
 use permits::lease::BootTime;
 use permits::{MergeError, OwnedPermit, Semaphore, State};
@@ -37,8 +37,8 @@ struct Session {
     queued: HashMap<u64, Arc<dyn Place>>,
 }
 
-/// A request that waits, or one that was granted and whose client has not heard of it. Taking it out cancels it: what it was granted
-/// goes to the next, be it permits that it asks for or those that it returns (C10).
+/// A request that waits, or one that was granted and whose client has not heard of it. Taking it out cancels
+/// it: what it was granted goes to the next, be it permits that it asks for or those that it returns (C10).
 pub(crate) trait Place: Send + Sync {
     fn take_out(&self);
 }

@@ -2,8 +2,9 @@
 //!
 //! # Forks
 //!
-//! A child after fork without exec has no mapping. `epoch` tells it from its parent, and it takes a seat of its own when it first uses the
-//! handle; guards that it inherited do nothing, since what they hold is the parent's.
+//! A child after fork without exec has no mapping. `epoch` tells it from its parent, and it takes a seat of
+//! its own when it first uses the handle; guards that it inherited do nothing, since what they hold is the
+//! parent's.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};

@@ -1,4 +1,5 @@
-//! What a process has of a semaphore that it takes part in: the mapping and the seat, and how the state is read and changed from there.
+//! What a process has of a semaphore that it takes part in: the mapping and the seat, and how the state is
+//! read and changed from there.
 
 use crate::error::Error;
 use crate::process::attendants::Attendants;
@@ -25,8 +26,8 @@ pub(crate) struct Settings {
     pub(crate) numbered: bool,
 }
 
-/// Another description of the same file, to ask about the locks of others: our own it would not tell. A descriptor is good in one table
-/// of descriptors, and the watch has one of its own.
+/// Another description of the same file, to ask about the locks of others: our own it would not tell. A
+/// descriptor is good in one table of descriptors, and the watch has one of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Probe(pub(super) Mutex<Option<Arc<Descriptor>>>);
 

@@ -1,5 +1,5 @@
-//! Having those who wait in this process looked after: by the watch, which notices deaths, and by the bell, which wakes tasks. Both are
-//! threads that are started here.
+//! Having those who wait in this process looked after: by the watch, which notices deaths, and by the bell,
+//! which wakes tasks. Both are threads that are started here.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
@@ -30,7 +30,8 @@ impl Attachment {
         }
     }
 
-    /// Has the watch look after a thread that waits. `false` if there can be no watch: then the thread has to look itself.
+    /// Has the watch look after a thread that waits. `false` if there can be no watch: then the thread has to
+    /// look itself.
     pub(crate) fn watch_thread(self: &Arc<Self>, number: u16) -> bool {
         let mut locals = locked(&self.attendants.locals);
         locals.waiting.insert(number, Local::thread(Care::Watch));

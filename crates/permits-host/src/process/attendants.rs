@@ -1,5 +1,5 @@
-//! Those who wait in this process, and what the two threads that look after them are to do next. What they do is in `watch.rs`, and who
-//! starts them in `attend.rs`.
+//! Those who wait in this process, and what the two threads that look after them are to do next. What they do
+//! is in `watch.rs`, and who starts them in `attend.rs`.
 
 use crate::error::{Error, ErrorKind};
 use crate::process::sys;
@@ -116,7 +116,8 @@ pub(crate) enum Round {
 }
 
 impl Attendants {
-    /// Somebody has come who waits as a thread. `true`: it is looked after from now on. `false`: after [`GRACE`] it has to see to that.
+    /// Somebody has come who waits as a thread. `true`: it is looked after from now on. `false`: after
+    /// [`GRACE`] it has to see to that.
     pub(crate) fn arrive(&self, number: u16) -> bool {
         let mut locals = locked(&self.locals);
         if locals.patrols {
@@ -198,7 +199,8 @@ impl Attendants {
 impl Locals {
     /// Wakes the watch, if there is one.
     pub(super) fn wake_watch(&self) -> bool {
-        // It is there as long as it says so, under the lock that the caller has. One that has not said where has not looked yet.
+        // It is there as long as it says so, under the lock that the caller has. One that has not said where
+        // has not looked yet.
         if let Some(thread @ 1..) = self.watch {
             sys::wake_thread(thread);
         }

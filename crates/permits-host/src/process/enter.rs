@@ -1,4 +1,5 @@
-//! A request on its way in and out: it takes or returns at once, or takes a place in a queue, and leaves it with what it came to.
+//! A request on its way in and out: it takes or returns at once, or takes a place in a queue, and leaves it
+//! with what it came to.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error};

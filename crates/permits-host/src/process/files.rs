@@ -24,8 +24,8 @@ const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
 /// linux/magic.h
 const TMPFS: u64 = 0x0102_1994;
 
-/// The byte that is locked while somebody attaches (shared), and while the file is replaced (exclusive). Locks may lie beyond the end
-/// of a file, and these do.
+/// The byte that is locked while somebody attaches (shared), and while the file is replaced (exclusive).
+/// Locks may lie beyond the end of a file, and these do.
 pub(crate) const ATTACH_BYTE: i64 = 1 << 40;
 /// The byte of seat 0, that its process locks for as long as it lives.
 pub(crate) const SEAT_BYTES: i64 = 1 << 41;
@@ -38,11 +38,11 @@ pub(crate) const BYTES: u64 = (TOTAL * 8) as u64;
 
 const LONGEST_NAME: usize = 200;
 
-/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else `/tmp/permits-UID`, or
-/// `/dev/shm/permits-UID` where `/tmp` is no local file system, as in many containers.
+/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else
+/// `/tmp/permits-UID`, or `/dev/shm/permits-UID` where `/tmp` is no local file system, as in many containers.
 ///
-/// It depends on the user, and on no environment variable: cron has none of them, and a limit that is somewhere else in every
-/// session limits nothing.
+/// It depends on the user, and on no environment variable: cron has none of them, and a limit that is
+/// somewhere else in every session limits nothing.
 #[must_use]
 pub fn default_directory() -> PathBuf {
     let common = Path::new("/run/permits");
@@ -141,7 +141,8 @@ impl Place {
         if owner == sys::user() || owner == 0 {
             return Ok(());
         }
-        // In a directory where anybody may make files, anybody may have made this one; in a group's, a member of the group has.
+        // In a directory where anybody may make files, anybody may have made this one; in a group's, a member
+        // of the group has.
         if !directory.is_for_all() {
             return Ok(());
         }
@@ -211,7 +212,8 @@ impl Place {
         named
     }
 
-    /// A file without a name, so that nothing is left of it if this process dies; where that cannot be had, one with a name of its own.
+    /// A file without a name, so that nothing is left of it if this process dies; where that cannot be had,
+    /// one with a name of its own.
     fn unnamed_file(&self, directory: &Directory) -> io::Result<(File, Option<OsString>)> {
         match directory.make_unnamed() {
             Ok(file) if sys::can_be_linked(&file) => Ok((file, None)),
@@ -264,7 +266,8 @@ impl Place {
         put(header::MAGIC, MAGIC)
     }
 
-    /// Checks the header. `Ok(false)`: it is of an earlier boot, so whoever took part is dead, and it has to be made anew.
+    /// Checks the header. `Ok(false)`: it is of an earlier boot, so whoever took part is dead, and it has to
+    /// be made anew.
     pub(crate) fn check_header(&self, file: &File) -> Result<bool, Error> {
         let mut bytes = [0; 40];
         if let Err(error) = file.read_exact_at(&mut bytes, 0) {
@@ -345,7 +348,8 @@ impl Place {
             .map_err(|error| self.failed("ask for a command's lock of", error))
     }
 
-    /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the caller has locked alone.
+    /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the
+    /// caller has locked alone.
     pub(crate) fn replace(&self, directory: &Directory, max: u32, closed: bool, mode: u32) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file(directory).map_err(failed)?;
@@ -389,8 +393,8 @@ impl Place {
         }
     }
 
-    /// Locks the attach byte: shared by those who attach, alone for who replaces the file. It is locked for microseconds, unless somebody
-    /// was stopped there, so nobody waits for it for ever.
+    /// Locks the attach byte: shared by those who attach, alone for who replaces the file. It is locked for
+    /// microseconds, unless somebody was stopped there, so nobody waits for it for ever.
     pub(crate) fn lock_attach(&self, file: &File, kind: LockKind) -> Result<(), Error> {
         let deadline = Instant::now() + ATTACH_PATIENCE;
         let mut nap = Duration::from_micros(20);
@@ -538,8 +542,9 @@ pub(crate) fn not_found(place: &Place) -> Error {
     Error::new(ErrorKind::NotFound, what).with_semaphore(&place.name)
 }
 
-/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if it is in use after all: some
-/// containers make up a number for the boot. Then the attach byte is locked as it was.
+/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if
+/// it is in use after all: some containers make up a number for the boot. Then the attach byte is locked as
+/// it was.
 pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
     sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;

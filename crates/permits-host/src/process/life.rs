@@ -2,9 +2,9 @@
 //!
 //! # Who is alive
 //!
-//! A handle locks one byte of the file, by a lock of its *open file description* (`fcntl(2)`, `F_OFD_SETLK`), maps the file through that
-//! description, and closes the descriptor. The mapping alone keeps the description and the lock now. So the lock is there exactly as long as
-//! the memory of this process:
+//! A handle locks one byte of the file, by a lock of its *open file description* (`fcntl(2)`, `F_OFD_SETLK`),
+//! maps the file through that description, and closes the descriptor. The mapping alone keeps the description
+//! and the lock now. So the lock is there exactly as long as the memory of this process:
 //!
 //! | what happens | the mapping, and the lock |
 //! |---|---|
@@ -128,7 +128,8 @@ impl Attachment {
         Ok(if self.is_ours(&probe) { Life::Dead } else { Life::Lives })
     }
 
-    /// Whether a command keeps a seat whose own process has ended: it has locked the byte of the generation in the seat's commands' file.
+    /// Whether a command keeps a seat whose own process has ended: it has locked the byte of the generation
+    /// in the seat's commands' file.
     pub(super) fn command_keeps(&self, number: usize, generation: u32) -> Result<bool, Error> {
         // SeqCst: written before the command is there; see `CommandLock`.
         if self.store().word(layout::seat(number, seat::COMMAND_PID)).load(Ordering::SeqCst) == 0 {
@@ -139,7 +140,8 @@ impl Attachment {
         self.place.command_lives(self.file, number, CommandsFile(told), generation)
     }
 
-    /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or has another owner by now.
+    /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or
+    /// has another owner by now.
     pub(crate) fn recover(&self, number: usize, generation: u32) -> Result<(), Error> {
         point(Point::FoundDead);
         self.wake_for(number);
@@ -177,8 +179,8 @@ impl Attachment {
 
     /// The waiters of a seat. If its owner is dead, there will be no more.
     fn waiters_of(&self, number: usize) -> Result<Vec<u16>, Error> {
-        // All that the dead have committed is made once a state has been looked at; the table itself is looked at piece by piece, as a busy
-        // semaphore never stands still for all of it.
+        // All that the dead have committed is made once a state has been looked at; the table itself is
+        // looked at piece by piece, as a busy semaphore never stands still for all of it.
         let used = self.look(|tx| Ok(tx.book.waiters_used))?;
         let store = self.store();
         Ok((1..=used)
@@ -189,7 +191,8 @@ impl Attachment {
             .collect())
     }
 
-    /// Looks at those whose death would matter, takes back what the dead held, and serves. `true` if anything came back.
+    /// Looks at those whose death would matter, takes back what the dead held, and serves. `true` if anything
+    /// came back.
     pub(crate) fn reap(&self, whom: Suspects) -> Result<bool, Error> {
         let mut came_back = false;
         loop {
@@ -236,7 +239,8 @@ impl Attachment {
         Ok((0..usize::from(seats))
             .filter(|&number| number != self.seat)
             .filter_map(|number| {
-                // The status first: what a seat holds is of this generation or a later one, and `recover` tells them apart.
+                // The status first: what a seat holds is of this generation or a later one, and `recover`
+                // tells them apart.
                 let status = SeatWord::unpack(peek(number, seat::STATUS));
                 let held = peek(number, seat::OWN).wrapping_add(peek(number, seat::GIVEN));
                 (status.taken && (held != 0 || suspects[number])).then_some((number, status.generation))

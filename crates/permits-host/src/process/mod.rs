@@ -1,7 +1,7 @@
 //! What a process has to do with a semaphore: opening it, waiting, noticing deaths. It stands on `protocol`.
 //!
-//! `attachment` is what a process has. Over it, one way: `tell`, `life`, then `watch` and `attach`, then `attend`, then `enter`, `thread`
-//! and `task`.
+//! `attachment` is what a process has. Over it, one way: `tell`, `life`, then `watch` and `attach`, then
+//! `attend`, then `enter`, `thread` and `task`.
 
 pub(crate) mod attach;
 pub(crate) mod attachment;

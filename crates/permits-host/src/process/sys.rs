@@ -34,8 +34,9 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Maps the first `words` words of `file`. The mapping keeps the open file description, and with it the locks on it, until it is
-    /// unmapped or the process ends, also if all descriptors are closed: mmap(2), fcntl(2).
+    /// Maps the first `words` words of `file`. The mapping keeps the open file description, and with it the
+    /// locks on it, until it is unmapped or the process ends, also if all descriptors are closed: mmap(2),
+    /// fcntl(2).
     pub(crate) fn map(file: &File, words: usize) -> io::Result<Region> {
         Region::map_as(file, words, libc::PROT_READ | libc::PROT_WRITE)
     }
@@ -60,8 +61,9 @@ impl Region {
     }
 
     pub(crate) fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping is as long as this, aligned to a page, and stays until `self` is dropped. Any bits are a valid number, and
-        // other processes are other threads to an atomic. Backing is the business of whoever touches a word: see `layout.rs`.
+        // SAFETY: the mapping is as long as this, aligned to a page, and stays until `self` is dropped. Any
+        // bits are a valid number, and other processes are other threads to an atomic. Backing is the
+        // business of whoever touches a word: see `layout.rs`.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
     }
 
@@ -175,7 +177,8 @@ pub(crate) fn is_locked(file: &File, byte: i64) -> io::Result<bool> {
     Ok(locker(file, byte, 1)?.is_some())
 }
 
-/// Who else has one of these bytes locked alone; a length of 0 is all from the first. The process, if it is the lock of one, else -1.
+/// Who else has one of these bytes locked alone; a length of 0 is all from the first. The process, if it is
+/// the lock of one, else -1.
 ///
 /// Locks that are shared do not count: who may only read the file can take those.
 pub(crate) fn locker(file: &File, byte: i64, length: i64) -> io::Result<Option<i32>> {
@@ -206,8 +209,8 @@ pub(crate) fn lockers(file: &File) -> io::Result<Vec<i32>> {
     }
 }
 
-/// Locks a byte for this process, whatever it executes: the lock goes at its end, or when it closes any descriptor of the file. Its
-/// children do not have it. Allocates nothing.
+/// Locks a byte for this process, whatever it executes: the lock goes at its end, or when it closes any
+/// descriptor of the file. Its children do not have it. Allocates nothing.
 pub(crate) fn try_lock_for_process(fd: RawFd, byte: i64) -> io::Result<()> {
     let lock = byte_lock(libc::F_WRLCK, byte);
     // SAFETY: fcntl reads the lock that it is given.
@@ -291,12 +294,14 @@ pub(crate) fn open_for_good(path: &CStr, is_it: impl FnOnce(&File) -> bool) -> i
         return Err(io::Error::from_raw_os_error(libc::ENOENT));
     }
     let low = file.into_raw_fd();
-    // Shells use the numbers below 10 for their own redirections, and many programs close some hundreds of them at the start.
+    // Shells use the numbers below 10 for their own redirections, and many programs close some hundreds of
+    // them at the start.
     for lowest in [900, 100, 10] {
         // SAFETY: it copies a descriptor that is open. The copy has no FD_CLOEXEC.
         let high = unsafe { libc::fcntl(low, libc::F_DUPFD, lowest) };
         if high != -1 {
-            // SAFETY: the descriptor was opened above, and nobody else knows it. No lock of this process is lost: it has none yet.
+            // SAFETY: the descriptor was opened above, and nobody else knows it. No lock of this process is
+            // lost: it has none yet.
             unsafe { libc::close(low) };
             return Ok(high);
         }
@@ -315,8 +320,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(2);
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
     let time = timespec(time.map_or(LONGEST_SLEEP, |time| time.min(LONGEST_SLEEP)));
     let time = &raw const time;
-    // SAFETY: the word is aligned and stays mapped; the time is there until the call returns. FUTEX_WAIT without FUTEX_PRIVATE_FLAG: the
-    // ones who wake it are other processes. A failure is a reason to look again.
+    // SAFETY: the word is aligned and stays mapped; the time is there until the call returns. FUTEX_WAIT
+    // without FUTEX_PRIVATE_FLAG: the ones who wake it are other processes. A failure is a reason to look
+    // again.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, time) };
 }
 
@@ -441,7 +447,8 @@ pub(crate) fn drain(fd: BorrowedFd<'_>) {
     while unsafe { libc::read(fd.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len()) } > 0 {}
 }
 
-/// A descriptor that is readable when somebody, dead or not, has let go of the file behind `fd`, or when it has lost a name.
+/// A descriptor that is readable when somebody, dead or not, has let go of the file behind `fd`, or when it
+/// has lost a name.
 pub(crate) fn watch_closes(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: it takes numbers.
     let watch = owned(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;

@@ -10,7 +10,8 @@ use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
 use std::sync::atomic::Ordering;
 
 impl Attachment {
-    /// Does something that may grant, refuse or change who is the first, as one commit, and tells those whom it concerns.
+    /// Does something that may grant, refuse or change who is the first, as one commit, and tells those whom
+    /// it concerns.
     pub(crate) fn act<'s, T>(
         &'s self,
         act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
@@ -58,7 +59,8 @@ impl Attachment {
         Ok(value)
     }
 
-    /// Wakes whom a commit has granted or refused, tells who has become the first, and goes on serving if there is more (H3).
+    /// Wakes whom a commit has granted or refused, tells who has become the first, and goes on serving if
+    /// there is more (H3).
     #[inline]
     pub(crate) fn dispatch(&self, wakes: Wakes) -> Result<(), Error> {
         if wakes.is_empty() { Ok(()) } else { self.dispatch_all(wakes) }
@@ -93,8 +95,8 @@ impl Attachment {
             return Ok(());
         }
         let tell = self.store().word(layout::waiter(number, waiter::TELL));
-        // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its process asks and then looks
-        // whether it is the first: it finds that, or is told here.
+        // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its
+        // process asks and then looks whether it is the first: it finds that, or is told here.
         let wants = waiter::WANTS_TO_KNOW;
         if tell.load(Ordering::SeqCst) == wants
             && tell.compare_exchange(wants, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()

@@ -2,30 +2,34 @@
 //!
 //! # The problem
 //!
-//! The kernel drops the lock of a process that dies, and tells nobody. Who waits could look again and again, and an idle waiter would
-//! use the processor, a thousand of them much of it.
+//! The kernel drops the lock of a process that dies, and tells nobody. Who waits could look again and again,
+//! and an idle waiter would use the processor, a thousand of them much of it.
 //!
 //! # The idea
 //!
 //! Two threads of each process that has somebody waiting for longer than a moment, and none otherwise:
 //!
-//! - The *watch* sleeps in `poll`. If one of its own is the first or the second of a queue, it watches everybody: the kernel reports (inotify,
-//!   `IN_CLOSE_WRITE`) when a process has let go of the file, dead or not, in whatever PID namespace. Then it asks for the locks of all that
-//!   hold something. The second does so too, as the first may be stopped. If its own stand behind others, it watches the processes right before them (pidfd), so that each is watched by the next one, and
-//!   one death wakes one process, not a thousand. Whoever passes a permit on tells the new first that it is the first now.
+//! - The *watch* sleeps in `poll`. If one of its own is the first or the second of a queue, it watches
+//!   everybody: the kernel reports (inotify, `IN_CLOSE_WRITE`) when a process has let go of the file, dead or
+//!   not, in whatever PID namespace. Then it asks for the locks of all that hold something. The second does
+//!   so too, as the first may be stopped. If its own stand behind others, it watches the processes right
+//!   before them (pidfd), so that each is watched by the next one, and one death wakes one process, not a
+//!   thousand. Whoever passes a permit on tells the new first that it is the first now.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
 //! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may
 //! close all of its descriptors at any time, and give their numbers to other files.
 //!
-//! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had (another PID namespace, no
-//! inotify left, a kernel before 5.9), the watch looks ten times a second. And since whoever was to wake somebody may have been stopped or
-//! killed between its commit and the wake, and whoever is in front may be stopped, each watch looks at everything now and then in any case: once
-//! a second for the first two in line, every five seconds for the others.
+//! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had
+//! (another PID namespace, no inotify left, a kernel before 5.9), the watch looks ten times a second. And
+//! since whoever was to wake somebody may have been stopped or killed between its commit and the wake, and
+//! whoever is in front may be stopped, each watch looks at everything now and then in any case: once a second
+//! for the first two in line, every five seconds for the others.
 //!
-//! Most waits are shorter than all that. A thread sleeps for [`GRACE`] at first, and sets none of this in motion if it is woken by then. Where
-//! permits go from hand to hand even the timer of that is too much (it costs more than the rest of the hand-over), so after some such waits the
-//! watch goes on *patrol*: it comes by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
+//! Most waits are shorter than all that. A thread sleeps for [`GRACE`] at first, and sets none of this in
+//! motion if it is woken by then. Where permits go from hand to hand even the timer of that is too much (it
+//! costs more than the rest of the hand-over), so after some such waits the watch goes on *patrol*: it comes
+//! by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
 //! It goes home when nobody new has come between two rounds.
 //!
 //! A wait that nobody can look after ends with an error. That is so if looks fail again and again (the
@@ -56,7 +60,8 @@ const OTHERS_LOOK: Duration = Duration::from_secs(5);
 const BLIND_LOOKS: Duration = Duration::from_millis(100);
 /// So many looks in a row, over [`FIRST_LOOKS`] at least, have to fail before waits end with the error.
 const FAILED_LOOKS: u32 = 5;
-/// When to look again after a hint that has led to nobody dead: the kernel reports a file closed just before it drops the locks.
+/// When to look again after a hint that has led to nobody dead: the kernel reports a file closed just before
+/// it drops the locks.
 const LOOKS_AFTER_HINT: [Duration; 5] = [
     Duration::from_micros(30),
     Duration::from_micros(100),
@@ -71,8 +76,8 @@ struct Watch {
     /// Readable when it is woken. A watch without descriptors of its own uses none, and looks by the clock.
     wakes: Option<OwnedFd>,
     probe: Probe,
-    /// Readable when somebody has let go of the file. Once it was wanted it stays until the watch ends: the kernel takes milliseconds to
-    /// take it down.
+    /// Readable when somebody has let go of the file. Once it was wanted it stays until the watch ends: the
+    /// kernel takes milliseconds to take it down.
     closes: Option<OwnedFd>,
     /// It is wanted.
     wants_closes: bool,
@@ -228,7 +233,8 @@ pub(super) fn patience<'e>(failing: &mut Option<(Instant, u32)>, error: Option<&
 }
 
 impl Attachment {
-    /// Looks after those who wait here: wakes those who are granted or refused, and takes back what the dead held whom they wait for.
+    /// Looks after those who wait here: wakes those who are granted or refused, and takes back what the dead
+    /// held whom they wait for.
     fn survey(
         &self,
         numbers: &[u16],
@@ -286,7 +292,8 @@ impl Attachment {
         if let Some(decider) = decider.checked_sub(1) {
             self.wake_for(usize::from(decider));
         }
-        // Ours know it by now. Only after a death: two watches, each with the first of one side, would tell each other for ever.
+        // Ours know it by now. Only after a death: two watches, each with the first of one side, would tell
+        // each other for ever.
         for head in heads.into_iter().filter(|head| survey.found_dead && !numbers.contains(head)) {
             self.tell_head(usize::from(head))?;
         }

@@ -3,10 +3,12 @@
 //! # What must stay true, besides T1 to T5 of `tx.rs`
 //!
 //! - **H1** `free + loose + reserved + all that seats hold = max`. Every commit keeps it.
-//! - **H2** Waiters enter at the tail and leave from the head, unless they give up, are refused, or their process has died (C8).
-//! - **H3** When a process has nothing more to do, no head fits: every commit that can make a head fit serves, as far as the changes of one
-//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in case it cannot. Who is woken
-//!   also wakes those whom the last `decider` decided about, and tells who is first now: that one may be dead.
+//! - **H2** Waiters enter at the tail and leave from the head, unless they give up, are refused, or their
+//!   process has died (C8).
+//! - **H3** When a process has nothing more to do, no head fits: every commit that can make a head fit
+//!   serves, as far as the changes of one commit go, and says whether there is `more`; its process goes on
+//!   then, and so does whoever is woken, in case it cannot. Who is woken also wakes those whom the last
+//!   `decider` decided about, and tells who is first now: that one may be dead.
 //! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
 
 use crate::protocol::book::{Book, MAX_PERMITS, Side};
@@ -297,7 +299,8 @@ impl Tx<'_> {
             let who = self.queued(head, side)?;
             let n = self.units(head)?;
             let Book { closed, gone, loose, .. } = self.book;
-            // What is asked for may be more than there are since a shrink: of the free ones it never fits then, of the loose ones it may.
+            // What is asked for may be more than there are since a shrink: of the free ones it never fits
+            // then, of the loose ones it may.
             let fits = match side {
                 Side::Acquire => !closed && !gone && self.book.fits(n),
                 Side::Release => loose >= n,
@@ -319,8 +322,8 @@ impl Tx<'_> {
         Ok(None)
     }
 
-    /// A waiter anywhere in a queue, also the first, that a shrink has made impossible (C7). Nothing else makes one so: who comes and asks
-    /// for more than there are does not queue.
+    /// A waiter anywhere in a queue, also the first, that a shrink has made impossible (C7). Nothing else
+    /// makes one so: who comes and asks for more than there are does not queue.
     fn next_impossible(&mut self) -> Result<Option<Decision>, Trouble> {
         for side in [Side::Acquire, Side::Release] {
             let mut number = self.book.queue(side).head;
@@ -364,7 +367,8 @@ impl Tx<'_> {
                 self.add_free(n)?;
             }
             (Stage::Reserved, _) => self.take_loose(n)?,
-            // It stands behind nobody now: the word tells the bound that it was refused by, which may be another one when it comes.
+            // It stands behind nobody now: the word tells the bound that it was refused by, which may be
+            // another one when it comes.
             (Stage::TooMany, _) => self.write(layout::waiter(usize::from(number), waiter::LINKS), self.book.max)?,
             _ => {}
         }
@@ -415,7 +419,8 @@ impl Tx<'_> {
 
     /// What a waiter of this process has come to. It is out of the table then, unless it is queued still.
     ///
-    /// `give_up` takes it out of the queue, and passes on what it was granted: whoever drops a future does not want it any more.
+    /// `give_up` takes it out of the queue, and passes on what it was granted: whoever drops a future does
+    /// not want it any more.
     pub(crate) fn collect(
         &mut self,
         own: usize,

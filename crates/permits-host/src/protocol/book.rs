@@ -14,7 +14,8 @@ pub(crate) struct Queue {
     pub(crate) length: u32,
 }
 
-/// All that is true of the semaphore as a whole. What each seat holds, and who stands behind whom, is in tagged words beside it.
+/// All that is true of the semaphore as a whole. What each seat holds, and who stands behind whom, is in
+/// tagged words beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Book {
     /// Below zero while a shrink is owed (C13).
@@ -106,7 +107,8 @@ impl Book {
         before & DAMAGED == 0
     }
 
-    /// What is wrong with it, if anything: it may have been written by anybody. Every state that this code makes passes.
+    /// What is wrong with it, if anything: it may have been written by anybody. Every state that this code
+    /// makes passes.
     #[inline]
     pub(crate) fn flaw(&self) -> Option<&'static str> {
         let out = i64::from(self.max) - i64::from(self.free);

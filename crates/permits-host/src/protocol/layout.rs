@@ -7,9 +7,9 @@
 //! word WAITERS_AT   waiters       one for everybody who is queued
 //! ```
 //!
-//! The file has its full length from the start, with holes; what is used is backed by disk or memory beforehand, so that no store can hit a
-//! full file system. All that is in it is hostile input, as whoever may write to the file may have written anything: every index is
-//! checked where it is read.
+//! The file has its full length from the start, with holes; what is used is backed by disk or memory
+//! beforehand, so that no store can hit a full file system. All that is in it is hostile input, as whoever
+//! may write to the file may have written anything: every index is checked where it is read.
 
 /// `PERMITS\n`, read as a little-endian number.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"PERMITS\n");
@@ -19,7 +19,8 @@ pub(crate) const FORMAT: (u16, u16) = (2, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
-/// How many can be queued at once; they are numbered from 1, and 0 is nobody. In the models one more than a commit can wake.
+/// How many can be queued at once; they are numbered from 1, and 0 is nobody. In the models one more than a
+/// commit can wake.
 pub(crate) const WAITERS: usize = if cfg!(permits_loom) { 5 } else { 65_535 };
 
 /// How many numbers there are for permits: as many words as the header has room for.
@@ -99,8 +100,8 @@ pub(crate) mod waiter {
     pub(crate) const LINKS: usize = 2;
     /// A futex, not tagged: rung when the stage has changed, and when this has become the first.
     pub(crate) const BELL: usize = 3;
-    /// Not tagged: [`WANTS_TO_KNOW`] while its process does not know that it is the first, and wants to be told; [`KNOWS`] when it was
-    /// granted or refused, and needs not be told once more.
+    /// Not tagged: [`WANTS_TO_KNOW`] while its process does not know that it is the first, and wants to be
+    /// told; [`KNOWS`] when it was granted or refused, and needs not be told once more.
     pub(crate) const TELL: usize = 4;
     pub(crate) const WANTS_TO_KNOW: u64 = 1;
     pub(crate) const KNOWS: u64 = 2;

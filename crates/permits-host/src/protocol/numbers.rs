@@ -1,13 +1,14 @@
 //! Numbers for permits: from 0, no two of the living alike, the lowest free one first.
 //!
-//! A word for each number says which seat has it, and which generation of that seat: none if it is 0, and none if that generation has left
-//! or is dead and buried. So nothing has to be done when a holder dies.
+//! A word for each number says which seat has it, and which generation of that seat: none if it is 0, and
+//! none if that generation has left or is dead and buried. So nothing has to be done when a holder dies.
 //!
 //! # Why there is always one
 //!
-//! A number is taken after its permit was granted, and given back before its permit is. So those who live have at most as many numbers as
-//! they hold permits, and of `m` numbers, where `m` is how many permits there are or, if that is more, how many are out, some are free
-//! as long as the taker has fewer than it was granted. One look at them may miss those, as others move; then it looks again.
+//! A number is taken after its permit was granted, and given back before its permit is. So those who live
+//! have at most as many numbers as they hold permits, and of `m` numbers, where `m` is how many permits there
+//! are or, if that is more, how many are out, some are free as long as the taker has fewer than it was
+//! granted. One look at them may miss those, as others move; then it looks again.
 
 use crate::protocol::layout::{self, NUMBERS, NUMBERS_AT, SEATS, seat};
 use crate::protocol::seat::SeatWord;
@@ -37,8 +38,8 @@ impl Owner {
 }
 
 impl Store<'_> {
-    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted. Fewer if the permits are more than there
-    /// are numbers.
+    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted. Fewer if the
+    /// permits are more than there are numbers.
     pub(crate) fn take_numbers(&self, owner: Owner, n: u32) -> Result<Vec<u32>, &'static str> {
         let mut taken = Vec::new();
         for failures in 0..LOOKS {
@@ -87,7 +88,8 @@ impl Store<'_> {
 
     fn change_number(&self, number: u32, from: u64, to: u64) {
         let word = self.word(NUMBERS_AT + number as usize);
-        // Release: pairs with the Acquire of whoever takes it next. It is not there only if somebody wrote nonsense into the file.
+        // Release: pairs with the Acquire of whoever takes it next. It is not there only if somebody wrote
+        // nonsense into the file.
         let _ = word.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed);
     }
 

@@ -3,8 +3,8 @@
 use crate::protocol::layout::record;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, wait_for_turn};
 
-/// What a seat remembers of its last commit, and whose turn it is to commit from it: a seat has one record to write to, and a process
-/// many threads.
+/// What a seat remembers of its last commit, and whose turn it is to commit from it: a seat has one record to
+/// write to, and a process many threads.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     taken: AtomicBool,
@@ -19,8 +19,8 @@ pub(crate) struct Memo {
 pub(crate) struct Turn<'a>(&'a Memo);
 
 impl Memo {
-    /// Waits for its turn. Nobody keeps it for longer than a commit takes, and nobody in another process ever waits for it; whoever has
-    /// it and does not come to an end was interrupted, and gets the processor.
+    /// Waits for its turn. Nobody keeps it for longer than a commit takes, and nobody in another process ever
+    /// waits for it; whoever has it and does not come to an end was interrupted, and gets the processor.
     #[inline]
     pub(crate) fn turn(&self) -> Turn<'_> {
         let mut failures = 0;

@@ -2,24 +2,30 @@
 //!
 //! # The problem
 //!
-//! A semaphore in a file is a count, a queue, and what everybody holds. One step changes several of them, and a process can be killed
-//! between any two instructions, or be stopped there for a day. A lock over all of it would have to be taken away from the dead, what they
-//! left half done would have to be put right, and nobody could go on while its owner is stopped.
+//! A semaphore in a file is a count, a queue, and what everybody holds. One step changes several of them, and
+//! a process can be killed between any two instructions, or be stopped there for a day. A lock over all of it
+//! would have to be taken away from the dead, what they left half done would have to be put right, and nobody
+//! could go on while its owner is stopped.
 //!
 //! # The idea
 //!
-//! 1. The state is never changed in place. It stands in a *record*; a word called the *root* says which record is the state.
-//! 2. Whoever wants to change something reads the state, writes another record in its own seat, and moves the root there by one
-//!    compare-exchange. That is the commit: before it nothing has happened, after it everything has. If the root moved first, it starts anew.
-//! 3. What does not fit into a record (links of the queue, what a seat holds) stands in *tagged words*. The record lists the changes
-//!    to them: where, what was there, what is to be there. They are made after the commit, by compare-exchange from the one to the other.
-//! 4. Nobody reads anything before it has seen to it that all changes of the present record are made: it makes those that are not. So
-//!    a change is made by its owner, or by whoever comes next, and by nobody twice.
-//! 5. A tag is the low half of the number of the commit that wrote the word, so a word never comes back to what it was, and who
-//!    comes too late with a change finds something else and leaves it.
+//! 1. The state is never changed in place. It stands in a *record*; a word called the *root* says which
+//!    record is the state.
+//! 2. Whoever wants to change something reads the state, writes another record in its own seat, and moves the
+//!    root there by one compare-exchange. That is the commit: before it nothing has happened, after it
+//!    everything has. If the root moved first, it starts anew.
+//! 3. What does not fit into a record (links of the queue, what a seat holds) stands in *tagged words*. The
+//!    record lists the changes to them: where, what was there, what is to be there. They are made after the
+//!    commit, by compare-exchange from the one to the other.
+//! 4. Nobody reads anything before it has seen to it that all changes of the present record are made: it
+//!    makes those that are not. So a change is made by its owner, or by whoever comes next, and by nobody
+//!    twice.
+//! 5. A tag is the low half of the number of the commit that wrote the word, so a word never comes back to
+//!    what it was, and who comes too late with a change finds something else and leaves it.
 //!
-//! Nobody waits for anybody: a commit fails only if another succeeded. This is a multi-word compare-and-swap in the manner of Harris,
-//! Fraser and Pratt (A Practical Multi-Word Compare-and-Swap Operation, DISC 2002), made simple by having one place where all commits meet.
+//! Nobody waits for anybody: a commit fails only if another succeeded. This is a multi-word compare-and-swap
+//! in the manner of Harris, Fraser and Pratt (A Practical Multi-Word Compare-and-Swap Operation, DISC 2002),
+//! made simple by having one place where all commits meet.
 //!
 //! # What must stay true
 //!
@@ -29,15 +35,17 @@
 //! - **T4** A tagged word is changed only as a record's change says, from exactly what was read in that commit's state.
 //! - **T5** What is read in a transaction counts only if the root still is what it was after the reading.
 //!
-//! T3 and T5 make every transaction see one state, and T2 makes it the last one when it commits. From T4 and the tags: a change is made
-//! once. The one liberty: the owner makes the change of its own seat's `OWN` word by a plain store. Nobody else's commits
-//! change that word while the owner lives, so a store can only meet a helper that writes the same.
+//! T3 and T5 make every transaction see one state, and T2 makes it the last one when it commits. From T4 and
+//! the tags: a change is made once. The one liberty: the owner makes the change of its own seat's `OWN` word
+//! by a plain store. Nobody else's commits change that word while the owner lives, so a store can only meet a
+//! helper that writes the same.
 //!
 //! # What it gives up
 //!
-//! A process that writes nonsense spoils the semaphore for all, as with any shared memory; whatever is read is checked, and leads to an
-//! error. Tags have 32 bits: a helper stopped for a multiple of 2^32 commits, to the very one, before a word that was last written by a
-//! commit of the same tag with the same value, would make an old change again. Numbers of commits have 48 bits, records 16.
+//! A process that writes nonsense spoils the semaphore for all, as with any shared memory; whatever is read
+//! is checked, and leads to an error. Tags have 32 bits: a helper stopped for a multiple of 2^32 commits, to
+//! the very one, before a word that was last written by a commit of the same tag with the same value, would
+//! make an old change again. Numbers of commits have 48 bits, records 16.
 
 use crate::crash::{Point, point};
 use crate::protocol::book::{Book, Quick};
@@ -137,7 +145,8 @@ impl<'m> Store<'m> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the tag is cut off")]
     pub(crate) fn peek(&self, at: usize) -> u32 {
-        // Acquire: pairs with the Release of the change that wrote it. What its commit saw has happened before what follows.
+        // Acquire: pairs with the Release of the change that wrote it. What its commit saw has happened
+        // before what follows.
         self.words[at].load(Ordering::Acquire) as u32
     }
 
@@ -165,11 +174,11 @@ impl<'m> Store<'m> {
         })
     }
 
-    /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is the caller's own, if it
-    /// is to be. `memo` is the caller's, whose turn it is.
+    /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is
+    /// the caller's own, if it is to be. `memo` is the caller's, whose turn it is.
     ///
-    /// `act` may be run several times, and may be shown nothing but states that have been; it must not do anything but read and write
-    /// through the transaction.
+    /// `act` may be run several times, and may be shown nothing but states that have been; it must not do
+    /// anything but read and write through the transaction.
     #[inline]
     pub(crate) fn transact<T>(
         &self,
@@ -195,7 +204,8 @@ impl<'m> Store<'m> {
         self.look_so(act, u32::MAX)
     }
 
-    /// Looks at one state, or, if it never stands still for as long as that takes, at parts of several states close to each other.
+    /// Looks at one state, or, if it never stands still for as long as that takes, at parts of several states
+    /// close to each other.
     pub(crate) fn look_roughly<T>(
         &self,
         act: impl FnMut(&mut Tx<'m>) -> Result<T, Trouble>,
@@ -260,10 +270,12 @@ impl<'m> Store<'m> {
     /// Reads the state, after all changes that belong to it were made (T3).
     #[inline]
     fn begin(&self, known: u64) -> Result<Tx<'m>, Trouble> {
-        // Acquire: pairs with the Release of the commit that moved the root here; its record, and all that its seat did before, is seen.
+        // Acquire: pairs with the Release of the commit that moved the root here; its record, and all that
+        // its seat did before, is seen.
         let root = self.words[header::ROOT].load(Ordering::Acquire);
         let at = layout::record(record_of(root)?);
-        // Relaxed: what a record says counts only after the root was found unmoved, below; its writer is fenced off by T1.
+        // Relaxed: what a record says counts only after the root was found unmoved, below; its writer is
+        // fenced off by T1.
         let packed = std::array::from_fn(|offset| self.words[at + record::BOOK + offset].load(Ordering::Relaxed));
         let tx = |book, changes, length| Tx { store: *self, root, seat: NO_SEAT, book, strict: true, changes, length };
         if root == known {
@@ -353,8 +365,8 @@ impl<'m> Store<'m> {
     #[inline]
     fn make(&self, change: &Change) {
         let word = &self.words[change.at];
-        // Acquire and Release: what is before the commit is before whatever is done by whoever sees the word; see `peek`. A failure
-        // means that it was made before, and perhaps more after it.
+        // Acquire and Release: what is before the commit is before whatever is done by whoever sees the word;
+        // see `peek`. A failure means that it was made before, and perhaps more after it.
         if word.load(Ordering::Acquire) == change.old {
             let _ = word.compare_exchange(change.old, change.new, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -385,7 +397,8 @@ impl<'m> Store<'m> {
             point(Point::ChangeMade);
         }
         point(Point::AllMade);
-        // Relaxed: it is the caller's turn, and nobody but the caller's seat changes the word of it while its owner lives.
+        // Relaxed: it is the caller's turn, and nobody but the caller's seat changes the word of it while its
+        // owner lives.
         memo.own.store(self.words[own].load(Ordering::Relaxed), Ordering::Relaxed);
         memo.root.store(root, Ordering::Relaxed);
         for (word, value) in memo.book.iter().zip(book) {
@@ -413,16 +426,17 @@ impl<'m> Store<'m> {
             words[2].store(change.new, Ordering::Relaxed);
         }
         point(Point::BeforeCommit);
-        // Release: pairs with the Acquire in `begin`, publishes the record and all that this seat did. Acquire, of the commit before: a
-        // permit's return has happened before whatever follows its next acquisition (C14). SeqCst for `TELL` and the bells: who writes
-        // one of them and then reads the root, and who moves the root and then reads it, must not miss each other.
+        // Release: pairs with the Acquire in `begin`, publishes the record and all that this seat did.
+        // Acquire, of the commit before: a permit's return has happened before whatever follows its next
+        // acquisition (C14). SeqCst for `TELL` and the bells: who writes one of them and then reads the root,
+        // and who moves the root and then reads it, must not miss each other.
         self.words[header::ROOT].compare_exchange(from, root, Ordering::SeqCst, Ordering::Relaxed).ok()?;
         point(Point::Committed);
         Some(root)
     }
 
-    /// Commits as [`transact`](Self::transact) does, and stops when the root has moved, as if its process were killed there: none of the
-    /// changes is made. `false` if the root had moved before.
+    /// Commits as [`transact`](Self::transact) does, and stops when the root has moved, as if its process
+    /// were killed there: none of the changes is made. `false` if the root had moved before.
     #[cfg(permits_loom)]
     pub(crate) fn commit_and_die(&self, seat: usize, act: impl FnOnce(&mut Tx<'m>) -> Result<(), Trouble>) -> bool {
         let mut tx = self.begin(0).expect("the memory is sound");
@@ -430,8 +444,9 @@ impl<'m> Store<'m> {
         self.move_root(seat, tx.root, &tx.book.pack(), &tx.changes[..tx.length]).is_some()
     }
 
-    /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, nobody waits, and nothing is unusual.
-    /// `false`: not so, and nothing has happened. It is what `transact` would do, from what is known of the state without reading it.
+    /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, nobody
+    /// waits, and nothing is unusual. `false`: not so, and nothing has happened. It is what `transact` would
+    /// do, from what is known of the state without reading it.
     #[inline]
     pub(crate) fn quick(&self, seat: usize, memo: &Memo, act: Quick) -> bool {
         // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller wrote it.
@@ -471,7 +486,8 @@ impl Tx<'_> {
 
     #[inline]
     fn load(&self, at: usize) -> Result<u64, Trouble> {
-        // Acquire: the change that wrote it is after its commit, so if this is of a later state, the root below is seen moved.
+        // Acquire: the change that wrote it is after its commit, so if this is of a later state, the root
+        // below is seen moved.
         let word = self.store.words[at].load(Ordering::Acquire);
         if self.strict {
             self.store.still(self.root)?;

@@ -11,8 +11,8 @@ use std::io::Write;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Barrier, Mutex};
 
-/// Few, as processes have one or two: signals that wake the watch of one handle stir those of all handles of a process inside the kernel
-/// (`signalfd`), so with fifty in one process it is some thirty switches a grant.
+/// Few, as processes have one or two: signals that wake the watch of one handle stir those of all handles of
+/// a process inside the kernel (`signalfd`), so with fifty in one process it is some thirty switches a grant.
 const HANDLES: usize = 5;
 const WAITERS: usize = 1200;
 /// Every so many of them is a thread, the others are tasks.

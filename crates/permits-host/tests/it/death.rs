@@ -399,11 +399,12 @@ fn waiter_that_tells_when(semaphore: &HostSemaphore) -> Running<(Instant, OwnedP
 
 type Wait<'s> = Box<dyn FnOnce() -> (Instant, OwnedPermit) + 's>;
 
-/// Kills a holder again and again, and takes the time until whoever waits is through. `start` queues, and returns what waits.
+/// Kills a holder again and again, and takes the time until whoever waits is through. `start` queues, and
+/// returns what waits.
 fn within_bound(kind: &str, start: impl for<'s> Fn(&'s HostSemaphore) -> Wait<'s>) {
     let mut worst = Duration::MAX;
-    // A machine that others use as well may give us no processor for that long: then the whole series counts for nothing. Twice in
-    // a row it is our fault.
+    // A machine that others use as well may give us no processor for that long: then the whole series counts
+    // for nothing. Twice in a row it is our fault.
     for _ in 0..2 {
         let mut times: Vec<Duration> = (0..DEATHS).map(|round| death_to_grant(&start, round)).collect();
         times.sort_unstable();

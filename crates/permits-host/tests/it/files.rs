@@ -1,4 +1,5 @@
-//! Files, directories and names that are not as they should be: each gives an error that says what is wrong and what to do (C21).
+//! Files, directories and names that are not as they should be: each gives an error that says what is wrong
+//! and what to do (C21).
 
 use crate::actor::{Actor, NOBODY, Order};
 use crate::format::{FORMAT_AT, ROOT_AT};
@@ -640,7 +641,8 @@ fn a_full_file_system_loses_nothing() {
     assert_eq!(actor.hear_within(10 * DEADLINE), "all is well");
 }
 
-/// In a small file system: what becomes of a creation, more seats and more waiters when it is full, and after room was made.
+/// In a small file system: what becomes of a creation, more seats and more waiters when it is full, and after
+/// room was made.
 pub(crate) fn fill_and_recover(directory: &Path) -> String {
     let open = || HostSemaphore::options().directory(directory).open(NAME, 1);
     let stuffing = directory.join("stuffing");

@@ -172,7 +172,8 @@ fn a_process_that_waits_as_a_task_forks_without_harm() {
     forks_often(Order::Await(3));
 }
 
-/// Forks while a thread of the process waits for more than is free, behind nobody; the children take what can be had when it is through.
+/// Forks while a thread of the process waits for more than is free, behind nobody; the children take what can
+/// be had when it is through.
 fn forks_often(order: Order) {
     let (directory, semaphore) = fresh(3);
     let permit = semaphore.try_acquire_owned().expect("it is free");

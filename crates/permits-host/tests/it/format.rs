@@ -1,7 +1,8 @@
 //! Where things are in a file of format 2.0. It is copied from `layout.rs` and `files.rs`, which are private:
 //! a change of either is a change of the format, and fails here.
 
-/// In bytes: where the header has the version, and the boot that the file belongs to, 16 of them; and where the root is.
+/// In bytes: where the header has the version, and the boot that the file belongs to, 16 of them; and where
+/// the root is.
 pub(crate) const FORMAT_AT: u64 = 8;
 pub(crate) const BOOT_AT: u64 = 2 * 8;
 pub(crate) const ROOT_AT: u64 = 8 * ROOT;

@@ -94,7 +94,8 @@ fn who_opens_a_deleted_semaphore_gets_a_new_one() {
     assert!(fresh.try_acquire_many_owned(4).is_ok());
 }
 
-/// Everybody else goes on when an actor uses a semaphore, of one permit that is held, whose file it cannot find any more.
+/// Everybody else goes on when an actor uses a semaphore, of one permit that is held, whose file it cannot
+/// find any more.
 fn tells_nobody_that_it_is_gone(directory: &Path, mut actor: Actor, order: Order) {
     let semaphore = HostSemaphore::options().directory(directory).open(NAME, 1).expect("a new one can be made");
     let permit = semaphore.try_acquire_owned().expect("it is free");

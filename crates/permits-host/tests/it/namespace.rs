@@ -8,7 +8,8 @@ use permits_conformance::wait::{Running, always, eventually};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// An actor that goes on as the first process of a PID namespace of its own, where its process id is 1; and its id here.
+/// An actor that goes on as the first process of a PID namespace of its own, where its process id is 1; and
+/// its id here.
 fn in_another_namespace(directory: &Directory) -> (Actor, u32) {
     let mut actor = Actor::start(directory);
     let pid = actor.forks_into_a_namespace();

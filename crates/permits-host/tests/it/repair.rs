@@ -1,4 +1,5 @@
-//! Files that somebody has written nonsense to: nobody is granted what is not there, hangs or panics, and they can be mended or set aside (C21).
+//! Files that somebody has written nonsense to: nobody is granted what is not there, hangs or panics, and
+//! they can be mended or set aside (C21).
 
 use crate::actor::{Actor, Order};
 use crate::format::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter};
@@ -55,8 +56,9 @@ impl Victim {
         self.directory.options().repair(NAME)
     }
 
-    /// A repair when nobody uses it any more. Another test may be starting a process, which has this one's descriptors for the moment before
-    /// it executes its program, and with them the locks of handles that were opened in that moment.
+    /// A repair when nobody uses it any more. Another test may be starting a process, which has this one's
+    /// descriptors for the moment before it executes its program, and with them the locks of handles that
+    /// were opened in that moment.
     fn repair_unused(&self) -> Result<Repair, Error> {
         let mut outcome = self.repair();
         let in_use =

@@ -28,8 +28,9 @@ pub(crate) fn signal(pid: u32, signal: libc::c_int) {
 
 /// The other side of a fork, `None` in the child.
 pub(crate) fn fork() -> Option<u32> {
-    // SAFETY: the child goes on with this thread alone. What it calls takes no lock that another thread may have had: the allocator looks
-    // after itself (glibc), and an actor's other threads write to no stream while it forks.
+    // SAFETY: the child goes on with this thread alone. What it calls takes no lock that another thread may
+    // have had: the allocator looks after itself (glibc), and an actor's other threads write to no stream
+    // while it forks.
     let pid = check(unsafe { libc::fork() }).expect("a process can be forked");
     u32::try_from(pid).ok().filter(|&pid| pid != 0)
 }
@@ -64,7 +65,8 @@ pub(crate) fn die_with_parent() {
 
 /// Closes all descriptors but the three standard ones, whoever uses them.
 pub(crate) fn close_all() {
-    // SAFETY: it is what the test is about: a program that closes what is not its own. Nothing here uses those descriptors without a look.
+    // SAFETY: it is what the test is about: a program that closes what is not its own. Nothing here uses
+    // those descriptors without a look.
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     assert_eq!(result, 0, "close_range: {}", io::Error::last_os_error());
 }

@@ -164,7 +164,8 @@ impl Process {
         self.ask(Side::Release, sleeper, n).expect("it is not refused")
     }
 
-    /// Does something that serves, as one commit, and wakes nobody and does not go on, as if the process were killed after it.
+    /// Does something that serves, as one commit, and wakes nobody and does not go on, as if the process were
+    /// killed after it.
     pub(crate) fn act(&self, act: impl for<'m> Fn(&mut Tx<'m>, &mut Wakes) -> Result<(), Trouble>) -> Wakes {
         self.transact(|tx| {
             let mut wakes = Wakes::default();

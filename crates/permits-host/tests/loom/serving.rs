@@ -6,8 +6,8 @@ use crate::protocol::waiter::{Sleeper, Stage, Wakes};
 use loom::thread;
 use std::sync::Arc;
 
-/// One of seat 1 waits for all, and four behind it for one each, which are free: its leaving serves them all. What it does to the file,
-/// what the first of them does and what two more do go into a commit.
+/// One of seat 1 waits for all, and four behind it for one each, which are free: its leaving serves them all.
+/// What it does to the file, what the first of them does and what two more do go into a commit.
 fn one_before_four() -> (Arc<Memory>, u16, [u16; 4]) {
     let memory = Memory::new(5);
     let [zero, one, two] = [0, 1, 2].map(|seat| memory.process(seat));
@@ -70,7 +70,8 @@ fn a_commit_tells_whom_it_has_decided_about() {
     });
 }
 
-/// Who has decided about somebody may have died before it woke them: whoever leaves the queue or decides next has them woken.
+/// Who has decided about somebody may have died before it woke them: whoever leaves the queue or decides next
+/// has them woken.
 #[test]
 fn whom_the_last_decided_about_the_next_has_woken() {
     check(0, || {

@@ -113,7 +113,8 @@ fn who_helps_late_does_no_harm() {
     check(1, || {
         let memory = Memory::new(1);
         assert_eq!(memory.process(0).acquire(1), None);
-        // From another seat's record, so that none of the records that are read is written over, which makes the model too large.
+        // From another seat's record, so that none of the records that are read is written over, which makes
+        // the model too large.
         let queue = |tx: &mut Tx<'_>| tx.enqueue(1, Side::Acquire, Sleeper::Thread, 1).map(Outcome::Commit);
         let number = memory.process(2).transact(queue).expect("there is a place");
         let (giver, taker) = (memory.process(0), memory.process(1));

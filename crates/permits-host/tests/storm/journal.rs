@@ -1,8 +1,10 @@
-//! What processes say that they have, in a file of its own: the oracle, which knows nothing of the semaphore's file, its locks or its seats.
+//! What processes say that they have, in a file of its own: the oracle, which knows nothing of the
+//! semaphore's file, its locks or its seats.
 //!
-//! Each process appends a line when permits are surely its own, and one when they are still its own for the last time; both outlive it. What
-//! a process has when it dies it had until its last line for sure, and if nobody but its parent can have killed it, until right before
-//! that. So if the journal says that more was held at some instant than there is, it was.
+//! Each process appends a line when permits are surely its own, and one when they are still its own for the
+//! last time; both outlive it. What a process has when it dies it had until its last line for sure, and if
+//! nobody but its parent can have killed it, until right before that. So if the journal says that more was
+//! held at some instant than there is, it was.
 
 use crate::sys;
 use std::collections::HashMap;
@@ -109,8 +111,8 @@ pub(crate) struct Account {
     /// The longest wait of one that was never stopped or killed.
     pub(crate) longest_wait: u64,
     pub(crate) stuck: u64,
-    /// Of each semaphore: the most that guards held at one instant for sure; the most that was out, loose ones included; and the least and the
-    /// most that can be loose at the end.
+    /// Of each semaphore: the most that guards held at one instant for sure; the most that was out, loose
+    /// ones included; and the least and the most that can be loose at the end.
     pub(crate) most_held: Vec<i64>,
     pub(crate) most_out: Vec<i64>,
     /// How many had the same number at one instant for sure, at most.

@@ -1,4 +1,5 @@
-//! Points that a storm does not come by, each with a scene of its own: somebody dies there, and another one looks at what is left.
+//! Points that a storm does not come by, each with a scene of its own: somebody dies there, and another one
+//! looks at what is left.
 
 use crate::process::options;
 use crate::{DEATHS_A_POINT, Directory, Victim, sys};

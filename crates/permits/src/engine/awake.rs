@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 /// How long a thread stays awake before it sleeps.
 ///
-/// To wake a thread on another, idle core takes some 40 µs on a virtual machine, so that two threads that answer each other
-/// would sleep for ever after, each asleep by the time the other has woken. Being awake for a little longer than that ends it. From
-/// the first microseconds on the thread yields, so that what else wants to run does.
+/// To wake a thread on another, idle core takes some 40 µs on a virtual machine, so that two threads that
+/// answer each other would sleep for ever after, each asleep by the time the other has woken. Being awake for
+/// a little longer than that ends it. From the first microseconds on the thread yields, so that what else
+/// wants to run does.
 const AWAKE: Duration = Duration::from_micros(50);
 
-/// Rounds of looking before the first yield: where the other side runs at the same time, an answer takes a few of them. On one
-/// core each of them is lost, so that their number follows what paid lately, between these bounds.
+/// Rounds of looking before the first yield: where the other side runs at the same time, an answer takes a
+/// few of them. On one core each of them is lost, so that their number follows what paid lately, between
+/// these bounds.
 const LEAST_PAUSES: u32 = 4;
 const MOST_PAUSES: u32 = 64;
 /// Every so many waits tries the most rounds it may, to find out whether they pay by now.
@@ -19,8 +21,8 @@ const PROBE_EVERY: u32 = 16;
 
 /// How long spinning has paid lately.
 ///
-/// The number of rounds before the first yield, times [`PROBE_EVERY`], with a count of the waits in the remainder. It is a guess:
-/// all its accesses are Relaxed, and one that is lost does no harm.
+/// The number of rounds before the first yield, times [`PROBE_EVERY`], with a count of the waits in the
+/// remainder. It is a guess: all its accesses are Relaxed, and one that is lost does no harm.
 pub(crate) struct Spin(AtomicU32);
 
 impl Spin {

@@ -1,14 +1,16 @@
-//! The engine behind [`Semaphore`](crate::Semaphore): the word, the lock of the two queues, and what happens between them.
+//! The engine behind [`Semaphore`](crate::Semaphore): the word, the lock of the two queues, and what happens
+//! between them.
 //!
-//! Fast paths are loops of one compare-exchange on the word (`word.rs` says what is in it). Everything else happens under the
-//! lock; I1 to I6 are the invariants of `waiters/mod.rs`.
+//! Fast paths are loops of one compare-exchange on the word (`word.rs` says what is in it). Everything else
+//! happens under the lock; I1 to I6 are the invariants of `waiters/mod.rs`.
 //!
 //! # Orderings of the word
 //!
-//! Taking is Acquire, giving is Release, what does both is both: the giver's Release pairs with the taker's Acquire, and
-//! what travels is all that the giver did before (C14). In between there are read-modify-writes only, which keep the
-//! release sequence unbroken. The flags and budgets travel with the counts in the same word, and the queues are the lock's, so
-//! that no two locations ever need one order, and nothing here is SeqCst.
+//! Taking is Acquire, giving is Release, what does both is both: the giver's Release pairs with the taker's
+//! Acquire, and what travels is all that the giver did before (C14). In between there are read-modify-writes
+//! only, which keep the release sequence unbroken. The flags and budgets travel with the counts in the same
+//! word, and the queues are the lock's, so that no two locations ever need one order, and nothing here is
+//! SeqCst.
 
 use crate::engine::awake::Spin;
 use crate::engine::sync::{
@@ -24,13 +26,13 @@ use std::time::Duration;
 
 /// How long a head may be passed. A head that others are passing for longer gets the next permits that fit.
 ///
-/// The bound counts passings, and so says nothing about time when permits are held for long; this does. A millisecond is some
-/// 20 hand-overs between sleeping threads, so that handing over costs a few per cent at most, and is what parking_lot and
-/// Go's mutex settled on too.
+/// The bound counts passings, and so says nothing about time when permits are held for long; this does. A
+/// millisecond is some 20 hand-overs between sleeping threads, so that handing over costs a few per cent at
+/// most, and is what parking_lot and Go's mutex settled on too.
 pub(crate) const PASSED_FOR_AT_MOST: Duration = Duration::from_millis(1);
 
-/// How many pauses a thread makes after its exchange failed for the first time, and at most; doubled in between. Some 1 to 3 µs on
-/// the processors of today.
+/// How many pauses a thread makes after its exchange failed for the first time, and at most; doubled in
+/// between. Some 1 to 3 µs on the processors of today.
 const FIRST_BACKOFF: u32 = if MODELLED { 0 } else { 32 };
 const MOST_BACKOFF: u32 = 64;
 
@@ -97,7 +99,8 @@ impl Core {
     /// `Entry::Go` is never returned: then it has happened, and `Ok` is.
     #[inline(always)]
     pub(crate) fn enter(&self, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
-        // Relaxed: the exchange below orders what it takes, and a refusal is confirmed under the lock or is only a refusal.
+        // Relaxed: the exchange below orders what it takes, and a refusal is confirmed under the lock or is
+        // only a refusal.
         let mut word = Word(self.word.load(Ordering::Relaxed));
         let mut pauses = FIRST_BACKOFF;
         loop {
@@ -151,8 +154,8 @@ impl Core {
         self.deal(&mut self.lock(), side)
     }
 
-    /// Leaves the word's cache line to whoever has it for a while. That thread does many operations in the time that two who fight for the
-    /// line need for one, and is out of the way sooner.
+    /// Leaves the word's cache line to whoever has it for a while. That thread does many operations in the
+    /// time that two who fight for the line need for one, and is out of the way sooner.
     #[cold]
     fn back_off(&self, pauses: &mut u32) -> Word {
         for _ in 0..*pauses {
@@ -167,7 +170,8 @@ impl Core {
         let success = match act {
             // Pairs with the Release of `give`, and of the exchanges of the other acts.
             Act::Take => Ordering::Acquire,
-            // Acquire as above; Release pairs with the Acquire of the request on the other side that this one lets through.
+            // Acquire as above; Release pairs with the Acquire of the request on the other side that this one
+            // lets through.
             Act::TakeLoose | Act::Return => Ordering::AcqRel,
         };
         self.word.compare_exchange_weak(word.0, next.0, success, Ordering::Relaxed).map(|_| ()).map_err(Word)
@@ -176,22 +180,23 @@ impl Core {
     /// A guard's permits come back (C5), or become loose (C6). Waits for nothing, cannot fail.
     #[inline]
     pub(crate) fn give(&self, change: u64, feeds: Side) {
-        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `word.rs` for why nothing
-        // overflows.
+        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `word.rs`
+        // for why nothing overflows.
         let before = Word(self.word.fetch_add(change, Ordering::Release));
         if before.needs_serving(feeds) {
             self.serve();
         }
     }
 
-    /// Changes the word with the lock held, and tells what it was. AcqRel: flags travel both ways, and a grant passes on
-    /// what was given (C14).
+    /// Changes the word with the lock held, and tells what it was. AcqRel: flags travel both ways, and a
+    /// grant passes on what was given (C14).
     fn update(&self, f: impl Fn(Word) -> Word) -> Word {
         let mut word = self.word();
         loop {
             let next = f(word);
             if next == word {
-                // Even if this was an old value: whoever has given since saw the Q flag, and is on the way to the lock (I6).
+                // Even if this was an old value: whoever has given since saw the Q flag, and is on the way to
+                // the lock (I6).
                 return word;
             }
             match self.word.compare_exchange_weak(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
@@ -202,7 +207,8 @@ impl Core {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_> {
-        // Nothing panics under the lock but asserts about broken invariants, and the queues are whole between any two lines.
+        // Nothing panics under the lock but asserts about broken invariants, and the queues are whole between
+        // any two lines.
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -228,8 +234,9 @@ impl Core {
                 Entry::Wait | Entry::Ask if n > self.max() => {
                     return Arrival::Refused(Refusal::TooMany { requested: n, max: self.max() });
                 }
-                // The flag is set by an exchange of the very word that told to wait: a giver comes either before it, and makes
-                // it fail, or after it, and sees the flag, and then waits for the lock to serve (I4, I6).
+                // The flag is set by an exchange of the very word that told to wait: a giver comes either
+                // before it, and makes it fail, or after it, and sees the flag, and then waits for the lock
+                // to serve (I4, I6).
                 Entry::Wait | Entry::Ask => (word.with_queued(side, true), true),
             };
             if next == word {
@@ -339,8 +346,8 @@ impl Core {
         })
     }
 
-    /// A head that asks for more than there is, while smaller ones pass it, is never woken to find out how long that has been
-    /// going on: whoever gives and cannot serve it looks at the clock for it.
+    /// A head that asks for more than there is, while smaller ones pass it, is never woken to find out how
+    /// long that has been going on: whoever gives and cannot serve it looks at the clock for it.
     fn mind_the_large(&self, queue: &mut Queue, head: &Head, word: Word, side: Side) {
         let being_passed = word.budget(side) > 0 && !word.fits(side, head.n);
         if being_passed && self.patience_is_over(queue, head) {
@@ -369,15 +376,16 @@ impl Core {
         self.bound > 0 && (self.word().budget(side) > 0 || self.allowance(queue, head) > 0)
     }
 
-    /// A notified head takes its permits by itself, or finds that it came too late and waits on. Call `serve_and_unlock` next.
+    /// A notified head takes its permits by itself, or finds that it came too late and waits on. Call
+    /// `serve_and_unlock` next.
     pub(crate) fn contest(&self, queues: &mut Queues, node: Pin<&Node>) -> Contest {
         let side = node.act().side();
         let queue = &mut queues[side as usize];
         debug_assert!(node.stage() == Stage::Notified && queue.is_head(&node), "I5");
         let last = queue.len() == 1;
         let fits = |word: Word| word.fits(side, node.count());
-        // Both ends of it are one exchange: if it is too late, the W flag goes while it is seen that there is nothing, so that the
-        // next giver wakes again.
+        // Both ends of it are one exchange: if it is too late, the W flag goes while it is seen that there is
+        // nothing, so that the next giver wakes again.
         let before = self.update(|word| {
             let calm = word.with_waking(side, false);
             if fits(word) { calm.with_queued(side, !last).plus(node.act().whole(node.count())) } else { calm }
@@ -399,8 +407,8 @@ impl Core {
         queue.dealt = queue.dealt.wrapping_sub(before.budget(side));
     }
 
-    /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves who may go on now.
-    /// The waker that comes back is to be dropped with the lock free.
+    /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves who
+    /// may go on now. The waker that comes back is to be dropped with the lock free.
     pub(crate) fn withdraw(&self, mut queues: Locked<'_>, node: Pin<&Node>) -> Option<Wake> {
         let side = node.act().side();
         let queue = &mut queues[side as usize];

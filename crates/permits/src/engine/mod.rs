@@ -1,5 +1,5 @@
-//! The semaphore for the threads and the tasks of one process: all of its state, and every step that changes it. Nothing here is
-//! public; `semaphore`, `request` and `permit` are the surface over it.
+//! The semaphore for the threads and the tasks of one process: all of its state, and every step that changes
+//! it. Nothing here is public; `semaphore`, `request` and `permit` are the surface over it.
 
 pub(crate) mod awake;
 pub(crate) mod core;

@@ -1,6 +1,6 @@
-//! Where the rest of the crate gets its atomics, its lock and its sleeping from: the standard library, or the models of them that
-//! loom has under `--cfg permits_loom` and shuttle under `--cfg permits_shuttle`. (Own flags: `--cfg loom` would reach every crate
-//! of the graph.)
+//! Where the rest of the crate gets its atomics, its lock and its sleeping from: the standard library, or the
+//! models of them that loom has under `--cfg permits_loom` and shuttle under `--cfg permits_shuttle`. (Own
+//! flags: `--cfg loom` would reach every crate of the graph.)
 
 /// Is the crate built to be explored by loom or shuttle?
 pub(crate) const MODELLED: bool = cfg!(any(permits_loom, permits_shuttle));

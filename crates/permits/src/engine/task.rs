@@ -1,5 +1,5 @@
-//! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17). And how a thread waits
-//! that polls, since it sleeps in a way of its own.
+//! How a task waits: one poll at a time, never spinning, never blocking but for the short lock (C16, C17).
+//! And how a thread waits that polls, since it sleeps in a way of its own.
 
 use crate::engine::core::{Arrival, Contest, Core};
 use crate::engine::waiters::{Node, Stage, Wake, contained};
@@ -132,8 +132,8 @@ impl Core {
     }
 }
 
-/// Drops a waker that is not needed, with the lock free. Its panic ends here as that of a wake does: permits that were taken, or a
-/// drop, must not be lost to it.
+/// Drops a waker that is not needed, with the lock free. Its panic ends here as that of a wake does: permits
+/// that were taken, or a drop, must not be lost to it.
 fn let_go(wake: Option<Wake>) {
     contained(|| drop(wake));
 }

@@ -101,8 +101,9 @@ impl Core {
             }
         };
         if has_parked {
-            // A thread has one park token, for all that unpark it, and which of them parking has consumed cannot be told. A token
-            // too many is a spurious return, which `park` may always make; one too few is a wake-up that the program has lost.
+            // A thread has one park token, for all that unpark it, and which of them parking has consumed
+            // cannot be told. A token too many is a spurious return, which `park` may always make; one too
+            // few is a wake-up that the program has lost.
             current().unpark();
         }
         outcome

@@ -1,8 +1,9 @@
 //! The packed word: every count and flag that a fast path reads, in one `u64`.
 //!
-//! One word means one compare-exchange an operation, and it means that "are there permits" and "does anybody wait" are
-//! read and written together: the lost wake-ups that come from keeping them in two words cannot happen (event-listener's
-//! issues 76 and 138 tell such a story). Everything here is pure arithmetic; the loops that apply it are in `core.rs`.
+//! One word means one compare-exchange an operation, and it means that "are there permits" and "does anybody
+//! wait" are read and written together: the lost wake-ups that come from keeping them in two words cannot
+//! happen (event-listener's issues 76 and 138 tell such a story). Everything here is pure arithmetic; the
+//! loops that apply it are in `core.rs`.
 //!
 //! ```text
 //!  63        41 40        19 18    12 11     5  4  3  2  1  0

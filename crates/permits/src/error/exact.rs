@@ -31,7 +31,8 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// For a reach: `requested` permits were asked for on `side`, and `state` was read after the request had left its queue.
+    /// For a reach: `requested` permits were asked for on `side`, and `state` was read after the request had
+    /// left its queue.
     #[must_use]
     pub const fn new(side: Side, requested: u32, state: State) -> Stuck {
         Stuck { requested, side, state }
@@ -43,7 +44,8 @@ impl Stuck {
         self.side
     }
 
-    /// Is somebody on the other side waiting with a batch so large that it and this request can block each other for ever?
+    /// Is somebody on the other side waiting with a batch so large that it and this request can block each
+    /// other for ever?
     ///
     /// It is so if the two sum up to more than `max_permits + 1`: then the counts can stand where neither fits.
     #[must_use]
@@ -164,8 +166,8 @@ pub enum ReleaseTimeoutError {
 pub struct MaxPermitsError {
     /// The number that was refused; it saturates where a change of the bound would have left 64 bits.
     pub requested: i64,
-    /// The largest one that is not refused: in one process [`Semaphore::MAX_PERMITS`](crate::Semaphore::MAX_PERMITS), elsewhere what the
-    /// reach states.
+    /// The largest one that is not refused: in one process
+    /// [`Semaphore::MAX_PERMITS`](crate::Semaphore::MAX_PERMITS), elsewhere what the reach states.
     pub limit: u32,
 }
 
@@ -297,8 +299,8 @@ impl StdError for MaxPermitsError {}
 impl StdError for SplitError {}
 impl<P: fmt::Debug> StdError for MergeError<P> {}
 
-/// A wait without a limit ends by `Closed` and `TooMany` alone, a try by no `TimedOut`, a wait with a limit by no `NotNow`; its
-/// `TimedOut` is made into a [`Stuck`] by the request.
+/// A wait without a limit ends by `Closed` and `TooMany` alone, a try by no `TimedOut`, a wait with a limit
+/// by no `NotNow`; its `TimedOut` is made into a [`Stuck`] by the request.
 #[cold]
 #[inline(never)]
 fn other(refusal: Refusal) -> ! {

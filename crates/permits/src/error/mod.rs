@@ -1,5 +1,5 @@
-//! What can go wrong. In one process every way of asking has a small exact enum, in `exact.rs`; [`Error`] is for code that does not
-//! care which reach it has, and for every reach beyond the process.
+//! What can go wrong. In one process every way of asking has a small exact enum, in `exact.rs`; [`Error`] is
+//! for code that does not care which reach it has, and for every reach beyond the process.
 
 pub(crate) mod exact;
 pub(crate) mod refusal;
@@ -67,8 +67,8 @@ pub enum ErrorKind {
 
 /// Whether the same call can succeed if it is made again, by the same process, on the same handle and permit.
 ///
-/// It says nothing of a new start: a process that opens the semaphore again, or a command that is run again, may succeed after
-/// `Never`. A lost permit stays lost, and a new one can be acquired.
+/// It says nothing of a new start: a process that opens the semaphore again, or a command that is run again,
+/// may succeed after `Never`. A lost permit stays lost, and a new one can be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
@@ -114,12 +114,13 @@ pub enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
-    /// How many permits were asked for, were to be returned or were to be split off: `0..=u32::MAX`. For [`ErrorKind::BadMax`] the number
-    /// of permits that was refused, which a change of the bound may have made negative.
+    /// How many permits were asked for, were to be returned or were to be split off: `0..=u32::MAX`. For
+    /// [`ErrorKind::BadMax`] the number of permits that was refused, which a change of the bound may have
+    /// made negative.
     pub requested: i64,
-    /// What there was of them. For [`ErrorKind::TooMany`] the permits that the semaphore, or the guard, has; for [`ErrorKind::NotNow`] and
-    /// [`ErrorKind::TimedOut`] those that were free, or loose, which may suffice, where others come first; for [`ErrorKind::BadMax`] the
-    /// most that are allowed.
+    /// What there was of them. For [`ErrorKind::TooMany`] the permits that the semaphore, or the guard, has;
+    /// for [`ErrorKind::NotNow`] and [`ErrorKind::TimedOut`] those that were free, or loose, which may
+    /// suffice, where others come first; for [`ErrorKind::BadMax`] the most that are allowed.
     pub limit: u32,
 }
 
@@ -186,11 +187,13 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Any error of any reach: what the reaches beyond the process return, and [`Limit`](crate::limit::Limit) and all that is built on it.
+/// Any error of any reach: what the reaches beyond the process return, and [`Limit`](crate::limit::Limit) and
+/// all that is built on it.
 ///
-/// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is one, on one line: control
-/// characters in names and paths, and marks that turn the direction of writing, are shown as escapes. Its texts state facts, and the
-/// way out where there is one; what else to do depends on the caller, who can tell by the [`kind`](Self::kind).
+/// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is
+/// one, on one line: control characters in names and paths, and marks that turn the direction of writing, are
+/// shown as escapes. Its texts state facts, and the way out where there is one; what else to do depends on
+/// the caller, who can tell by the [`kind`](Self::kind).
 ///
 /// # Examples
 ///
@@ -224,10 +227,11 @@ impl Error {
         Error(Box::new(Inner { kind, retry, operation: None, semaphore: None, what: what.into(), source: None }))
     }
 
-    /// For a reach: a wait for `requested` permits on `side` ran out of time. `state` was read after the request had left its queue, or is
-    /// why it could not be read.
+    /// For a reach: a wait for `requested` permits on `side` ran out of time. `state` was read after the
+    /// request had left its queue, or is why it could not be read.
     ///
-    /// The kind is [`ErrorKind::TimedOut`] in both cases. Where the state is known, [`stuck`](Self::stuck) tells both sides' needs (C22).
+    /// The kind is [`ErrorKind::TimedOut`] in both cases. Where the state is known, [`stuck`](Self::stuck)
+    /// tells both sides' needs (C22).
     #[cold]
     #[must_use]
     pub fn timed_out(side: Side, requested: u32, state: Result<State, Error>) -> Error {
@@ -328,8 +332,9 @@ impl Error {
         }
     }
 
-    /// How many permits were asked for, and what there was: for the kinds [`TooMany`](ErrorKind::TooMany), [`NotNow`](ErrorKind::NotNow),
-    /// [`TimedOut`](ErrorKind::TimedOut) and [`BadMax`](ErrorKind::BadMax). `None` for all others, and where a reach did not tell.
+    /// How many permits were asked for, and what there was: for the kinds [`TooMany`](ErrorKind::TooMany),
+    /// [`NotNow`](ErrorKind::NotNow), [`TimedOut`](ErrorKind::TimedOut) and [`BadMax`](ErrorKind::BadMax).
+    /// `None` for all others, and where a reach did not tell.
     ///
     /// # Examples
     ///

@@ -3,9 +3,11 @@
 use crate::state::MAX_PERMITS;
 use std::fmt::{self, Write};
 
-/// Writes text as one line that a terminal does not obey: what an error names was written by others, be it a name, a path, or the cause.
+/// Writes text as one line that a terminal does not obey: what an error names was written by others, be it a
+/// name, a path, or the cause.
 ///
-/// Control characters, ends of lines and marks that turn the direction of writing become escapes such as `\u{1b}`; all else stays as it is.
+/// Control characters, ends of lines and marks that turn the direction of writing become escapes such as
+/// `\u{1b}`; all else stays as it is.
 pub(super) struct OneLine<'a, 'f>(pub(super) &'a mut fmt::Formatter<'f>);
 
 impl Write for OneLine<'_, '_> {

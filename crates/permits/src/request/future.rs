@@ -13,21 +13,24 @@ use std::task::{Context, Poll};
 /// A request for permits, or for giving permits back; nothing happens until it is waited for.
 ///
 /// The way of waiting is said here: `.await`, [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout),
-/// [`wait_deadline`](Self::wait_deadline), or not at all, [`try_now`](Self::try_now). A request is made by the methods of
-/// [`Semaphore`](crate::Semaphore), and is known by its short names: [`Acquire`](crate::Acquire),
-/// [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose), [`AcquireLooseOwned`](crate::AcquireLooseOwned),
-/// [`Release`](crate::Release), [`ReleaseOwned`](crate::ReleaseOwned).
+/// [`wait_deadline`](Self::wait_deadline), or not at all, [`try_now`](Self::try_now). A request is made by
+/// the methods of [`Semaphore`](crate::Semaphore), and is known by its short names:
+/// [`Acquire`](crate::Acquire), [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose),
+/// [`AcquireLooseOwned`](crate::AcquireLooseOwned), [`Release`](crate::Release),
+/// [`ReleaseOwned`](crate::ReleaseOwned).
 ///
-/// The table of requests and ways of waiting is [on the front page](crate#the-verbs). A request is not `Unpin`: to poll it by hand, or
-/// in a `select!` loop, pin it first, `let mut request = pin!(sem.acquire());`.
+/// The table of requests and ways of waiting is [on the front page](crate#the-verbs). A request is not
+/// `Unpin`: to poll it by hand, or in a `select!` loop, pin it first, `let mut request =
+/// pin!(sem.acquire());`.
 ///
 /// # Cancel safety
 ///
-/// As a future it may be dropped at any time. If it was not ready before, nothing has happened: nothing was taken,
-/// nothing was given back, and whoever waited behind it has moved up (C10). Its place in the queue is lost. It takes its place at the
-/// first poll.
+/// As a future it may be dropped at any time. If it was not ready before, nothing has happened: nothing was
+/// taken, nothing was given back, and whoever waited behind it has moved up (C10). Its place in the queue is
+/// lost. It takes its place at the first poll.
 ///
-/// Leaking one that waits (`mem::forget` of a pinned box) is safe, and keeps its place: the queue stands still behind it.
+/// Leaking one that waits (`mem::forget` of a pinned box) is safe, and keeps its place: the queue stands
+/// still behind it.
 ///
 /// # Panics
 ///
@@ -72,11 +75,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
 }
 
 impl<H: Handle, K: Kind> Request<H, K> {
-    /// Polls it in the manner of a thread: for threads that sleep in a way of their own, such as one that a signal interrupts.
+    /// Polls it in the manner of a thread: for threads that sleep in a way of their own, such as one that a
+    /// signal interrupts.
     ///
-    /// As [`poll`](Future::poll), but within the bound on overtaking it may pass those who wait, and be passed while it does, as
-    /// [`wait`](Self::wait) may (C8). Poll until it is ready, and sleep in between until the waker is called. Each poll looks
-    /// for itself, so that one made when the time is over takes what is to be had by then (C11); dropping the request after that gives up.
+    /// As [`poll`](Future::poll), but within the bound on overtaking it may pass those who wait, and be
+    /// passed while it does, as [`wait`](Self::wait) may (C8). Poll until it is ready, and sleep in between
+    /// until the waker is called. Each poll looks for itself, so that one made when the time is over takes
+    /// what is to be had by then (C11); dropping the request after that gives up.
     ///
     /// # Examples
     ///
@@ -143,7 +148,8 @@ impl<H: Handle, K: Kind> Drop for Request<H, K> {
         if let Some(handle) = &self.handle
             && self.node.stage() != Stage::Idle
         {
-            // SAFETY: a node leaves `Idle` in `poll` alone, which pins it, so it has not moved and will not before this drop ends.
+            // SAFETY: a node leaves `Idle` in `poll` alone, which pins it, so it has not moved and will not
+            // before this drop ends.
             let node = unsafe { Pin::new_unchecked(&self.node) };
             handle.core.abandon(node);
         }

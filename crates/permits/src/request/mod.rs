@@ -1,4 +1,5 @@
-//! Requests: their short names, and the ways of waiting for them that block a thread. The way that does not is `future.rs`.
+//! Requests: their short names, and the ways of waiting for them that block a thread. The way that does not
+//! is `future.rs`.
 
 #[allow(unsafe_code, reason = "it pins the node that lies in the request")]
 mod future;
@@ -17,9 +18,11 @@ use crate::state::Side;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A request for permits, made by [`Semaphore::acquire`] and [`Semaphore::acquire_many`]; yields a [`Permit`](crate::Permit).
+/// A request for permits, made by [`Semaphore::acquire`] and [`Semaphore::acquire_many`]; yields a
+/// [`Permit`](crate::Permit).
 pub type Acquire<'a> = Request<&'a Semaphore, Guarded>;
-/// The same without a borrow, made by [`Semaphore::acquire_owned`] and its kin; yields an [`OwnedPermit`](crate::OwnedPermit).
+/// The same without a borrow, made by [`Semaphore::acquire_owned`] and its kin; yields an
+/// [`OwnedPermit`](crate::OwnedPermit).
 pub type AcquireOwned = Request<Arc<Semaphore>, Guarded>;
 /// A request for permits that nobody shall hold, made by [`Acquire::loose`](Request::loose); yields nothing.
 pub type AcquireLoose<'a> = Request<&'a Semaphore, Loose>;
@@ -34,19 +37,22 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 ///
 /// # Blocking
 ///
-/// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds on, then it sleeps.
-/// No signal and no spurious wake-up ends a wait early. Do not block a thread that has to run tasks: `.await` there.
+/// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds
+/// on, then it sleeps. No signal and no spurious wake-up ends a wait early. Do not block a thread that has to
+/// run tasks: `.await` there.
 ///
-/// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not lost: the thread's next
-/// `park` returns at once. It may do so without one too, once, as a `park` may at any time.
+/// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not
+/// lost: the thread's next `park` returns at once. It may do so without one too, once, as a `park` may at any
+/// time.
 ///
-/// The first wait of a thread that Rust did not start may allocate its handle (`std::thread::current`); nothing else here allocates.
+/// The first wait of a thread that Rust did not start may allocate its handle (`std::thread::current`);
+/// nothing else here allocates.
 ///
 /// # Errors
 ///
-/// `Closed` if the semaphore is closed before the request is granted (C12); `TooMany` at once if it can never be granted, or when
-/// a shrink makes it so (C7); `TimedOut`, or `NoPermits` and `NotLoose` for a try, if it was not granted in time. After any
-/// error nothing was taken and nothing given back.
+/// `Closed` if the semaphore is closed before the request is granted (C12); `TooMany` at once if it can never
+/// be granted, or when a shrink makes it so (C7); `TimedOut`, or `NoPermits` and `NotLoose` for a try, if it
+/// was not granted in time. After any error nothing was taken and nothing given back.
 impl<H: Handle, K: Kind> Request<H, K> {
     /// Waits until it is granted.
     ///
@@ -67,8 +73,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
 
     /// Waits for at most `time`; zero is a try, and a time beyond what the clock can tell is for ever.
     ///
-    /// A grant that races the end of the time wins (C11). It does not end early, and is late by what the system needs to wake
-    /// a thread, some 0.1 ms.
+    /// A grant that races the end of the time wins (C11). It does not end early, and is late by what the
+    /// system needs to wake a thread, some 0.1 ms.
     ///
     /// # Examples
     ///
@@ -123,8 +129,8 @@ fn stuck<K: Kind>((semaphore, side, requested): (&Semaphore, Side, u32), refusal
 }
 
 impl<H: Handle> Request<H, Guarded> {
-    /// Asks for the permits as loose ones, with no guard: what [`Permit::forget`](crate::Permit::forget) on the result would do, but in
-    /// one step, which costs one atomic operation less.
+    /// Asks for the permits as loose ones, with no guard: what [`Permit::forget`](crate::Permit::forget) on
+    /// the result would do, but in one step, which costs one atomic operation less.
     ///
     /// # Examples
     ///

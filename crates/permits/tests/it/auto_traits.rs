@@ -1,4 +1,5 @@
-//! What may cross threads, be moved, and be kept over a panic: a table, so that a change of a field that changes one of them is seen.
+//! What may cross threads, be moved, and be kept over a panic: a table, so that a change of a field that
+//! changes one of them is seen.
 
 use permits::{
     Acquire, AcquireError, AcquireLoose, AcquireLooseOwned, AcquireOwned, AcquireTimeoutError, Error, MaxPermitsError,

@@ -1,6 +1,7 @@
 //! More waiters are served at once than one batch of wakers holds, and the wakers use the time in between.
 //!
-//! Covers: order, bound and readings while a shrink tells the refused; threads that are woken along with tasks; wakers whose drop panics.
+//! Covers: order, bound and readings while a shrink tells the refused; threads that are woken along with
+//! tasks; wakers whose drop panics.
 
 use crate::{both_policies, counts};
 use permits::Semaphore;

@@ -1,8 +1,8 @@
 //! Numbers: which ones it starts with, takes, refuses, and what a refusal leaves behind: nothing (C1, C2, C7, C21).
 //!
-//! Covers: a count that wraps before the check, a number of permits that is not validated, a permanent gain by returning too often, the
-//! table of constructors, the sequence of tries, and a bounded channel as the oracle: sending is acquiring, receiving is
-//! releasing, and both wait.
+//! Covers: a count that wraps before the check, a number of permits that is not validated, a permanent gain
+//! by returning too often, the table of constructors, the sequence of tries, and a bounded channel as the
+//! oracle: sending is acquiring, receiving is releasing, and both wait.
 
 use crate::{both_policies, counts};
 use permits::{

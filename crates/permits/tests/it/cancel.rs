@@ -1,9 +1,10 @@
-//! Requests that are taken back, granted or not: what they leave behind is nothing, and whoever fits then goes at once (C10).
+//! Requests that are taken back, granted or not: what they leave behind is nothing, and whoever fits then
+//! goes at once (C10).
 //!
-//! Covers: a cancelled head that lets nobody go, a grant that is lost with the future it was for, a first wake that does not lead to the
-//! second, a future that outlives its task, the wrong one of a task's two futures dequeued, a cancel that races a return, a request that
-//! was over before it began, and a grant to a future that nobody polls, which has the name of futurelock:
-//! <https://rfd.shared.oxide.computer/rfd/0609>.
+//! Covers: a cancelled head that lets nobody go, a grant that is lost with the future it was for, a first
+//! wake that does not lead to the second, a future that outlives its task, the wrong one of a task's two
+//! futures dequeued, a cancel that races a return, a request that was over before it began, and a grant to a
+//! future that nobody polls, which has the name of futurelock: <https://rfd.shared.oxide.computer/rfd/0609>.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireTimeoutError, ReleaseTimeoutError, Semaphore};
@@ -157,7 +158,8 @@ fn granted_and_dropped_with_nobody_behind_has_done_nothing() {
     }
 }
 
-/// The grant of a loose permit is a reservation until the poll: no releaser may be let through by it, as that could not be undone.
+/// The grant of a loose permit is a reservation until the poll: no releaser may be let through by it, as that
+/// could not be undone.
 #[test]
 fn granted_loose_acquire_lets_releasers_through_by_its_poll_only() {
     for sem in both_policies(1) {
@@ -408,7 +410,8 @@ fn cancel_that_races_a_return_leaves_the_permit_in_one_place() {
     }
 }
 
-/// Three threads poll two futures each and drop them, while ten come back: small, and good at finding what cancel gets wrong.
+/// Three threads poll two futures each and drop them, while ten come back: small, and good at finding what
+/// cancel gets wrong.
 #[test]
 fn many_cancels_that_race_one_large_return_lose_nothing() {
     const ROUNDS: usize = if cfg!(miri) { 5 } else { 300 };

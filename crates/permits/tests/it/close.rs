@@ -1,7 +1,7 @@
 //! The end of a semaphore, seen from inside the process (C12).
 //!
-//! Covers: an operation that clears the closed bit, waiters left asleep by a close, grants from before it, loose permits that come back
-//! after it, and several who close it at once.
+//! Covers: an operation that clears the closed bit, waiters left asleep by a close, grants from before it,
+//! loose permits that come back after it, and several who close it at once.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireError, ReleaseError, Semaphore, TryAcquireError, TryReleaseError};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 const NAME: &str = "count_semaphore";
 
-/// Where cargo puts examples: next to `deps`, where this test is. A run that asked for this test alone has not built them.
+/// Where cargo puts examples: next to `deps`, where this test is. A run that asked for this test alone has
+/// not built them.
 fn example() -> PathBuf {
     let this = std::env::current_exe().expect("a test is a program");
     let profile = this.parent().and_then(Path::parent).expect("`<target>/<profile>/deps/it-<hash>`");

@@ -1,7 +1,8 @@
 //! Guards: what is held comes back once, whatever becomes of its holder (C5, C6).
 //!
-//! Covers: the guard on return, error and panic, leaking and forgetting, splitting and merging, and what keeps a semaphore alive. A permit
-//! that is returned twice, or by somebody else, cannot be written down: `tests/ui` shows that.
+//! Covers: the guard on return, error and panic, leaking and forgetting, splitting and merging, and what
+//! keeps a semaphore alive. A permit that is returned twice, or by somebody else, cannot be written down:
+//! `tests/ui` shows that.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{OwnedPermit, Semaphore};
@@ -149,7 +150,8 @@ fn waiting_owned_request_keeps_its_semaphore_alive() {
     assert_eq!(permit.semaphore().given_out(), 1);
 }
 
-/// The memory of a waiter may be gone the moment it sees its grant; the one who granted it must be done with it by then.
+/// The memory of a waiter may be gone the moment it sees its grant; the one who granted it must be done with
+/// it by then.
 #[test]
 fn waiter_may_be_gone_as_soon_as_it_is_granted() {
     const ROUNDS: usize = if cfg!(miri) { 20 } else { 3_000 };

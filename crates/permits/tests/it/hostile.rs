@@ -1,7 +1,9 @@
-//! Wakers that do the worst in each of their four functions, on each path on which the semaphore has to do with a waker: nothing hangs,
-//! no panic reaches the thread that gives permits back, no wake-up and no permit is lost (C5, C10).
+//! Wakers that do the worst in each of their four functions, on each path on which the semaphore has to do
+//! with a waker: nothing hangs, no panic reaches the thread that gives permits back, no wake-up and no permit
+//! is lost (C5, C10).
 //!
-//! Covers: a waker that is cloned, woken or dropped with the lock held, and a panic in any of the three that leaves a waiter asleep.
+//! Covers: a waker that is cloned, woken or dropped with the lock held, and a panic in any of the three that
+//! leaves a waiter asleep.
 #![allow(unsafe_code, reason = "only a raw waker can act when it is cloned")]
 
 use crate::{DEADLINE, both_policies, queued};

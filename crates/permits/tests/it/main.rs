@@ -1,4 +1,5 @@
-//! What `permits` promises in one process, beyond the clauses' suite: a file a topic, a test a fact, named for what it shows.
+//! What `permits` promises in one process, beyond the clauses' suite: a file a topic, a test a fact, named
+//! for what it shows.
 //!
 //! Where to look for what has gone wrong in one semaphore or another:
 //!
@@ -49,7 +50,8 @@
 //! | batches that wait for each other | `conformance::…::c22_batches`, `messages::timeout_tells_when_…` |
 //! | a bounded channel as the oracle | `bounds::it_does_what_a_bounded_channel_does` |
 //!
-//! Not here: interruptible waits and owners of permits, which this semaphore does not have; allocations, which `tests/alloc.rs` counts.
+//! Not here: interruptible waits and owners of permits, which this semaphore does not have; allocations,
+//! which `tests/alloc.rs` counts.
 #![cfg(not(any(permits_loom, permits_shuttle)))]
 
 mod auto_traits;

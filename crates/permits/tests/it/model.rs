@@ -1,5 +1,6 @@
-//! Random sequences of all operations, side by side with the reference of `reference.rs`; everything that can be seen is compared
-//! after every step (linearizability in one thread; and with threads that wait, in the states between which nothing happens).
+//! Random sequences of all operations, side by side with the reference of `reference.rs`; everything that can
+//! be seen is compared after every step (linearizability in one thread; and with threads that wait, in the
+//! states between which nothing happens).
 //!
 //! A failure is shrunk to the shortest sequence that shows it, and printed.
 
@@ -119,7 +120,8 @@ impl Both {
                 self.waits.insert(self.next, wait);
                 self.next += 1;
             }
-            // Whether a thread that might pass does so, or queues, time may decide; the tries are there to see that they pass.
+            // Whether a thread that might pass does so, or queues, time may decide; the tries are there to
+            // see that they pass.
             Step::Thread { what, n } if self.model.passes(what, n) => {}
             Step::Thread { what, n } => self.thread(what, n)?,
             Step::Poll { which, with_new_waker } => self.poll(which, with_new_waker)?,
@@ -177,7 +179,8 @@ impl Both {
         Ok(())
     }
 
-    /// Nobody is passed for longer than a millisecond, whatever the bound; which happens here only if the machine is busy.
+    /// Nobody is passed for longer than a millisecond, whatever the bound; which happens here only if the
+    /// machine is busy.
     fn time_forbids(&self, what: What, n: u32) -> bool {
         self.model.passes(what, n) && self.start.elapsed() >= Duration::from_millis(1)
     }

@@ -1,7 +1,8 @@
 //! Who comes first, and who may come before (C8, C9).
 //!
-//! Covers: newcomers that pass a queued request for many, an owner that takes again past those who wait, free permits that seem taken
-//! while a large request waits, one wake-up for two returns, and as many through as there are permits, in phases, on both sides.
+//! Covers: newcomers that pass a queued request for many, an owner that takes again past those who wait, free
+//! permits that seem taken while a large request waits, one wake-up for two returns, and as many through as
+//! there are permits, in phases, on both sides.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{Semaphore, TryAcquireError, TryReleaseError};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 /// For how long a waiter may be passed, whatever the bound: documented as a millisecond.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// Counts passings, up to `most`, since somebody began to wait at `since`; `None` if it was time that ended them, on a machine that
-/// was busy with other things.
+/// Counts passings, up to `most`, since somebody began to wait at `since`; `None` if it was time that ended
+/// them, on a machine that was busy with other things.
 fn passings(since: Instant, most: u32, mut pass: impl FnMut(u32) -> bool) -> Option<u32> {
     for passed in 0..most {
         if !pass(passed) {

@@ -1,4 +1,5 @@
-//! What becomes of the process: nothing (C17). A test that counts threads needs a process to itself, so it runs itself again.
+//! What becomes of the process: nothing (C17). A test that counts threads needs a process to itself, so it
+//! runs itself again.
 #![cfg(target_os = "linux")]
 
 use crate::{DEADLINE, both_policies};

@@ -1,5 +1,5 @@
-//! What a semaphore is to do, written to be obviously right and nothing else: a struct with a lock around it in mind, two queues, and
-//! a loop that serves whoever fits.
+//! What a semaphore is to do, written to be obviously right and nothing else: a struct with a lock around it
+//! in mind, two queues, and a loop that serves whoever fits.
 
 use permits::{
     AcquireError, AcquireTimeoutError, ReleaseError, ReleaseTimeoutError, Semaphore, TryAcquireError, TryReleaseError,

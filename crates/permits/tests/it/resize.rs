@@ -1,7 +1,8 @@
 //! More permits, or fewer, while they are out (C13).
 //!
-//! Covers: a shrink that takes only what is free, occupancy that lies while a shrink is owed, a resize that underflows, drain and put back,
-//! growth that wakes as many as fit and in order, and queued requests that a shrink makes impossible.
+//! Covers: a shrink that takes only what is free, occupancy that lies while a shrink is owed, a resize that
+//! underflows, drain and put back, growth that wakes as many as fit and in order, and queued requests that a
+//! shrink makes impossible.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireError, AcquireTimeoutError, ReleaseError, Semaphore};

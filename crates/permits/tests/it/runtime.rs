@@ -1,7 +1,7 @@
 //! Tasks of a real runtime, next to threads (C17). The crate knows of no runtime; these show that it gets on with one.
 //!
-//! Covers: a task that yields for its budget before it is in the queue and so loses its place, a grant lost in a timeout, a `select!` or an
-//! aborted task.
+//! Covers: a task that yields for its budget before it is in the queue and so loses its place, a grant lost
+//! in a timeout, a `select!` or an aborted task.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits_conformance::wait::Polled;

@@ -82,7 +82,8 @@ fn signals_keep_nobody_from_being_served() {
     for sem in both_policies(1) {
         let sem = Arc::new(sem);
         let theirs = Arc::clone(&sem);
-        // The pauses are no waits for a state: they leave the other one time to sleep, and to be disturbed in its sleep.
+        // The pauses are no waits for a state: they leave the other one time to sleep, and to be disturbed in
+        // its sleep.
         let giver = thread::spawn(move || {
             for _ in 0..20 {
                 thread::sleep(Duration::from_millis(2));

@@ -1,7 +1,7 @@
 //! For some seconds each: storms, crowds and very many turns.
 //!
-//! Covers: short timeouts that stop everybody (as <https://bugs.openjdk.org/browse/JDK-8386085> tells), cancels that walk the queue, and lost
-//! wake-ups.
+//! Covers: short timeouts that stop everybody (as <https://bugs.openjdk.org/browse/JDK-8386085> tells),
+//! cancels that walk the queue, and lost wake-ups.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::Semaphore;

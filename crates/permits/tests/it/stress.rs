@@ -1,5 +1,5 @@
-//! Threads and tasks that do whatever can be done, against a ledger that each of them keeps: no more is ever held than there is, and
-//! in the end every permit is where the ledger says.
+//! Threads and tasks that do whatever can be done, against a ledger that each of them keeps: no more is ever
+//! held than there is, and in the end every permit is where the ledger says.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{OwnedPermit, Semaphore};

@@ -1,7 +1,7 @@
 //! Limits of time: no wait ends early, none is missed, and who sleeps costs nothing (C11, C16).
 //!
-//! Covers: an operation that was performed and reported as timed out, a long wait that spins, limits below a millisecond that end at once, a
-//! timed wait that never ends, and as many waits ended as permits came back.
+//! Covers: an operation that was performed and reported as timed out, a long wait that spins, limits below a
+//! millisecond that end at once, a timed wait that never ends, and as many waits ended as permits came back.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::{AcquireTimeoutError, ReleaseTimeoutError, Semaphore};

@@ -1,9 +1,9 @@
-//! Wakers are other people's code: they may come back to the semaphore, panic, be exchanged, and are called as often as there
-//! is something to tell.
+//! Wakers are other people's code: they may come back to the semaphore, panic, be exchanged, and are called
+//! as often as there is something to tell.
 //!
-//! Covers: wakers woken, replaced or dropped under the lock, a panicking waker that leaves the rest asleep or loses a permit, a second
-//! poll whose waker does not replace the first (as [`std::task::Waker`] asks for), waking over and over, and the semaphore gone by the
-//! last wake.
+//! Covers: wakers woken, replaced or dropped under the lock, a panicking waker that leaves the rest asleep or
+//! loses a permit, a second poll whose waker does not replace the first (as [`std::task::Waker`] asks for),
+//! waking over and over, and the semaphore gone by the last wake.
 
 use crate::{DEADLINE, both_policies, counts, queued};
 use permits::Semaphore;
@@ -260,7 +260,8 @@ fn panic_of_a_waker_does_not_reach_the_one_who_wakes() {
     }
 }
 
-/// A thread that was woken takes its permits, and then wakes the next in line: its own must not get lost by what that does.
+/// A thread that was woken takes its permits, and then wakes the next in line: its own must not get lost by
+/// what that does.
 #[test]
 fn permits_of_a_thread_are_not_lost_by_the_waker_that_it_wakes() {
     for sem in both_policies(2) {

@@ -17,7 +17,8 @@ fn at(time: u64) -> BootTime {
     BootTime::new(Duration::from_nanos(time))
 }
 
-/// A model with a clock of its own, as models run side by side. `$clock` is its word, `$lease` a lease until [`DEADLINE`].
+/// A model with a clock of its own, as models run side by side. `$clock` is its word, `$lease` a lease until
+/// [`DEADLINE`].
 macro_rules! model {
     ($name:ident, |$clock:ident, $lease:ident| $body:block) => {
         #[test]

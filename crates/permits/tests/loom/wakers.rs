@@ -32,7 +32,8 @@ impl Hostile {
         (self.act)(&self.sem, function);
     }
 
-    /// The one that a poll is given: it is the model's own, and its drop does nothing. So it is another than any that is kept.
+    /// The one that a poll is given: it is the model's own, and its drop does nothing. So it is another than
+    /// any that is kept.
     fn waker(self) -> Waker {
         // SAFETY: the table takes what `Arc::into_raw` made, and counts the shares as a waker has to.
         unsafe { Waker::from_raw(RawWaker::new(Arc::into_raw(Arc::new(self)).cast(), &OWN)) }

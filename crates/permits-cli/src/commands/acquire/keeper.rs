@@ -1,7 +1,9 @@
-//! `permits acquire --while-pid`: a small process in the background that holds permits as long as another process lives.
+//! `permits acquire --while-pid`: a small process in the background that holds permits as long as another
+//! process lives.
 //!
-//! It is forked before the semaphore is opened, as a participant is one process. While it waits it belongs to the caller: the same
-//! process group, the same terminal, and it dies with it. Once it has the permits it leaves the terminal, and its parent ends.
+//! It is forked before the semaphore is opened, as a participant is one process. While it waits it belongs to
+//! the caller: the same process group, the same terminal, and it dies with it. Once it has the permits it
+//! leaves the terminal, and its parent ends.
 
 use std::fs::File;
 use std::io::Write;

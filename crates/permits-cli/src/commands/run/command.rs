@@ -18,7 +18,8 @@ pub(super) struct Job<'a> {
     pub(super) units: u32,
 }
 
-/// The command with its environment, not yet started. Without a permit it shares that of the run around it, numbers included.
+/// The command with its environment, not yet started. Without a permit it shares that of the run around it,
+/// numbers included.
 pub(super) fn command(job: &Job<'_>, grant: &str, permit: Option<&OwnedPermit>) -> Command {
     let args = job.args;
     let mut command = match &args.shell {

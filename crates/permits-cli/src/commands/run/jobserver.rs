@@ -1,8 +1,8 @@
 //! A make jobserver of the command's own: tokens in a FIFO or a pipe, one less than the permits that it has.
 //!
 //! A running job has one token for nothing and reads a byte for each further one, by the protocol at
-//! <https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html>. A token that a killed job never writes back is lost
-//! for this run only; the permits themselves are not tokens, and cannot be lost.
+//! <https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html>. A token that a killed job never
+//! writes back is lost for this run only; the permits themselves are not tokens, and cannot be lost.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -135,15 +135,16 @@ fn nobody_reads(fifo: &Path) -> bool {
 
 /// The flags without what an outer make says about its own jobs.
 fn without_jobs(flags: &[u8]) -> Vec<u8> {
-    // After ` -- ` come definitions of variables, which may contain anything; ours would be one of them there. make passes
-    // its variables on in the environment as well.
+    // After ` -- ` come definitions of variables, which may contain anything; ours would be one of them
+    // there. make passes its variables on in the environment as well.
     let end = flags.windows(4).position(|four| four == b" -- ").unwrap_or(flags.len());
     let is_jobs = |word: &&[u8]| word.starts_with(b"-j") || word.starts_with(b"--jobserver");
     let words = flags[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty() && !is_jobs(word));
     words.collect::<Vec<_>>().join(&b' ')
 }
 
-/// Whether the make in PATH is older than 4.4, and knows no FIFO. Without any make, what there is (ninja, cargo) knows it.
+/// Whether the make in PATH is older than 4.4, and knows no FIFO. Without any make, what there is (ninja,
+/// cargo) knows it.
 fn make_needs_pipe() -> bool {
     let Ok(output) = Command::new("make").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output() else {
         return false;

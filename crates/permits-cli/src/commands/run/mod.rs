@@ -4,8 +4,9 @@
 //!
 //! 1. Signals are blocked before any thread starts (see `events`).
 //! 2. The permits are taken, after a wait if need be (see `waiting`).
-//! 3. The command takes its own lock on the permits between fork and exec (see `sys::prepare`). So there is no moment at which the
-//!    command runs and neither it nor this program keeps the permits, whichever of the two is killed, and when.
+//! 3. The command takes its own lock on the permits between fork and exec (see `sys::prepare`). So there is
+//!    no moment at which the command runs and neither it nor this program keeps the permits, whichever of the
+//!    two is killed, and when.
 //! 4. This program waits, forwards signals and watches the clock (see `child`). What ends programs is told to
 //!    all that the command has started, too (see `family`).
 //! 5. The permits are given back, and only then this program ends: a caller that waits for its end may count on them.

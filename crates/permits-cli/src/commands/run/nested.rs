@@ -3,7 +3,8 @@
 use super::command::Job;
 use crate::failure::{Failure, code};
 
-/// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns if this run may wait for the outer one.
+/// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns if this run may wait
+/// for the outer one.
 ///
 /// Only the innermost run is known: the environment has one name. A chain of several names can still close a circle.
 pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {

@@ -1,7 +1,7 @@
 //! What can be known only from several samples: waits that ended, rates, and what was recovered meanwhile.
 //!
-//! A wait that begins and ends between two samples is never seen, so the histogram tells of the waits that are longer than
-//! the interval; the counter of grants, from which the rate comes, misses none.
+//! A wait that begins and ends between two samples is never seen, so the histogram tells of the waits that
+//! are longer than the interval; the counter of grants, from which the rate comes, misses none.
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
@@ -116,8 +116,8 @@ impl Past {
         let waiting: HashSet<WaitKey> =
             reading.waiters.iter().map(|w| (w.who.grant.clone(), w.side, w.since)).collect();
         for (grant, side, since) in self.waiting.difference(&waiting) {
-            // If it holds now, it is known when its wait ended; else it ended at some time since the last sample. Who was
-            // granted a moment ago, and has not run since, does not tell the right time yet.
+            // If it holds now, it is known when its wait ended; else it ended at some time since the last
+            // sample. Who was granted a moment ago, and has not run since, does not tell the right time yet.
             let got = reading.holders.iter().find(|h| *side == Side::Acquire && h.who.grant == *grant);
             let end = got.map(|h| h.since).filter(|time| time > since).unwrap_or(now);
             self.ended[class(end.duration_since(*since).unwrap_or_default())] += 1;

@@ -1,12 +1,14 @@
 //! Keys, in the bytes that a terminal sends.
 //!
-//! crossterm has a reader, and it is not used: it reads a terminal that is gone without end, and one that sent half a sequence
-//! until the other half comes, deaf to signals meanwhile. The few keys that are needed here fit a page.
+//! crossterm has a reader, and it is not used: it reads a terminal that is gone without end, and one that
+//! sent half a sequence until the other half comes, deaf to signals meanwhile. The few keys that are needed
+//! here fit a page.
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 const ESCAPE: u8 = 0x1b;
 
-/// Keys in what was read at once. A sequence that is not whole, or unknown, is no key; least of all Esc, which would quit.
+/// Keys in what was read at once. A sequence that is not whole, or unknown, is no key; least of all Esc,
+/// which would quit.
 pub(crate) fn keys(mut bytes: &[u8]) -> Vec<KeyEvent> {
     let mut keys = Vec::new();
     while let [first, rest @ ..] = bytes {

@@ -1,9 +1,10 @@
 //! `permits top`: a live screen with holders, queues and waits.
 //!
-//! A sample (`sample`) is one reading of all semaphores in plain values. What only several samples tell, such as rates and
-//! waits that ended, is kept in `history`. `app` is the state of the screen and knows the keys; `draw`, `lists` and `pictures`
-//! make the picture; `screen` owns the terminal. None but `sample` and this file know `permits-host`, so that everything else
-//! can be tried with made-up samples. Without a terminal `plain` prints a table, or JSON.
+//! A sample (`sample`) is one reading of all semaphores in plain values. What only several samples tell, such
+//! as rates and waits that ended, is kept in `history`. `app` is the state of the screen and knows the keys;
+//! `draw`, `lists` and `pictures` make the picture; `screen` owns the terminal. None but `sample` and this
+//! file know `permits-host`, so that everything else can be tried with made-up samples. Without a terminal
+//! `plain` prints a table, or JSON.
 pub(crate) mod app;
 pub(crate) mod draw;
 pub(crate) mod history;
@@ -45,7 +46,8 @@ pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
     let directory = scene.directory();
     match show(args, &scene.options(), &directory) {
         Ok(Shown::All) => Ok(End::Code(0)),
-        // What it was, stands on stderr already. What is wrong with the directory has the code that it has for every command.
+        // What it was, stands on stderr already. What is wrong with the directory has the code that it has
+        // for every command.
         Ok(Shown::Part) => {
             let unusable = if args.names.is_empty() { scene.options().list().err() } else { None };
             Ok(End::Code(unusable.map_or(code::UNAVAILABLE, |error| Failure::from(error).code)))

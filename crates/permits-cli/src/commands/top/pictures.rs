@@ -142,7 +142,8 @@ struct Classes {
     to: usize,
 }
 
-/// The classes that fit into `room` rows: those in use first; what is left out is counted in the shortest that is shown.
+/// The classes that fit into `room` rows: those in use first; what is left out is counted in the shortest
+/// that is shown.
 fn classes(past: &Past, room: usize) -> Classes {
     let (mut ended, mut going_on) = (past.ended, past.going_on);
     let used = |i: &usize| ended[*i] + going_on[*i] > 0;

@@ -1,7 +1,7 @@
 //! What is shown: one reading of every semaphore, in plain values.
 //!
-//! Less than the library's status, and its texts are harmless already, see [`Who`]: a test, or a picture in the docs, makes up a sample of
-//! any size.
+//! Less than the library's status, and its texts are harmless already, see [`Who`]: a test, or a picture in
+//! the docs, makes up a sample of any size.
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -112,7 +112,8 @@ pub(crate) struct Handle {
     file: Option<(u64, u64)>,
 }
 
-/// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be read says why.
+/// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be
+/// read says why.
 pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, names: &[String]) -> Sample {
     let mut sample =
         Sample { taken: SystemTime::now(), directory: directory.to_owned(), semaphores: Vec::new(), trouble: None };
@@ -138,8 +139,8 @@ fn why(error: Error) -> String {
     tame(&Failure::from(error).text)
 }
 
-/// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only read sees the dead
-/// among the holders, until another process takes it back.
+/// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only
+/// read sees the dead among the holders, until another process takes it back.
 fn status(options: &Options, handles: &mut Handles, name: &str) -> Result<Status, Error> {
     if let Some(handle) = handles.get(name).filter(|handle| handle.file == file_of(&handle.semaphore)) {
         return handle.semaphore.status();

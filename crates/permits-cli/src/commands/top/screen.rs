@@ -1,8 +1,8 @@
 //! The terminal: taken at the start, given back on every way out.
 //!
-//! Ways out: a key; an error; a panic (ratatui's hook restores the terminal before the message is printed); a signal, which is
-//! only noted when it comes, so that the terminal is restored first and the program then dies by that signal; and the end of
-//! the terminal itself.
+//! Ways out: a key; an error; a panic (ratatui's hook restores the terminal before the message is printed); a
+//! signal, which is only noted when it comes, so that the terminal is restored first and the program then
+//! dies by that signal; and the end of the terminal itself.
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Colours, from the sixteen that every terminal lets its user choose. Each only repeats what a word or a sign says already.
+//! Colours, from the sixteen that every terminal lets its user choose. Each only repeats what a word or a
+//! sign says already.
 use ratatui::style::{Color, Modifier, Style};
 
 #[derive(Clone, Copy, Debug)]

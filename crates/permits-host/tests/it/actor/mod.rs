@@ -1,7 +1,8 @@
 //! Another process that takes part in a semaphore, and does what a test tells it: this test binary once more.
 //!
-//! A test orders by lines on its standard input, and the actor answers by lines on its standard output, that start with an `@` (the
-//! harness writes there as well). What takes long is done by a thread of the actor, which answers when it is through.
+//! A test orders by lines on its standard input, and the actor answers by lines on its standard output, that
+//! start with an `@` (the harness writes there as well). What takes long is done by a thread of the actor,
+//! which answers when it is through.
 
 mod order;
 mod scene;
@@ -49,8 +50,8 @@ impl Actor {
         Actor::spawn(&mut process(directory.path(), None)).expect("a test binary can be started")
     }
 
-    /// Starts one in a mount namespace of its own, after a script has prepared it, which has the directory as `$directory` and ends in an
-    /// exec of what it is given.
+    /// Starts one in a mount namespace of its own, after a script has prepared it, which has the directory as
+    /// `$directory` and ends in an exec of what it is given.
     pub(crate) fn start_in(script: &str, directory: &Path) -> Actor {
         let actor = process(directory, None);
         let mut command = Command::new("unshare");
@@ -152,7 +153,8 @@ impl Actor {
         assert!(eventually(DEADLINE, || waiting(semaphore) == before + 1), "{order:?} queues");
     }
 
-    /// Has it fork; it goes on as the child, and the parent does nothing more than keep what it has. The child's process id.
+    /// Has it fork; it goes on as the child, and the parent does nothing more than keep what it has. The
+    /// child's process id.
     pub(crate) fn forks(&mut self) -> u32 {
         let pid = self.starts(Order::Fork);
         self.told(Order::Ping);

@@ -4,21 +4,24 @@
 //!
 //! # The problem
 //!
-//! A waiter must be found by whoever gives permits back, in order, and must be able to leave from the middle of the queue
-//! at any moment, in constant time, and none of it may allocate (C10, C16). Threads and tasks share the order (C17).
+//! A waiter must be found by whoever gives permits back, in order, and must be able to leave from the middle
+//! of the queue at any moment, in constant time, and none of it may allocate (C10, C16). Threads and tasks
+//! share the order (C17).
 //!
 //! # The idea
 //!
 //! 1. A waiter's node lies on the stack of its blocked thread, or inside its pinned future. A queue is a ring of raw
 //!    pointers to such nodes.
-//! 2. The rings, and the fields of a node that others touch ([`node::Linked`]), belong to the one lock of the semaphore.
+//! 2. The rings, and the fields of a node that others touch ([`node::Linked`]), belong to the one lock of the
+//!    semaphore.
 //! 3. One byte of the node, its [`Stage`], tells its owner what became of it; it is an atomic, since the owner looks
 //!    at it without the lock.
-//! 4. Who takes a node off its queue takes its waker along, *then* stores the final stage, and never touches the node again:
-//!    from that store on the owner may be gone, and the node with it.
-//! 5. Wakers are called, cloned and dropped outside the lock only: they are other people's code, and may come back to
-//!    this very semaphore. Only a poll clones, its own waker, before it takes the lock; everybody else moves. A panic of that clone is
-//!    the poll's, and changes nothing; a panic of a wake or a drop ends where it is called ([`contained`]).
+//! 4. Who takes a node off its queue takes its waker along, *then* stores the final stage, and never touches
+//!    the node again: from that store on the owner may be gone, and the node with it.
+//! 5. Wakers are called, cloned and dropped outside the lock only: they are other people's code, and may come
+//!    back to this very semaphore. Only a poll clones, its own waker, before it takes the lock; everybody
+//!    else moves. A panic of that clone is the poll's, and changes nothing; a panic of a wake or a drop ends
+//!    where it is called ([`contained`]).
 //!
 //! # Stages
 //!
@@ -31,14 +34,15 @@
 //! | `Granted` | no | its owner | `Idle` |
 //! | `Closed`, `TooMany` | no | its owner | `Idle` |
 //!
-//! Only threads are ever `Notified`: in the default policy a woken thread competes with those that run, and takes its
-//! permits by itself. A task, and any waiter that has been passed too often, is `Granted`: it gets its permits from whoever
-//! serves it, before it is woken. For whoever polls, a grant is a reservation, and the poll completes it, so that a future
-//! that is dropped unpolled has done nothing; for a blocked thread nothing lies between the grant and the return, and the grant
-//! is all of it. A thread may poll as well (`Request::poll_passing`), and be `Notified`; if it drops its request then,
-//! whoever is next is woken in its place.
-//! Its waker leaves the node with the notification. From then on it has been told, and is told no more, whatever becomes of it: it looks
-//! at its stage by its next poll, which takes the permits, or puts a waker in anew before the lock is free.
+//! Only threads are ever `Notified`: in the default policy a woken thread competes with those that run, and
+//! takes its permits by itself. A task, and any waiter that has been passed too often, is `Granted`: it gets
+//! its permits from whoever serves it, before it is woken. For whoever polls, a grant is a reservation, and
+//! the poll completes it, so that a future that is dropped unpolled has done nothing; for a blocked thread
+//! nothing lies between the grant and the return, and the grant is all of it. A thread may poll as well
+//! (`Request::poll_passing`), and be `Notified`; if it drops its request then, whoever is next is woken in
+//! its place. Its waker leaves the node with the notification. From then on it has been told, and is told no
+//! more, whatever becomes of it: it looks at its stage by its next poll, which takes the permits, or puts a
+//! waker in anew before the lock is free.
 //!
 //! # Invariants
 //!
@@ -48,32 +52,37 @@
 //!   owners (`Request` and `block`) take their nodes out first, and the check is what makes `push` a safe function.
 //! - **I3 last touch.** After a store of `Granted`, `Closed` or `TooMany` the storing side does not touch the node.
 //! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is not empty.
-//! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's stage is `Notified`.
-//! - **I6 served.** Whenever the lock is free and no thread is on its way to it, no head that is `Waiting` fits. Every event that can make a
-//!   head fit, or another node the head, ends in `Core::serve`, which runs to a fixed point over both queues. (A server with more
-//!   wakers than one batch holds is on its way while it wakes the first: threads first, then tasks, whose wakers are foreign code.)
+//! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's
+//!   stage is `Notified`.
+//! - **I6 served.** Whenever the lock is free and no thread is on its way to it, no head that is `Waiting`
+//!   fits. Every event that can make a head fit, or another node the head, ends in `Core::serve`, which runs
+//!   to a fixed point over both queues. (A server with more wakers than one batch holds is on its way while
+//!   it wakes the first: threads first, then tasks, whose wakers are foreign code.)
 //!
 //! # Orderings
 //!
-//! - `stage`: the stores of `Granted`, `Closed`, `TooMany` are Release and pair with the owner's Acquire load in
-//!   [`Node::stage`]; what travels is everything that happened before the grant, the return of the permits included (C14),
-//!   and that the granting side is done with the node (I3). All other accesses to it happen with the lock held.
+//! - `stage`: the stores of `Granted`, `Closed`, `TooMany` are Release and pair with the owner's Acquire load
+//!   in [`Node::stage`]; what travels is everything that happened before the grant, the return of the permits
+//!   included (C14), and that the granting side is done with the node (I3). All other accesses to it happen
+//!   with the lock held.
 //! - [`node::Linked`] needs no ordering of its own: the lock's.
 //! - The counts' word is `core.rs`'s story.
 //!
 //! # What it gives up
 //!
-//! A slow path takes a lock, so it is not lock-free; a thread that is preempted inside it delays the other slow paths by a
-//! time slice, and none of the fast ones. A grant to a thread that is not running, or to a future that nobody polls, keeps
-//! its permits from everybody else: that is the price of order, and the reason why the default lets running threads pass.
+//! A slow path takes a lock, so it is not lock-free; a thread that is preempted inside it delays the other
+//! slow paths by a time slice, and none of the fast ones. A grant to a thread that is not running, or to a
+//! future that nobody polls, keeps its permits from everybody else: that is the price of order, and the
+//! reason why the default lets running threads pass.
 //!
 //! # Sources
 //!
 //! Queues of stack nodes: Mellor-Crummey and Scott, *Algorithms for scalable synchronization on shared-memory
-//! multiprocessors* (1991). Waiters inside pinned futures under a lock: the futures-intrusive crate and tokio's batch semaphore. Two-sided
-//! bounds: Magee and Kramer, *Concurrency: State Models and Java Programs*, the bounded semaphore. Passing with a bound:
-//! the discussion of barging and fairness in *Locking in WebKit* (2016). `PhantomPinned` as the way to tell the compiler that a
-//! `&mut` to the future is not unique: rust-lang/rust issue 125735.
+//! multiprocessors* (1991). Waiters inside pinned futures under a lock: the futures-intrusive crate and
+//! tokio's batch semaphore. Two-sided bounds: Magee and Kramer, *Concurrency: State Models and Java
+//! Programs*, the bounded semaphore. Passing with a bound: the discussion of barging and fairness in *Locking
+//! in WebKit* (2016). `PhantomPinned` as the way to tell the compiler that a `&mut` to the future is not
+//! unique: rust-lang/rust issue 125735.
 
 mod node;
 mod queue;

@@ -26,13 +26,14 @@ impl Stage {
         [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany, Stage::Refusing];
 }
 
-/// How a waiter is told to look at its stage. Not `Clone`: to clone a waker is to run other people's code, and most of these lie under
-/// the lock.
+/// How a waiter is told to look at its stage. Not `Clone`: to clone a waker is to run other people's code,
+/// and most of these lie under the lock.
 #[derive(Debug)]
 pub(crate) enum Wake {
     Task(Waker),
     Thread(Thread),
-    /// A thread that sleeps in a way of its own: see `Request::poll_passing`. `None` once it was told, until its next poll.
+    /// A thread that sleeps in a way of its own: see `Request::poll_passing`. `None` once it was told, until
+    /// its next poll.
     Sleeper(Option<Waker>),
 }
 
@@ -113,8 +114,8 @@ impl Node {
 
     #[inline]
     pub(crate) fn stage(&self) -> Stage {
-        // Acquire: pairs with the Release stores of `Queue::pop`; brings what happened before the grant (C14), and the word
-        // that nobody else touches this node any more (I3).
+        // Acquire: pairs with the Release stores of `Queue::pop`; brings what happened before the grant
+        // (C14), and the word that nobody else touches this node any more (I3).
         Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
     }
 
@@ -146,8 +147,8 @@ impl Drop for Node {
     }
 }
 
-// SAFETY: what another thread may touch is `linked`, which only the lock's holder touches, `stage`, an atomic, and `n` and `act`,
-// which nobody changes; an unlinked node is its owner's alone.
+// SAFETY: what another thread may touch is `linked`, which only the lock's holder touches, `stage`, an
+// atomic, and `n` and `act`, which nobody changes; an unlinked node is its owner's alone.
 unsafe impl Send for Node {}
 // SAFETY: as for `Send`: a shared reference gives no way to `linked` but through the queue, under its lock.
 unsafe impl Sync for Node {}

@@ -1,4 +1,5 @@
-//! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`] lives inside it.
+//! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`]
+//! lives inside it.
 
 use super::node::{Linked, Node, Stage, Wake};
 use crate::engine::sync::Ordering;
@@ -13,8 +14,8 @@ use std::time::Instant;
 pub(crate) struct Queue {
     head: *const Node,
     len: u32,
-    /// How much budget for passing was ever dealt out to newcomers on this side, wrapping. Minus what the word still has,
-    /// it is how many have passed.
+    /// How much budget for passing was ever dealt out to newcomers on this side, wrapping. Minus what the
+    /// word still has, it is how many have passed.
     pub(crate) dealt: u32,
 }
 
@@ -45,7 +46,8 @@ impl Queue {
         self.len
     }
 
-    /// Puts a node at the tail. It stays there until `pop`, or `remove` by its owner; see I2 for why this is safe to call.
+    /// Puts a node at the tail. It stays there until `pop`, or `remove` by its owner; see I2 for why this is
+    /// safe to call.
     ///
     /// # Panics
     ///
@@ -97,10 +99,11 @@ impl Queue {
         linked(self.head, |head| head.starved = true);
     }
 
-    /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W flag and wakes it.
+    /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W
+    /// flag and wakes it.
     ///
-    /// A foreign waker is taken, not cloned: a clone is other people's code. Nobody needs it before its owner has looked, and who
-    /// looks and waits on brings a new one.
+    /// A foreign waker is taken, not cloned: a clone is other people's code. Nobody needs it before its owner
+    /// has looked, and who looks and waits on brings a new one.
     pub(crate) fn notify(&mut self) -> Wake {
         let node = alive(self.head);
         node.set_stage(Stage::Notified);
@@ -111,8 +114,8 @@ impl Queue {
         })
     }
 
-    /// Calls a notified head back; its owner will find that it still waits. The caller clears the W flag, and gives a waiter that
-    /// polls a waker anew (`rewake`) before it unlocks.
+    /// Calls a notified head back; its owner will find that it still waits. The caller clears the W flag, and
+    /// gives a waiter that polls a waker anew (`rewake`) before it unlocks.
     pub(crate) fn recall(&mut self) {
         alive(self.head).set_stage(Stage::Waiting);
     }
@@ -154,7 +157,8 @@ impl Queue {
         linked(node.get_ref(), |mine| mine.wake.replace(wake))
     }
 
-    /// Moves the waiters that ask for more than `max` over to `refused`, in their order. `true` if the head is the same after it. O(length).
+    /// Moves the waiters that ask for more than `max` over to `refused`, in their order. `true` if the head
+    /// is the same after it. O(length).
     pub(crate) fn part(&mut self, max: u32, refused: Pin<&Refused>) -> bool {
         let head = self.head;
         let mut at = head;
@@ -190,8 +194,9 @@ impl Queue {
     }
 }
 
-/// Those that a shrink has made impossible, between that moment and the one in which they are told. There may be more of them
-/// than fit one batch of wakers, and to let them stay in the queue so long would show them to everybody as those who are next.
+/// Those that a shrink has made impossible, between that moment and the one in which they are told. There may
+/// be more of them than fit one batch of wakers, and to let them stay in the queue so long would show them to
+/// everybody as those who are next.
 ///
 /// A ring through a node of its own, which waits for nothing: so whoever leaves needs to know its neighbours only.
 pub(crate) struct Refused {
@@ -217,7 +222,8 @@ impl Refused {
         node.set_stage(Stage::Refusing);
     }
 
-    /// Takes the first one off, with the stage `TooMany`. `None` when there is none left. `_lock` is the proof that it is held.
+    /// Takes the first one off, with the stage `TooMany`. `None` when there is none left. `_lock` is the
+    /// proof that it is held.
     pub(crate) fn pop(self: Pin<&Self>, _lock: &mut [Queue; 2]) -> Option<Wake> {
         if self.sentinel.stage() == Stage::Idle {
             return None;
@@ -252,8 +258,8 @@ fn leave_ring(node: &Node) -> Option<Wake> {
 
 /// The node behind a ring's pointer. Private to this file, whose pointers all come from rings, read under the lock.
 fn alive<'a>(node: *const Node) -> &'a Node {
-    // SAFETY: a ring points to linked nodes only, and those are alive and do not move (I2). No caller keeps the reference
-    // beyond the lock, nor beyond the store of a final stage (I3).
+    // SAFETY: a ring points to linked nodes only, and those are alive and do not move (I2). No caller keeps
+    // the reference beyond the lock, nor beyond the store of a final stage (I3).
     unsafe { &*node }
 }
 
@@ -261,8 +267,8 @@ fn alive<'a>(node: *const Node) -> &'a Node {
 #[inline]
 fn linked<R>(node: *const Node, f: impl FnOnce(&mut Linked) -> R) -> R {
     alive(node).linked.with_mut(|cell| {
-        // SAFETY: the caller has `&mut Queue` or `&Queue`, which live inside the lock, and `f` is one of this file's closures, none of
-        // which looks at a second node: so this is the only reference.
+        // SAFETY: the caller has `&mut Queue` or `&Queue`, which live inside the lock, and `f` is one of this
+        // file's closures, none of which looks at a second node: so this is the only reference.
         f(unsafe { &mut *cell })
     })
 }

@@ -36,12 +36,12 @@ impl Wakes {
 
     /// Wakes them all, even if one panics.
     ///
-    /// Threads first: to wake one is our own code, which waits for nothing, while a task's waker may do anything, even wait for a
-    /// lock that one of these threads has.
+    /// Threads first: to wake one is our own code, which waits for nothing, while a task's waker may do
+    /// anything, even wait for a lock that one of these threads has.
     ///
-    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would end in whoever gave the permits
-    /// or took some before, who has nothing to do with it: a permit that was won would be lost in the unwinding, and a
-    /// guard's drop would fail (C5).
+    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would end in whoever
+    /// gave the permits or took some before, who has nothing to do with it: a permit that was won would be
+    /// lost in the unwinding, and a guard's drop would fail (C5).
     pub(crate) fn wake_all(&mut self) {
         let Some(more) = &mut self.more else {
             return self.first.take().into_iter().for_each(call);
