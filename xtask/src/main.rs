@@ -18,7 +18,8 @@ usage: cargo xtask mutants [NAME]
   python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
             on the newest also its types
   tidy      checks that files and packages stand on each other as ARCHITECTURE.md says, without cycles, and that each file
-            has a row there; that no two tests of a binary have one name, and that each kind of error can come";
+            has a row there; that no two tests of a binary have one name, that each kind of error can come, and that
+            no comment is wider than code";
 
 fn main() -> ExitCode {
     match chore() {

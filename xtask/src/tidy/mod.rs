@@ -1,6 +1,6 @@
 //! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not
-//! there, no file without a row. Beyond that, no two tests of one name, and no kind of error that nothing
-//! makes.
+//! there, no file without a row. Beyond that, no two tests of one name, no kind of error that nothing
+//! makes, and no comment that is wider than code.
 
 mod arrows;
 mod crates;
@@ -11,6 +11,7 @@ mod kinds;
 #[cfg(test)]
 mod made_up;
 mod map;
+mod width;
 
 use arrows::Package;
 use finding::Finding;
@@ -52,6 +53,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
         found.insert(folder.display().to_string(), package);
     }
     findings.extend(kinds::findings(root, &every)?);
+    findings.extend(width::findings(root, &every)?);
     findings.extend(crates::findings(root, &map, found.keys())?);
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = fs::read_to_string(root.join(page)).unwrap_or_default();
