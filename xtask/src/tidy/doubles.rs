@@ -3,18 +3,17 @@
 //!
 //! Tests that a macro names are not seen.
 
+use super::file::File;
 use super::finding::Finding;
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// The files of a package's tests by their binary: all of `src`, and each file or folder of `tests`.
-fn binaries(files: &[PathBuf]) -> BTreeMap<PathBuf, Vec<&PathBuf>> {
-    let mut binaries: BTreeMap<PathBuf, Vec<&PathBuf>> = BTreeMap::new();
+fn binaries(files: &[File]) -> BTreeMap<PathBuf, Vec<&File>> {
+    let mut binaries: BTreeMap<PathBuf, Vec<&File>> = BTreeMap::new();
     for file in files {
-        let parts: Vec<_> = file.iter().collect();
+        let parts: Vec<_> = file.path.iter().collect();
         let Some(at) = parts.iter().position(|part| *part == "src" || *part == "tests") else { continue };
         // `tests/loom.rs` and the files in `tests/loom` are one binary.
         let length = if parts[at] == "src" { at + 1 } else { at + 2 };
@@ -24,24 +23,24 @@ fn binaries(files: &[PathBuf]) -> BTreeMap<PathBuf, Vec<&PathBuf>> {
     binaries
 }
 
-/// What is doubled in the files of one package, from the root.
-pub(crate) fn findings(root: &Path, files: &[PathBuf]) -> Result<Vec<Finding>, Box<dyn Error>> {
+/// What is doubled in the files of one package.
+pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (binary, files) in binaries(files) {
         let mut tests: BTreeMap<String, &Path> = BTreeMap::new();
         for file in files {
             let mut names = Names(Vec::new());
-            names.visit_file(&syn::parse_file(&fs::read_to_string(root.join(file))?)?);
+            names.visit_file(&file.tree);
             for name in names.0 {
-                if let Some(first) = tests.insert(name.clone(), file) {
+                if let Some(first) = tests.insert(name.clone(), &file.path) {
                     let (first, binary) = (first.display(), binary.display());
                     let what = format!("a test `{name}` is in `{first}` too, and both are of `{binary}`");
-                    findings.push(Finding { file: file.clone(), what });
+                    findings.push(Finding { file: file.path.clone(), what });
                 }
             }
         }
     }
-    Ok(findings)
+    findings
 }
 
 /// The names of functions with an attribute `test`, such as `#[tokio::test]`.

@@ -2,11 +2,10 @@
 //! without a body.
 
 use super::arrows::{flatten, is_left_out};
+use super::file::File;
 use super::finding::Finding;
 use std::collections::BTreeSet;
-use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Expr, Item, Token};
@@ -18,18 +17,18 @@ const KEPT: &[&str] = &["Unreachable"];
 const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "peers", "xtask"];
 
 /// The kinds that no file makes, and those of [`KEPT`] that one does, in the files of all packages.
-pub(crate) fn findings(root: &Path, files: &[PathBuf]) -> Result<Vec<Finding>, Box<dyn Error>> {
+pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
     let mut kinds = Kinds::default();
     for file in files {
-        let tests = TESTERS.iter().any(|folder| file.starts_with(folder));
-        if tests || !file.iter().any(|part| part == "src") {
+        let tests = TESTERS.iter().any(|folder| file.path.starts_with(folder));
+        if tests || !file.path.iter().any(|part| part == "src") {
             continue;
         }
         let before = kinds.all.len();
         kinds.is_foreign = false;
-        kinds.visit_file(&syn::parse_file(&fs::read_to_string(root.join(file))?)?);
+        kinds.visit_file(&file.tree);
         if kinds.all.len() > before {
-            kinds.file.clone_from(file);
+            kinds.file.clone_from(&file.path);
         }
     }
     let whats = kinds.all.iter().filter_map(|kind| match (kinds.made.contains(kind), KEPT.contains(&kind.as_str())) {
@@ -37,7 +36,7 @@ pub(crate) fn findings(root: &Path, files: &[PathBuf]) -> Result<Vec<Finding>, B
         (true, true) => Some(format!("`ErrorKind::{kind}` is made by now: `kinds.rs` of xtask need not keep it")),
         _ => None,
     });
-    Ok(whats.map(|what| Finding { file: kinds.file.clone(), what }).collect())
+    whats.map(|what| Finding { file: kinds.file.clone(), what }).collect()
 }
 
 #[derive(Default)]
@@ -110,8 +109,9 @@ impl<'ast> Visit<'ast> for Kinds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{files, made_up::found};
-    use super::{Kinds, Path, Visit, fs};
+    use super::super::made_up::found;
+    use super::{File, Kinds, Visit};
+    use std::path::Path;
 
     const NONE: &[&str] = &[];
 
@@ -160,10 +160,8 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
         let mut kinds = Kinds::default();
 
-        for file in files(root, Path::new("crates/permits/src")).expect("it can be listed") {
-            let text = fs::read_to_string(root.join(file)).expect("it can be read");
-            kinds.visit_file(&syn::parse_file(&text).expect("it is Rust"));
-        }
+        let files = File::below(root, Path::new("crates/permits/src")).expect("it can be read");
+        files.iter().for_each(|file| kinds.visit_file(&file.tree));
 
         assert!(super::KEPT.iter().all(|kind| kinds.all.contains(*kind)), "{:?}", kinds.all);
     }

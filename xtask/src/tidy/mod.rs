@@ -6,6 +6,7 @@ mod arrows;
 mod crates;
 mod cycles;
 mod doubles;
+mod file;
 mod finding;
 mod kinds;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod map;
 mod width;
 
 use arrows::Package;
+use file::File;
 use finding::Finding;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -47,12 +49,12 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
         if folder.starts_with("crates") || folder.ends_with("python") {
             findings.extend(map::files_without_a_row(&map, &package));
         }
-        let all = files(root, &folder)?;
-        findings.extend(doubles::findings(root, &all)?);
-        every.extend(all);
+        let files = File::below(root, &folder)?;
+        findings.extend(doubles::findings(&files));
+        every.extend(files);
         found.insert(folder.display().to_string(), package);
     }
-    findings.extend(kinds::findings(root, &every)?);
+    findings.extend(kinds::findings(&every));
     findings.extend(width::findings(root, &every)?);
     findings.extend(crates::findings(root, &map, found.keys())?);
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
@@ -74,24 +76,6 @@ fn packages(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     folders.retain(|folder| root.join(folder).join("src").is_dir());
     folders.sort();
     Ok(folders)
-}
-
-/// All files in Rust below a folder, from the root; those of its tests, benches and examples too.
-fn files(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(root.join(folder))? {
-        let path = folder.join(entry?.file_name());
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if root.join(&path).is_dir() {
-            if name != "target" && !name.starts_with('.') {
-                files.extend(self::files(root, &path)?);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]

@@ -1,27 +1,27 @@
 //! Comments are no wider than code: rustfmt wraps the code, and leaves comments as they are.
 
+use super::file::File;
 use super::finding::Finding;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Folders whose comments are not wrapped yet.
 const NOT_WRAPPED: &[&str] = &["python"];
 
-/// The wide comments of all files, which are given from the root.
-pub(crate) fn findings(root: &Path, files: &[PathBuf]) -> Result<Vec<Finding>, Box<dyn Error>> {
+/// The wide comments of all files.
+pub(crate) fn findings(root: &Path, files: &[File]) -> Result<Vec<Finding>, Box<dyn Error>> {
     let settings: toml::Table = fs::read_to_string(root.join("rustfmt.toml")).unwrap_or_default().parse()?;
     let set = settings.get("max_width").and_then(toml::Value::as_integer);
     // Without a setting, rustfmt's own.
     let max = usize::try_from(set.unwrap_or(100))?;
     let mut findings = Vec::new();
-    for file in files.iter().filter(|file| !NOT_WRAPPED.iter().any(|folder| file.starts_with(folder))) {
-        let text = fs::read_to_string(root.join(file))?;
-        for (at, line) in text.lines().enumerate() {
+    for file in files.iter().filter(|file| !NOT_WRAPPED.iter().any(|folder| file.path.starts_with(folder))) {
+        for (at, line) in file.text.lines().enumerate() {
             let width = line.chars().count();
             if width > max && comment(line).is_some_and(can_be_wrapped) {
                 let what = format!("line {}: a comment of {width} columns, where {max} are the most", at + 1);
-                findings.push(Finding { file: file.clone(), what });
+                findings.push(Finding { file: file.path.clone(), what });
             }
         }
     }
