@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let all = drain(&sem)?; // int n = sem.drainPermits();
     println!("drained:  {}", sem.state());
     match sem.acquire().wait_timeout(Duration::from_millis(20)) {
-        Err(AcquireTimeoutError::TimedOut(stuck)) => println!("late:     {}", stuck.state), // !sem.tryAcquire(20, MILLISECONDS)
+        // !sem.tryAcquire(20, MILLISECONDS)
+        Err(AcquireTimeoutError::TimedOut(stuck)) => println!("late:     {}", stuck.state),
         other => return Err(format!("all permits are taken, but there is {other:?}").into()),
     }
     drop(all); // sem.release(n);

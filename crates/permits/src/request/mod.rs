@@ -82,7 +82,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// # use {permits::{AcquireTimeoutError, Semaphore}, std::time::Duration};
     /// let sem = Semaphore::new(1);
     /// let _held = sem.try_acquire()?;
-    /// let Err(AcquireTimeoutError::TimedOut(stuck)) = sem.acquire().wait_timeout(Duration::from_millis(1)) else { panic!() };
+    /// let late = sem.acquire().wait_timeout(Duration::from_millis(1));
+    /// let Err(AcquireTimeoutError::TimedOut(stuck)) = late else { panic!() };
     /// assert_eq!(stuck.state.available_permits, 0);
     /// # Ok::<(), permits::TryAcquireError>(())
     /// ```
