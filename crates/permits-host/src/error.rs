@@ -32,8 +32,9 @@ pub(crate) fn named(name: &str, error: impl Into<Error>) -> Error {
     error.into().with_semaphore(name)
 }
 
-/// How many descriptors a handle has open at once while it is opened.
-const DESCRIPTORS: u32 = 2;
+/// How many descriptors a handle has open at once while it is opened: the directory, the file, and the file
+/// once more to ask for locks.
+const DESCRIPTORS: u32 = 3;
 
 #[cold]
 pub(crate) fn system(what: impl Display, source: io::Error) -> Error {

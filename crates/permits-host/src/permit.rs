@@ -64,9 +64,10 @@ impl<H: Handle> Guard<H> {
     /// The numbers of its permits, in ascending order, if its handle was opened
     /// [`numbered`](crate::Options::numbered); else none.
     ///
-    /// They go from 0 to one below the number of permits (or of those that are out, after a shrink). No two
-    /// permits of the living that have a number have the same, whoever has been killed. Whoever acquires gets
-    /// the lowest that are free. The 385th and later have none.
+    /// They go from 0 to one below the number of permits (after a shrink: of those that are out) at the time
+    /// at which they were acquired. No two permits of the living that have a number have the same, whoever
+    /// has been killed. Whoever acquires gets the lowest that are free. The 385th and later have none, and
+    /// none have any in a file that was found damaged.
     ///
     /// For what there is one of for each permit: a GPU, a port, a test database. Loose permits have no
     /// numbers: see [`forget`](Self::forget).
@@ -139,7 +140,8 @@ impl<H: Handle> Guard<H> {
     ///
     /// # Errors
     ///
-    /// If `other` is of another semaphore or another process; the error has it, and both live on (C6).
+    /// If `other` is of another semaphore or another process, or the file is damaged; the error has it, and
+    /// both live on (C6).
     pub fn merge(&mut self, other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
         let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(MergeError::new(other)) };
         if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
@@ -155,6 +157,10 @@ impl<H: Handle> Guard<H> {
                 Ok(Outcome::Commit(()))
             });
             if moved.is_err() {
+                // The permits have stayed where they were, and so do their numbers.
+                for &slot in &other.slots {
+                    ours.store().hand_number_over(ours.owner(), theirs.owner(), slot);
+                }
                 return Err(MergeError::new(other));
             }
         }

@@ -47,8 +47,14 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     // sound file is a transaction.
     place.lock_attach(&file, LockKind::Shared)?;
     match place.check_header(&file) {
-        // Of an earlier boot: whoever opens it next makes it anew.
-        Ok(false) => return Ok(Repair::Sound),
+        // Of an earlier boot: whoever opens it next makes it anew, as large as it says that it is.
+        Ok(false) => {
+            let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
+            return match Store::new(region.words()).despite_damage().look(|tx| Ok(tx.book.max)) {
+                Ok(_) => Ok(Repair::Sound),
+                Err(what) => set_aside(place, &directory, &file, what),
+            };
+        }
         Ok(true) => {}
         Err(error) if error.kind() == ErrorKind::Damaged => {
             return set_aside(place, &directory, &file, &error.to_string());

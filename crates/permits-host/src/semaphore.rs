@@ -120,6 +120,9 @@ impl HostSemaphore {
     /// The most permits that a semaphore can have: 4,194,303 (C2).
     pub const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
 
+    /// How many permits can have numbers: 384. See [`Guard::slots`](crate::Guard::slots).
+    pub const MAX_SLOTS: u32 = layout::NUMBERS as u32;
+
     pub(crate) fn attach(place: Place, max: Option<u32>, settings: Settings) -> Result<HostSemaphore, Error> {
         let attachment = Attachment::open(&place, max, &settings)?;
         let first = Link { attachment, next: OnceLock::new() };

@@ -20,6 +20,20 @@ fn nested_run_with_enough_permits_is_not_warned_of() {
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("inner\n", ""));
 }
 
+/// It is a command that keeps a permit by a lock, has looked at the locks of others, and executes another program.
+#[test]
+fn a_command_that_looks_and_is_executed_anew_keeps_its_permit() {
+    let place = Place::new();
+    let inner = r#"exec "$PERMITS" run --exec a -- sh -c 'echo $PERMITS_SLOT; "$PERMITS" status a --json'"#;
+
+    let output = place.output(&["run", "--exec", "--max", "2", "a", "--", "sh", "-c", inner]);
+
+    let printed = stdout(&output);
+    let (slot, status) = printed.split_once('\n').expect("two lines");
+    let status: serde_json::Value = serde_json::from_str(status).expect("JSON");
+    assert_eq!((slot, &status["held"], &status["recovered_total"]), ("1", &2.into(), &0.into()), "{status}");
+}
+
 #[test]
 fn reentrant_run_shares_the_outer_grant() {
     let place = Place::new();

@@ -117,12 +117,6 @@ impl Attachment {
         Owner { seat: self.seat, generation: self.generation }
     }
 
-    /// Numbers for `n` permits that this seat has been granted.
-    pub(crate) fn take_numbers(&self, n: u32) -> Vec<u32> {
-        // A damaged file has none; that it is damaged is told by what is done next.
-        self.store().take_numbers(self.owner(), n).unwrap_or_default()
-    }
-
     /// Takes or returns permits in the plainest case; `false` if it is another one, and nothing has happened.
     #[inline]
     pub(crate) fn quick(&self, act: Quick) -> bool {

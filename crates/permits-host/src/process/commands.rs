@@ -100,9 +100,7 @@ pub(crate) fn provide(
             }
             let mine = sys::lockers(&file).is_ok_and(|lockers| lockers.contains(&std::process::id().cast_signed()));
             if mine {
-                // This process is itself a command that keeps permits by a lock in this file: closing any
-                // descriptor of it would drop that.
-                std::mem::forget(file);
+                keep(file)?;
             }
             return Ok(before);
         }
@@ -258,18 +256,24 @@ fn is_held_here(found: &Metadata) -> bool {
     ANY_HELD.load(Ordering::Acquire) && locked(&HELD).contains(&key(found))
 }
 
+/// Keeps the descriptor of a file in which this process has a lock, since it is a command that keeps permits:
+/// closing any descriptor of the file would drop the lock. So it stays open for good, whatever the process
+/// executes.
+fn keep(file: File) -> io::Result<()> {
+    sys::stay_open_on_exec(&ManuallyDrop::new(file))
+}
+
 /// Asks about the locks of a file, of which the processes that have some are told.
 fn look(file: File, ask: impl FnOnce(&File, &[i32]) -> io::Result<bool>) -> io::Result<bool> {
     // All of them, and not of one byte alone: a lock of ours on another one would be dropped just the same.
     let lockers = sys::lockers(&file)?;
     let answer = ask(&file, &lockers);
     if lockers.contains(&std::process::id().cast_signed()) {
-        // This process is a command that keeps permits. It has the descriptor for good now, and is asked no
-        // more.
-        let file = ManuallyDrop::new(file);
+        // It is asked no more.
         locked(&HELD).push(key(&file.metadata()?));
         // Release: see `is_held_here`.
         ANY_HELD.store(true, Ordering::Release);
+        keep(file)?;
     }
     answer
 }

@@ -83,7 +83,7 @@ pub(crate) fn enter(side: Side, attachment: &Attachment, n: u32, sleeper: Option
             Entry::Refused(Refusal::Crowded) if attachment.make_room()? => continue,
             Entry::Refused(_) => {}
         }
-        attachment.dispatch(wakes)?;
+        attachment.dispatch(wakes);
         return Ok(entry);
     }
 }
@@ -201,9 +201,9 @@ impl Attachment {
         })?;
         if collected != Collected::Queued {
             point(Point::Collecting);
-            self.dispatch(wakes)?;
+            self.dispatch(wakes);
             for head in heads {
-                self.tell_head(usize::from(head))?;
+                self.tell_head(usize::from(head));
             }
         }
         Ok(collected)

@@ -36,6 +36,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// How often numbers are looked for before the dead are; and after, when only nonsense in the file is left as
+/// a reason to find none.
+const FEW_LOOKS: u32 = 200;
+const MANY_LOOKS: u32 = 5000;
+
 /// Whether those are there for whom a seat was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
@@ -189,6 +194,20 @@ impl Attachment {
                 who.is_ok_and(|who| who.seat == number && who.stage != Stage::Free)
             })
             .collect())
+    }
+
+    /// Numbers for `n` permits that this seat has been granted, in ascending order.
+    pub(crate) fn take_numbers(&self, n: u32) -> Vec<u32> {
+        let (store, owner, n) = (self.store(), self.owner(), n as usize);
+        let (mut taken, may_have_more) = store.take_numbers(owner, n, FEW_LOOKS);
+        if taken.len() < n && may_have_more {
+            // One of the dead who is not buried yet may have a number whose permit he had just handed over.
+            // If that is not it, others move a lot.
+            let _ = self.reap(Suspects::AllWhoTakePart);
+            taken.extend(store.take_numbers(owner, n - taken.len(), MANY_LOOKS).0);
+        }
+        taken.sort_unstable();
+        taken
     }
 
     /// Looks at those whose death would matter, takes back what the dead held, and serves. `true` if anything

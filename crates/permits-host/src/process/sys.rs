@@ -311,6 +311,12 @@ pub(crate) fn open_for_good(path: &CStr, is_it: impl FnOnce(&File) -> bool) -> i
     Err(io::Error::from_raw_os_error(libc::EMFILE))
 }
 
+/// Leaves a descriptor open when this process executes another program.
+pub(crate) fn stay_open_on_exec(file: &File) -> io::Result<()> {
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) }).map(drop)
+}
+
 /// Nobody sleeps for longer without a look: whoever may read the file can move a sleeper to another word
 /// (`FUTEX_REQUEUE`), where no ring reaches it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);

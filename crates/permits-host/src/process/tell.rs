@@ -55,19 +55,24 @@ impl Attachment {
             })
         })?;
         then(&value);
-        self.dispatch(wakes)?;
+        self.dispatch(wakes);
         Ok(value)
     }
 
     /// Wakes whom a commit has granted or refused, tells who has become the first, and goes on serving if
     /// there is more (H3).
+    ///
+    /// It cannot fail: what was committed is done, whatever is found on the way. A file that is found damaged
+    /// there says so from then on.
     #[inline]
-    pub(crate) fn dispatch(&self, wakes: Wakes) -> Result<(), Error> {
-        if wakes.is_empty() { Ok(()) } else { self.dispatch_all(wakes) }
+    pub(crate) fn dispatch(&self, wakes: Wakes) {
+        if !wakes.is_empty() {
+            self.dispatch_all(wakes);
+        }
     }
 
     #[cold]
-    fn dispatch_all(&self, mut wakes: Wakes) -> Result<(), Error> {
+    fn dispatch_all(&self, mut wakes: Wakes) {
         loop {
             for (number, seat) in wakes.iter() {
                 sys::ring(self.waiter_bell(number));
@@ -77,22 +82,23 @@ impl Attachment {
             }
             point(Point::Woken);
             for head in wakes.heads {
-                self.tell_head(usize::from(head))?;
+                self.tell_head(usize::from(head));
             }
             if let Some(decider) = wakes.decider.checked_sub(1) {
                 self.wake_for(usize::from(decider));
             }
             if !wakes.more {
-                return Ok(());
+                return;
             }
-            wakes = self.serve()?;
+            let Ok(next) = self.serve() else { return };
+            wakes = next;
         }
     }
 
     /// Tells a waiter that it is the first now, if its process wants to be told.
-    pub(crate) fn tell_head(&self, number: usize) -> Result<(), Error> {
+    pub(crate) fn tell_head(&self, number: usize) {
         if number == 0 || number > WAITERS {
-            return Ok(());
+            return;
         }
         let tell = self.store().word(layout::waiter(number, waiter::TELL));
         // SeqCst: the commit that made it the first comes before, in the one order of all of them. Its
@@ -107,13 +113,13 @@ impl Attachment {
                 sys::ring(self.seat_bell(who.seat));
             }
         }
-        Ok(())
     }
 
     /// Grants and refuses whatever can be, and tells those whom it concerns.
     pub(crate) fn serve_all(&self) -> Result<(), Error> {
         let wakes = self.serve()?;
-        self.dispatch(wakes)
+        self.dispatch(wakes);
+        Ok(())
     }
 
     /// Grants and refuses whatever can be, in case that somebody died or was stopped before it did.

@@ -295,7 +295,7 @@ impl Attachment {
         // Ours know it by now. Only after a death: two watches, each with the first of one side, would tell
         // each other for ever.
         for head in heads.into_iter().filter(|head| survey.found_dead && !numbers.contains(head)) {
-            self.tell_head(usize::from(head))?;
+            self.tell_head(usize::from(head));
         }
         Ok(survey)
     }

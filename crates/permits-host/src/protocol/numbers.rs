@@ -5,18 +5,17 @@
 //!
 //! # Why there is always one
 //!
-//! A number is taken after its permit was granted, and given back before its permit is. So those who live
-//! have at most as many numbers as they hold permits, and of `m` numbers, where `m` is how many permits there
+//! A number is taken after its permit was granted, and given back before its permit is. So those who are not
+//! buried have at most as many numbers as permits, and of `m` numbers, where `m` is how many permits there
 //! are or, if that is more, how many are out, some are free as long as the taker has fewer than it was
-//! granted. One look at them may miss those, as others move; then it looks again.
+//! granted. One look at them may miss those, as others move; then it looks again. (Who
+//! dies while a permit moves from one of its seats to another may leave the number with the seat that is buried
+//! last: then the dead have to be looked for.)
 
 use crate::protocol::layout::{self, NUMBERS, NUMBERS_AT, SEATS, seat};
 use crate::protocol::seat::SeatWord;
 use crate::protocol::tx::Store;
 use crate::sync::{Ordering, back_off};
-
-/// So many looks find none only if somebody writes nonsense into the file.
-const LOOKS: u32 = if cfg!(permits_loom) { 3 } else { 10_000 };
 
 /// Which generation of which seat has a number; never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,28 +37,33 @@ impl Owner {
 }
 
 impl Store<'_> {
-    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted. Fewer if the
-    /// permits are more than there are numbers.
-    pub(crate) fn take_numbers(&self, owner: Owner, n: u32) -> Result<Vec<u32>, &'static str> {
+    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted, in so many
+    /// looks at most. With fewer of them comes whether there may be more: there are none beyond [`NUMBERS`],
+    /// and in a damaged file.
+    pub(crate) fn take_numbers(&self, owner: Owner, n: usize, looks: u32) -> (Vec<u32>, bool) {
         let mut taken = Vec::new();
-        for failures in 0..LOOKS {
+        let mut all_seen = false;
+        for failures in 0..looks {
             // A look makes all changes that are due: whoever has left by then is seen to have left.
-            let out = self.look(|tx| Ok(tx.book.max.max(tx.book.given_out())))?;
+            let Ok(out) = self.look(|tx| Ok(tx.book.max.max(tx.book.given_out()))) else {
+                all_seen = true;
+                break;
+            };
             for number in (0..out).take(NUMBERS) {
-                if taken.len() == n as usize {
+                if taken.len() == n {
                     break;
                 }
                 if self.take_number(owner, number) {
                     taken.push(number);
                 }
             }
-            if taken.len() == n as usize || out as usize > NUMBERS {
+            all_seen = out as usize > NUMBERS;
+            if taken.len() == n || all_seen {
                 break;
             }
             back_off(failures);
         }
-        taken.sort_unstable();
-        Ok(taken)
+        (taken, !all_seen)
     }
 
     fn take_number(&self, owner: Owner, number: u32) -> bool {

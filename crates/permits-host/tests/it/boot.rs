@@ -1,12 +1,12 @@
 //! A file of an earlier boot is made anew, and one in use never is, whatever its users believe about the boot.
 
 use crate::actor::{Actor, Order};
-use crate::format::{BOOT_AT, SEAT_BYTES};
+use crate::format::{BOOT_AT, ROOT_AT, SEAT_BYTES};
 use crate::look::{DEADLINE, kind};
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
 use crate::sys;
 use permits_conformance::wait::{Running, eventually};
-use permits_host::ErrorKind;
+use permits_host::{ErrorKind, Repair};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
@@ -35,6 +35,22 @@ fn after_a_reboot_all_is_free_and_the_number_of_permits_is_kept() {
     let semaphore = directory.options().open_existing(NAME).expect("it is made anew");
     let state = semaphore.state().expect("it is sound");
     assert_eq!((state.max_permits, state.available_permits, state.loose), (5, 5, 0));
+}
+
+/// As a power failure leaves it where not all of it was on the disk yet.
+#[test]
+fn a_torn_file_of_an_earlier_boot_is_set_aside_by_a_repair() {
+    let (directory, semaphore) = fresh(5);
+    drop(semaphore);
+    reboot(&directory);
+    overwrite(&directory, ROOT_AT, &[0xff; 8]);
+    let open = || directory.options().open(NAME, 5);
+    assert_eq!(kind(open()), Some(ErrorKind::Damaged));
+
+    let repaired = directory.options().repair(NAME).expect("nobody uses it");
+
+    assert!(matches!(repaired, Repair::SetAside { .. }), "{repaired:?}");
+    assert_eq!(open().expect("it is made anew").state().expect("it is sound").available_permits, 5);
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl Process {
     }
 
     fn take_number(&self, owner: Owner) -> u32 {
-        let numbers = self.memory.store().take_numbers(owner, 1).expect("the memory is sound");
+        let (numbers, _) = self.memory.store().take_numbers(owner, 1, 3);
         assert_eq!(numbers.len(), 1, "there is one for each permit");
         numbers[0]
     }

@@ -22,14 +22,14 @@ use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use permits_host::OwnedPermit;
+use permits_host::{HostSemaphore, OwnedPermit};
 
 use self::command::{Job, cannot_start, command, shown};
 use self::report::{Event, Reason, Report};
 use crate::args::Run;
 use crate::end::End;
 use crate::events::Events;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::place::{self, Scene};
 use crate::sys::{self, BeforeExec};
 use crate::waiting::{Ungranted, Waiting};
@@ -68,6 +68,15 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
         }
         Err(Ungranted::Failed(failure)) => return Err(failure),
     };
+    let lacking = units as usize - permit.slots().len().min(units as usize);
+    if lacking > 0 {
+        let state = semaphore.state()?;
+        if state.max_permits.max(state.given_out) <= HostSemaphore::MAX_SLOTS {
+            // A command that finds no number would use what belongs to another one.
+            let text = format!("`{lacking}` of its permits have no number: something wrote nonsense into the file");
+            return Err(Failure::new(code::FAILED, text));
+        }
+    }
     let grant = semaphore.id().to_string();
     scene.notes.verbose(|| format!("`{}`: grant {grant}, after {:.1?}", args.name, began.elapsed()));
     report.tell(Event::Granted {
