@@ -1,4 +1,4 @@
-//! What the command has started: told with it, and with `--tree` waited for.
+//! What the command has started: told with it, and with `--tree` waited for. And what it has not started: neither.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -28,6 +28,22 @@ const DEAF: &str = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done
 
 fn run(place: &Place, options: &[&str], script: &str) -> Running {
     Running::start(place.permits([&["run"], options, &["a", "--", "bash", "-c", script]].concat()))
+}
+
+/// A shell that has a child, and becomes a run. The child prints its process id.
+fn run_with_an_earlier_child(place: &Place, options: &str, script: &str) -> Running {
+    let mut shell = place.command("sh");
+    let line = format!(r#"{SLEEPER} & exec "$PERMITS" run {options} a -- bash -c "$0""#);
+    shell.args(["-c", &line, script]);
+    Running::start(shell)
+}
+
+/// The two process ids and the word that such a run prints, in any order.
+fn two_and_ready(run: &mut Running) -> Vec<Daemon> {
+    let lines = [run.line(), run.line(), run.line()];
+    let pids: Vec<_> = lines.iter().filter_map(|line| line.parse().ok().map(Daemon)).collect();
+    assert_eq!(pids.len(), 2, "{lines:?}");
+    pids
 }
 
 fn revoke(place: &Place) {
@@ -188,4 +204,86 @@ fn command_stays_in_the_group_of_its_caller() {
     run.end();
     until("the child has ended, too", || !is_alive(child));
     until("the permit is back", || place.number("a", "given_out") == 0);
+}
+
+#[test]
+fn earlier_child_of_the_same_process_is_not_told() {
+    let place = Place::new();
+    let mut run = run_with_an_earlier_child(&place, "", &format!("{SLEEPER} & echo ready; wait"));
+    let pids = two_and_ready(&mut run);
+
+    // Afterwards the permit is back only when all that were told have ended.
+    revoke(&place);
+
+    assert_eq!(run.end().code(), Some(76));
+    assert_eq!(pids.iter().filter(|daemon| is_alive(daemon.0)).count(), 1, "the earlier one lives");
+}
+
+#[test]
+fn earlier_child_is_no_part_of_a_tree() {
+    let place = Place::new();
+    let mut run = run_with_an_earlier_child(&place, "--tree", &format!("(setsid {SLEEPER} &); echo ready; read line"));
+    let pids = two_and_ready(&mut run);
+
+    run.signal("TERM");
+
+    run.end();
+    assert_eq!(pids.iter().filter(|daemon| is_alive(daemon.0)).count(), 1, "the earlier one lives");
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn tree_does_not_wait_for_an_earlier_child() {
+    let place = Place::new();
+    let mut run = run_with_an_earlier_child(&place, "--tree", "exit 3");
+    let earlier = Daemon(pid(&mut run));
+
+    assert_eq!(run.end().code(), Some(3));
+
+    assert!(is_alive(earlier.0));
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn what_the_hook_has_started_is_not_told_and_not_waited_for() {
+    let place = Place::new();
+    // One whose parent ends at once, and one without the hook's environment, whose parent is seen to live.
+    let hook = format!("({SLEEPER} &); env -i {SLEEPER} & echo $$; read line");
+    let child = "bash -c 'trap \"echo told\" TERM; echo $$; while :; do sleep 0.05; done'";
+    let mut run = run(&place, &["--tree", "--on-lost", &hook], &format!("{child} & wait"));
+    let child = Daemon(pid(&mut run));
+    let lives = |pids: &[Daemon]| pids.iter().filter(|daemon| is_alive(daemon.0)).count();
+
+    revoke(&place);
+    let theirs = [pid(&mut run), pid(&mut run), pid(&mut run)].map(Daemon);
+    run.signal("TERM");
+    assert_eq!(run.line(), "told");
+    run.let_go();
+    until("the hook has ended", || lives(&theirs) <= 2);
+    run.signal("TERM");
+    assert_eq!(run.line(), "told");
+    kill(child.0, "KILL");
+
+    assert_eq!(run.end().code(), Some(76));
+    assert_eq!(lives(&theirs), 2);
+    assert_eq!(place.number("a", "given_out"), 0);
+}
+
+#[test]
+fn run_that_cannot_go_on_leaves_the_permit_to_the_command() {
+    let place = Place::new();
+    let mut run = run(&place, &[], "echo $$; read line");
+    let command = Daemon(pid(&mut run));
+    // poll(2) refuses to wait for more descriptors than a process may have.
+    let limit = ["--pid", &run.pid().to_string(), "--nofile=2"];
+    assert!(std::process::Command::new("prlimit").args(limit).status().expect("prlimit starts").success());
+
+    run.signal("CONT");
+
+    assert_eq!(run.end().code(), Some(125));
+    assert!(is_alive(command.0));
+    assert_eq!(place.number("a", "given_out"), 1);
+    run.let_go();
+    until("the command has ended", || !is_alive(command.0));
+    assert_eq!(place.number("a", "given_out"), 0);
 }

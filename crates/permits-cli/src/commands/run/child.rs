@@ -3,6 +3,7 @@
 //! A signal that ends programs goes to the [family](super::family): to the command and to what it has
 //! started. Any other is for the command alone, since who does not expect it would die of it.
 
+use std::mem::ManuallyDrop;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use permits_host::OwnedPermit;
 
 use super::command::{Job, cannot_start, command};
-use super::family::{Family, Whom};
+use super::family::{Family, Strangers, Whom};
 use super::jobserver::Jobserver;
 use super::report::{Event, Reason, Report};
 use crate::args::OnLost;
@@ -24,6 +25,9 @@ use crate::sys::{self, BeforeExec, Changed, Received};
 const SHORT_COMMAND: Duration = Duration::from_millis(50);
 /// KILL is sent again after this time, to whoever was started while it was sent.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
+
+/// What the hook of `--on-lost` finds in its environment, and the command does not: its process id.
+const COMMAND_PID: &str = "PERMITS_COMMAND_PID";
 
 /// Starts the command and waits for its end. Without a permit, an outer run keeps them.
 pub(super) fn supervise(
@@ -44,7 +48,11 @@ pub(super) fn supervise(
     let lock = permit.as_ref().map(|_| job.semaphore.command_lock().map(Arc::new)).transpose()?;
     sys::prepare(&mut command, lock.clone(), before);
     sys::adopt_orphans().map_err(|error| Failure::system("cannot look after what the command starts", &error))?;
+    let strangers = Strangers::now();
     let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
+    // From here on the command runs. If anything fails below, it keeps what it has: this program's end leaves
+    // the permits to the command's lock, as its death would, and the tokens to the jobs that have them open.
+    let given = ManuallyDrop::new((permit, jobserver));
     let pid = child.id();
     if let Some(lock) = &lock {
         lock.set_command_pid(pid);
@@ -54,7 +62,7 @@ pub(super) fn supervise(
     let running = Running {
         job,
         pid,
-        family: Family::new(pid, args.tree),
+        family: Family::new(pid, args.tree, strangers),
         began: Instant::now(),
         ended: None,
         childless: false,
@@ -62,9 +70,9 @@ pub(super) fn supervise(
         told_to_end: false,
         next: None,
     };
-    let (status, stopped) = running.wait(events, report, grant, permit.is_some())?;
+    let (status, stopped) = running.wait(events, report, grant, given.0.is_some())?;
     // First the permits, then our end: see the head of `run`.
-    drop(permit);
+    drop(ManuallyDrop::into_inner(given));
     Ok(end(status, stopped))
 }
 
@@ -76,7 +84,7 @@ struct Running<'a> {
     began: Instant,
     /// How the command has ended.
     ended: Option<ExitStatus>,
-    /// Nothing is left of the command, daemons included.
+    /// No child is left: nothing of the command, daemons included.
     childless: bool,
     /// Why this program is ending the command, if it is.
     stopping: Option<Reason>,
@@ -106,7 +114,9 @@ impl Running<'_> {
                 self.forward(received);
             }
             self.look()?;
-            if let Some(status) = self.ended.filter(|_| self.is_over()) {
+            if let Some(status) = self.ended
+                && self.is_over()
+            {
                 return Ok((status, self.stopping));
             }
             let now = Instant::now();
@@ -133,13 +143,18 @@ impl Running<'_> {
     }
 
     /// Whether the permits may be given back, once the command has ended: nothing works on that shall not.
-    fn is_over(&self) -> bool {
-        if self.job.args.tree { self.childless } else { !(self.told_to_end && self.family.is_alive()) }
+    fn is_over(&mut self) -> bool {
+        if self.job.args.tree {
+            // Without strangers the kernel knows best: it also counts whom this program may not see in /proc.
+            self.childless || (self.family.has_strangers() && !self.family.is_alive())
+        } else {
+            !(self.told_to_end && self.family.is_alive())
+        }
     }
 
     /// Passes a signal on, except to whom has got it already: what the terminal sends goes to its whole
     /// foreground group.
-    fn forward(&self, received: Received) {
+    fn forward(&mut self, received: Received) {
         let Received { signal, by_kernel } = received;
         let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
         let runs = self.ended.is_none();
@@ -157,6 +172,7 @@ impl Running<'_> {
     /// stops with it, so that the shell sees the whole job stopped; the CONT that continues the job is
     /// forwarded like any signal.
     fn look(&mut self) -> Result<(), Failure> {
+        self.family.look();
         loop {
             let changed = sys::wait_any().map_err(|error| Failure::system("cannot wait for the command", &error))?;
             let (pid, status) = match changed {
@@ -200,11 +216,11 @@ impl Running<'_> {
                 warn("running the command of --on-lost");
                 self.stopping.get_or_insert(Reason::Lost);
                 let mut hook = Command::new("sh");
-                hook.arg("-c").arg(text).env("PERMITS_COMMAND_PID", self.pid.to_string());
+                hook.arg("-c").arg(text).env(COMMAND_PID, self.pid.to_string());
                 hook.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant);
                 sys::prepare(&mut hook, None, BeforeExec::default());
                 match hook.spawn() {
-                    Ok(hook) => self.family.leave_out(hook.id()),
+                    Ok(hook) => self.family.leave_out(hook.id(), format!("{COMMAND_PID}={}", self.pid)),
                     Err(error) => {
                         self.job
                             .scene

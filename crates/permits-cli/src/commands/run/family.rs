@@ -8,11 +8,19 @@
 //! Nor is it put into a cgroup: programs read their limits from the one they are in, and some look at no
 //! other, so they would miss those of the container or unit; and below what systemd has not delegated nobody
 //! else may make any.
+//!
+//! Not all descendants of this process are the command's. A shell that becomes this program by `exec` leaves
+//! it the children that it had, and the hook of `--on-lost` starts processes of its own. These strangers, and
+//! what they start, are remembered at each look, so that they are known when their parent has ended and they
+//! become children of this process. Two kinds cannot be told apart from the command's orphans: what an earlier
+//! child has started and left since the last look, and, where this program is the init of a container, the
+//! orphans of others in it. What the hook has started is known even then, by a variable in its environment,
+//! unless that was cleared.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 
-use crate::sys;
+use crate::sys::{self, Changed};
 
 /// How often `/proc` is read for processes that were started while it was read before. Not without end: a
 /// shell that ignores the signal goes on to its next line.
@@ -25,9 +33,19 @@ pub(super) struct Family {
     runs: bool,
     /// Daemons belong to it.
     daemons: bool,
-    /// A child of this process that is none of it.
-    stranger: Option<i32>,
+    strangers: Strangers,
 }
+
+/// Descendants of this process that are none of the command's.
+#[derive(Default)]
+pub(super) struct Strangers {
+    known: HashSet<Id>,
+    /// `NAME=VALUE`, in the environment of strangers alone.
+    mark: Option<String>,
+}
+
+/// A process id, and when it was given out: so one that was given to another process is found out.
+type Id = (i32, u64);
 
 /// Whom a signal is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,16 +63,32 @@ struct Process {
     parent: i32,
     group: i32,
     session: i32,
-    /// Since the boot. With it a number that was given to another process is found out.
+    /// Since the boot.
     started: u64,
     alive: bool,
+}
+
+impl Strangers {
+    /// All that this process has below it now. To be called before the command is started.
+    pub(super) fn now() -> Self {
+        // Most often there are none, and /proc need not be read.
+        if matches!(sys::wait_any(), Ok(Changed::Childless)) {
+            return Strangers::default();
+        }
+        let (found, _) = below(&processes(), us(), |_| false);
+        Strangers { known: found.iter().map(Process::id).collect(), mark: None }
+    }
+
+    fn is_one(&self, process: &Process) -> bool {
+        self.known.contains(&process.id()) || self.mark.as_ref().is_some_and(|mark| process.has_in_environment(mark))
+    }
 }
 
 impl Family {
     /// Of a command that was started by this process. A daemon, which has a session of its own, belongs to it
     /// only if `daemons`.
-    pub(super) fn new(command: u32, daemons: bool) -> Self {
-        Family { command: command.cast_signed(), runs: true, daemons, stranger: None }
+    pub(super) fn new(command: u32, daemons: bool, strangers: Strangers) -> Self {
+        Family { command: command.cast_signed(), runs: true, daemons, strangers }
     }
 
     /// The command has been waited for.
@@ -62,21 +96,38 @@ impl Family {
         self.runs = false;
     }
 
-    /// Leaves a child of this process out, with all that it starts.
-    pub(super) fn leave_out(&mut self, child: u32) {
-        self.stranger = Some(child.cast_signed());
+    /// Leaves a child of this process out, with all that it starts. They are marked by this `NAME=VALUE` in
+    /// their environment.
+    pub(super) fn leave_out(&mut self, child: u32, mark: String) {
+        self.strangers.known.extend(Process::read(child.cast_signed()).as_ref().map(Process::id));
+        self.strangers.mark = Some(mark);
+    }
+
+    /// Whether this process has descendants that are known to be none of it.
+    pub(super) fn has_strangers(&self) -> bool {
+        !self.strangers.known.is_empty()
+    }
+
+    /// Sees what strangers have started, before their end makes it look like the command's.
+    pub(super) fn look(&mut self) {
+        if self.has_strangers() || self.strangers.mark.is_some() {
+            self.members();
+        }
     }
 
     /// Whether any of them lives.
-    pub(super) fn is_alive(&self) -> bool {
-        self.runs || !self.members().is_empty()
+    ///
+    /// A child of this process that has ended counts until it has been waited for: what it left behind while
+    /// `/proc` was read may have been missed, and is found at the next look, which its SIGCHLD brings.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.runs || self.members().iter().any(|process| process.alive || process.parent == us())
     }
 
     /// Sends a signal to each once, parents first: a shell must not go on to its next line because the
     /// command in this one died.
     ///
     /// Without `/proc` it reaches the command alone.
-    pub(super) fn tell(&self, signal: i32, whom: Whom) {
+    pub(super) fn tell(&mut self, signal: i32, whom: Whom) {
         if self.runs && (whom == Whom::All || !sys::in_our_group(self.command.cast_unsigned())) {
             sys::kill(self.command.cast_unsigned(), signal);
         }
@@ -85,7 +136,8 @@ impl Family {
         for _ in 0..LOOKS {
             let mut new = self.members();
             new.retain(|process| {
-                !(self.runs && process.pid == self.command)
+                process.alive
+                    && !(self.runs && process.pid == self.command)
                     && (whom == Whom::All || process.group != group)
                     && told.insert((process.pid, process.started))
             });
@@ -96,19 +148,25 @@ impl Family {
         }
     }
 
-    /// Those that live, parents first.
-    fn members(&self) -> Vec<Process> {
+    /// Those that live, or have not been waited for, parents first.
+    fn members(&mut self) -> Vec<Process> {
         let processes = processes();
-        let us = std::process::id().cast_signed();
-        let Some(ours) = processes.iter().find(|process| process.pid == us).copied() else { return Vec::new() };
-        let mut found = descendants(&processes, us, self.stranger);
-        found.retain(|process| {
+        let Some(ours) = processes.iter().find(|process| process.pid == us()).copied() else { return Vec::new() };
+        let (mut members, strangers) = below(&processes, us(), |process| self.strangers.is_one(process));
+        let present: HashSet<_> = processes.iter().map(Process::id).collect();
+        self.strangers.known.retain(|stranger| present.contains(stranger));
+        self.strangers.known.extend(strangers.iter().map(Process::id));
+        members.retain(|process| {
             // A command that makes a session of its own is no daemon for it.
             let near = process.session == ours.session || process.session == self.command;
-            process.alive && (self.daemons || near)
+            self.daemons || near
         });
-        found
+        members
     }
+}
+
+fn us() -> i32 {
+    std::process::id().cast_signed()
 }
 
 impl Process {
@@ -128,17 +186,28 @@ impl Process {
         Some(Process { pid, parent: number(1)?, group: number(2)?, session: number(3)?, started, alive })
     }
 
-    /// What ends meanwhile, or belongs to somebody else, is not told.
+    fn id(&self) -> Id {
+        (self.pid, self.started)
+    }
+
+    /// As it was when its program was executed. That of another user's cannot be read.
+    fn has_in_environment(&self, variable: &str) -> bool {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+    }
+
+    /// What ends meanwhile, or belongs to somebody else, is not told. Nor is one for which there is no
+    /// descriptor left: its number alone could be somebody else's by the time the signal is sent.
     fn send(&self, signal: i32) {
-        let Ok(pidfd) = sys::pidfd(self.pid) else {
-            if Process::read(self.pid).is_some_and(|now| now.started == self.started) {
+        let is_same = || Process::read(self.pid).is_some_and(|now| now.started == self.started);
+        match sys::pidfd(self.pid) {
+            // From here on the number cannot be somebody else's.
+            Ok(pidfd) if is_same() => drop(sys::signal_by(&pidfd, signal)),
+            // Before Linux 5.3, and where a container's filter does not know the call.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) && is_same() => {
                 sys::kill(self.pid.cast_unsigned(), signal);
             }
-            return;
-        };
-        // From here on the number cannot be somebody else's.
-        if Process::read(self.pid).is_some_and(|now| now.started == self.started) {
-            let _ = sys::signal_by(&pidfd, signal);
+            Ok(_) | Err(_) => {}
         }
     }
 }
@@ -146,28 +215,29 @@ impl Process {
 /// All processes; none without a `/proc`, or with one of another PID namespace, where the numbers mean
 /// others.
 fn processes() -> Vec<Process> {
-    let ours =
-        fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == std::process::id().to_string().as_str());
+    let ours = fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == us().to_string().as_str());
     let Some(entries) = ours.then(|| fs::read_dir("/proc").ok()).flatten() else { return Vec::new() };
     let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter_map(Process::read).collect()
 }
 
-/// The descendants of a process, parents first; not `but`, nor its own.
-fn descendants(processes: &[Process], root: i32, but: Option<i32>) -> Vec<Process> {
+/// The descendants of a process, parents first: those that are no strangers and have none above them, and the
+/// others.
+fn below(processes: &[Process], root: i32, is_stranger: impl Fn(&Process) -> bool) -> (Vec<Process>, Vec<Process>) {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in processes {
         children.entry(process.parent).or_default().push(*process);
     }
-    let mut found = Vec::new();
-    let mut next = children.remove(&root).unwrap_or_default();
-    while !next.is_empty() {
-        next.retain(|process| Some(process.pid) != but);
-        let below = next.iter().flat_map(|process| children.remove(&process.pid).unwrap_or_default()).collect();
-        found.append(&mut next);
-        next = below;
+    let (mut members, mut strangers) = (Vec::new(), Vec::new());
+    let mut next = VecDeque::from([(root, false)]);
+    while let Some((parent, below_stranger)) = next.pop_front() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            let stranger = below_stranger || is_stranger(&child);
+            next.push_back((child.pid, stranger));
+            if stranger { &mut strangers } else { &mut members }.push(child);
+        }
     }
-    found
+    (members, strangers)
 }
 
 #[cfg(test)]
@@ -185,13 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn descendants_come_parents_first_and_without_the_one_that_is_left_out() {
+    fn descendants_come_parents_first_and_strangers_with_theirs_apart() {
         let process = |pid, parent| Process { pid, parent, group: 1, session: 1, started: 0, alive: true };
         let all = [(5, 4), (4, 2), (2, 1), (3, 1), (6, 3), (8, 7)].map(|(pid, parent)| process(pid, parent));
 
-        let pids = |but| descendants(&all, 1, but).iter().map(|process| process.pid).collect::<Vec<_>>();
+        let pids = |stranger| {
+            let (members, strangers) = below(&all, 1, |process| process.pid == stranger);
+            [members, strangers].map(|found| found.iter().map(|process| process.pid).collect::<Vec<_>>())
+        };
 
-        assert_eq!(pids(None), [2, 3, 4, 6, 5]);
-        assert_eq!(pids(Some(2)), [3, 6]);
+        assert_eq!(pids(0), [vec![2, 3, 4, 6, 5], vec![]]);
+        assert_eq!(pids(2), [vec![3, 6], vec![2, 4, 5]]);
     }
 }

@@ -10,6 +10,8 @@
 //! 4. This program waits, forwards signals and watches the clock (see `child`). What ends programs is told to
 //!    all that the command has started, too (see `family`).
 //! 5. The permits are given back, and only then this program ends: a caller that waits for its end may count on them.
+//!    If this program has to end before the command, since something fails, it gives nothing back: the command's
+//!    lock keeps the permits until that has ended, too.
 
 mod child;
 mod command;
