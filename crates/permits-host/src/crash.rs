@@ -63,12 +63,14 @@ pub enum Point {
     Leaving,
     /// A holder was asked to give up, and was not rung for.
     Revoked,
+    /// A removal is committed; nobody is woken, and the file has its name still.
+    Removed,
 }
 
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 impl Point {
     /// All of them.
-    pub const ALL: [Point; 28] = [
+    pub const ALL: [Point; 29] = [
         Point::BeforeCommit,
         Point::Committed,
         Point::ChangeMade,
@@ -97,6 +99,7 @@ impl Point {
         Point::CommandLocked,
         Point::Leaving,
         Point::Revoked,
+        Point::Removed,
     ];
 }
 

@@ -68,6 +68,20 @@ pub(crate) fn gone(name: &str) -> Error {
     Error::new(ErrorKind::Gone, what).with_semaphore(name)
 }
 
+/// Why it is not removed.
+#[cold]
+pub(crate) fn in_use(state: &State) -> Error {
+    let held = state.given_out.saturating_sub(state.loose);
+    let counts = [
+        (held, "held"),
+        (state.loose, "loose"),
+        (state.waiting_acquirers, "waiting to acquire"),
+        (state.waiting_releasers, "waiting to release"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("`{count}` {what}"));
+    Error::new(ErrorKind::InUse, format!("it is in use: {}", counts.collect::<Vec<_>>().join(", ")))
+}
+
 #[cold]
 pub(crate) fn not_ours(name: &str) -> Error {
     let what = "it belongs to the process that this one was forked from: ask again here";

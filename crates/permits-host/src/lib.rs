@@ -120,6 +120,7 @@ pub use self::{
     options::Options,
     permit::{Guard, OwnedPermit, Permit},
     process::files::default_directory,
+    process::remove::Removal,
     repair::Repair,
     request::{Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Kind, Release, ReleaseOwned, Request},
     semaphore::HostSemaphore,

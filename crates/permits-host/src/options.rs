@@ -4,11 +4,12 @@ use crate::doctor::{self, Finding};
 use crate::error::{self, Error, ErrorKind, Operation};
 use crate::process::attachment::Settings;
 use crate::process::files::{self, Place};
+use crate::process::remove::{self, Removal};
 use crate::protocol::book::MAX_PERMITS;
 use crate::repair::{self, Repair};
 use crate::semaphore::HostSemaphore;
 use crate::status;
-use permits::Status;
+use permits::{State, Status};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -196,6 +197,17 @@ impl Options {
     /// [`ErrorKind::Damaged`] if it is damaged and in use: then whoever uses it has to be stopped first.
     pub fn repair(self, name: &str) -> Result<Repair, Error> {
         self.place(name).and_then(|place| repair::repair(&place)).map_err(error::during(name, Operation::Repair))
+    }
+
+    /// Removes a semaphore, as [`HostSemaphore::remove`] does. One of an earlier boot is removed as well.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none; see [`HostSemaphore::remove`] and [`HostSemaphore::open`].
+    pub fn remove(self, name: &str, removal: Removal) -> Result<State, Error> {
+        let settings = self.settings();
+        let removed = self.place(name).and_then(|place| remove::remove(&place, &settings, removal));
+        removed.map_err(error::during(name, Operation::Remove))
     }
 
     /// Looks at directory, file system and kernel: what could go wrong here.

@@ -206,8 +206,9 @@ fn set_aside(place: &Place, directory: &Directory, file: &File, what: &str) -> R
             ),
         ));
     }
+    let left = place.commands_files(directory);
     let as_path = place.set_aside(directory)?;
-    place.clear_commands_files(directory);
+    Place::clear_commands_files(directory, &left);
     Ok(Repair::SetAside { as_path })
 }
 

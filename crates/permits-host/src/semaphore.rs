@@ -5,6 +5,7 @@ use crate::error::{self, Error, ErrorKind, Operation};
 use crate::process::attachment::{Attachment, Settings};
 use crate::process::files::Place;
 use crate::process::life::Suspects;
+use crate::process::remove::Removal;
 use crate::process::sys;
 use crate::protocol::book::MAX_PERMITS;
 use crate::protocol::layout::{self, SEATS, seat};
@@ -144,6 +145,41 @@ impl HostSemaphore {
                 |()| point(Point::Closed),
             )
         })
+    }
+
+    /// Removes it: its name is free then, and whoever opens it next makes a new one. What was given out in it, and
+    /// how many waited, at the moment when that was decided.
+    ///
+    /// After that this handle, its clones and those of other processes get [`ErrorKind::Gone`] when they are to
+    /// acquire, or wait already. Guards that are left are returned to a semaphore that nobody finds.
+    ///
+    /// It is safe against all who come at the same moment: they take part in this one, which is in use then, or make
+    /// a new one. What the dead held is taken back first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`] with [`Removal::IfIdle`] if permits are held or loose, or somebody waits;
+    /// [`ErrorKind::Gone`] if it was removed already; [`ErrorKind::Denied`] if the file system lets only others
+    /// remove the file; [`ErrorKind::Damaged`]. Nothing has happened then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use permits_host::{ErrorKind, HostSemaphore, Removal};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("permits-doc-remove-{}", std::process::id()));
+    /// # std::fs::create_dir(&directory)?;
+    /// let pr = HostSemaphore::options().directory(&directory).open("pr-17", 2)?;
+    /// let permit = pr.try_acquire_owned()?;
+    /// assert_eq!(pr.remove(Removal::IfIdle).unwrap_err().kind(), ErrorKind::InUse);
+    /// drop(permit);
+    /// pr.remove(Removal::IfIdle)?;
+    /// assert_eq!(pr.try_acquire_owned().unwrap_err().kind(), ErrorKind::Gone);
+    /// # std::fs::remove_dir(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove(&self, removal: Removal) -> Result<State, Error> {
+        self.during(Operation::Remove, |attachment| attachment.remove(removal))
     }
 
     /// Does something with this process's part; an error gets what it lacks.

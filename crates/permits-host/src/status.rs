@@ -38,6 +38,8 @@ struct Picture {
     state: State,
     granted: u64,
     recovered: u32,
+    /// It is being removed, or was.
+    gone: bool,
     holders: Vec<Held>,
     waiters: Vec<Queued>,
 }
@@ -84,7 +86,7 @@ fn picture(tx: &mut Tx<'_>) -> Result<Picture, Trouble> {
             position += 1;
         }
     }
-    Ok(Picture { state, granted: tx.book.granted, recovered: tx.book.recovered, holders, waiters })
+    Ok(Picture { state, granted: tx.book.granted, recovered: tx.book.recovered, gone: tx.book.gone, holders, waiters })
 }
 
 fn text(store: &Store<'_>, number: usize, at: usize, words: usize) -> String {
@@ -181,6 +183,9 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     let region = Region::map_to_read(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::to_read(region.words());
     let picture = store.look_roughly(picture).map_err(|what| place.damaged(what))?;
+    if picture.gone {
+        return Err(not_found(place));
+    }
     let found = file.metadata().map_err(|error| place.failed("look at", error))?;
     let identity = (found.dev(), found.ino());
     describe(place, &store, picture, &file, &mut |number| {

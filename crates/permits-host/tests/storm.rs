@@ -46,8 +46,8 @@ pub(crate) const DEATHS_A_POINT: u32 = 100;
 const LONGEST_ROUND: Duration = Duration::from_secs(300);
 
 /// Points that the storm does not come by, or not often: see `rare.rs`.
-pub(crate) const RARE: [Point; 5] =
-    [Point::Created, Point::Grown, Point::Closed, Point::CommandForked, Point::CommandLocked];
+pub(crate) const RARE: [Point; 6] =
+    [Point::Created, Point::Grown, Point::Closed, Point::CommandForked, Point::CommandLocked, Point::Removed];
 
 /// Not a test: a process of the storm, if this is one.
 #[test]

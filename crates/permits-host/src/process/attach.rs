@@ -16,14 +16,14 @@ use crate::process::files::{self, Place, byte_of, generation_byte, not_found, re
 use crate::process::sys::{self, LockKind, Region, pid_namespace};
 use crate::protocol::layout::{self, SEATS, seat};
 use crate::protocol::turn::Memo;
-use crate::protocol::tx::Outcome;
+use crate::protocol::tx::{Outcome, Store};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// More tries than this mean that something is wrong: each fails only if others changed the same just now.
-const TRIES: usize = 1000;
+pub(super) const TRIES: usize = 1000;
 const NO_SEAT: usize = usize::MAX;
 
 impl Attachment {
@@ -59,10 +59,15 @@ impl Attachment {
         if !place.is_current(directory, identity)? {
             return Ok(None);
         }
-        if !place.check_header(&file)? && renew(place, directory, &file, identity)? {
+        let of_this_boot = place.check_header(&file)?;
+        let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
+        if is_removed(&region) {
+            finish_removal(place, directory, &file, &region, identity)?;
             return Ok(None);
         }
-        let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
+        if !of_this_boot && renew(place, directory, &file, identity)? {
+            return Ok(None);
+        }
         let mut attachment = Attachment {
             place: place.clone(),
             epoch: sys::epoch(),
@@ -78,7 +83,11 @@ impl Attachment {
         attachment.take_seat(&file, settings)?;
         sys::unlock(&file, files::ATTACH_BYTE).map_err(|error| attachment.failed("unlock", error))?;
         // Opened while it can be: a program may give up the right to.
-        let probe = attachment.probe(&attachment.probe)?;
+        let probe = match attachment.probe(&attachment.probe) {
+            // Removed just now.
+            Err(error) if error.kind() == ErrorKind::Gone => return Ok(None),
+            probe => probe?,
+        };
         drop(file);
         point(Point::Seated);
         let beacon = byte_of(attachment.seat);
@@ -194,6 +203,28 @@ impl Attachment {
             }
         }
     }
+}
+
+/// Whether a file says that it is gone.
+fn is_removed(region: &Region) -> bool {
+    // Of one that is found damaged, others say what.
+    Store::new(region.words()).despite_damage().look(|tx| Ok(tx.book.gone)).unwrap_or(false)
+}
+
+/// Removes a file that says that it is gone, and has its name still: whoever began that has died, or is about to do
+/// it. The caller has locked the attach byte shared.
+fn finish_removal(
+    place: &Place,
+    directory: &Directory,
+    file: &File,
+    region: &Region,
+    identity: (u64, u64),
+) -> Result<(), Error> {
+    // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
+    sys::unlock(file, files::ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
+    place.lock_attach(file, LockKind::Exclusive)?;
+    // Whoever could not remove it has taken that back.
+    if place.is_current(directory, identity)? && is_removed(region) { place.unlink(directory) } else { Ok(()) }
 }
 
 impl Drop for Attachment {

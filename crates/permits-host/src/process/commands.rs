@@ -221,17 +221,15 @@ fn all(directory: &Directory, semaphore: &str) -> io::Result<Vec<(OsString, Meta
     Ok(files)
 }
 
-/// Takes away what is left of commands, when nobody uses the file that told of them.
-pub(crate) fn clear(directory: &Directory, semaphore: &str) {
-    for (name, _) in all(directory, semaphore).unwrap_or_default() {
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+/// The names of all commands' files of a semaphore.
+pub(crate) fn left(directory: &Directory, semaphore: &str) -> Vec<OsString> {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_one = |name: &OsString| {
         // Format 1 had no number in the names.
         let old = name.to_str().and_then(|name| name.strip_prefix(&prefix(semaphore))).is_some_and(is_number);
-        if old || parse(semaphore, &name).is_some() {
-            // Those of others stay where only they may remove them: they are nobody's now.
-            let _ = directory.remove(&name);
-        }
-    }
+        old || parse(semaphore, name).is_some()
+    };
+    all(directory, semaphore).unwrap_or_default().into_iter().map(|(name, _)| name).filter(is_one).collect()
 }
 
 /// Whether a file may be of somebody who has no right on the semaphore, by its owner and its names.

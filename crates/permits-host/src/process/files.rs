@@ -322,9 +322,44 @@ impl Place {
             .map_err(|error| self.failed("look for the commands of", error))
     }
 
-    /// Takes away what is left of commands, when nobody uses the file.
-    pub(crate) fn clear_commands_files(&self, directory: &Directory) {
-        commands::clear(directory, &self.name);
+    /// What is left of commands, for [`clear_commands_files`](Self::clear_commands_files). To be asked before the
+    /// file loses its name: whoever comes after that makes others of the same pattern.
+    pub(crate) fn commands_files(&self, directory: &Directory) -> Vec<OsString> {
+        commands::left(directory, &self.name)
+    }
+
+    /// Takes away what was left of commands, when nobody finds the file any more that told of them.
+    pub(crate) fn clear_commands_files(directory: &Directory, names: &[OsString]) {
+        for name in names {
+            // Those of others stay where only they may remove them: they are nobody's now.
+            let _ = directory.remove(name);
+        }
+    }
+
+    /// Checks that this user may take the name from the file, so that nothing has happened yet if not.
+    pub(crate) fn check_removable(&self, directory: &Directory, file: &File) -> Result<(), Error> {
+        let failed = |error| self.failed("remove", error);
+        if !sys::may_write(directory.as_fd()) {
+            return Err(failed(io::Error::from_raw_os_error(libc::EACCES)));
+        }
+        let found = directory.metadata()?;
+        if found.mode() & 0o1000 != 0 && found.uid() != sys::user() {
+            // There, only who may act as its owner may remove a file. That is who may set its mode.
+            file.metadata().and_then(|file_found| file.set_permissions(file_found.permissions())).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the name from the file, whose attach byte the caller has locked alone.
+    pub(crate) fn unlink(&self, directory: &Directory) -> Result<(), Error> {
+        let left = self.commands_files(directory);
+        match directory.remove(self.file_name()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failed("remove", error)),
+            // Somebody has deleted it by hand just now.
+            _ => {}
+        }
+        Place::clear_commands_files(directory, &left);
+        Ok(())
     }
 
     /// Whether the command of a generation of a seat lives, by what the seat of that file tells of the
@@ -562,7 +597,8 @@ pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity:
     let max = store.look(|tx| Ok((tx.book.max, tx.book.closed)));
     let (max, closed) = max.map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
+    let left = place.commands_files(directory);
     place.replace(directory, max, closed, mode)?;
-    place.clear_commands_files(directory);
+    Place::clear_commands_files(directory, &left);
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! What a process has to do with a semaphore: opening it, waiting, noticing deaths. It stands on `protocol`.
 //!
 //! `attachment` is what a process has. Over it, one way: `tell`, `life`, then `watch` and `attach`, then
-//! `attend`, then `enter`, `thread` and `task`.
+//! `attend`, then `enter`, `thread` and `task`, and `remove`.
 
 pub(crate) mod attach;
 pub(crate) mod attachment;
@@ -13,6 +13,7 @@ pub(crate) mod directory;
 pub(crate) mod enter;
 pub(crate) mod files;
 pub(crate) mod life;
+pub(crate) mod remove;
 pub(crate) mod sys;
 pub(crate) mod task;
 pub(crate) mod tell;

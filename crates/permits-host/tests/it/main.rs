@@ -16,6 +16,7 @@ mod locks;
 mod look;
 mod namespace;
 mod place;
+mod remove;
 mod repair;
 mod slots;
 mod status;

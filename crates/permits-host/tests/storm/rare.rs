@@ -5,7 +5,7 @@ use crate::process::options;
 use crate::{DEATHS_A_POINT, Directory, Victim, sys};
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::crash_points::{Point, die_at};
-use permits_host::{ErrorKind, HostSemaphore};
+use permits_host::{ErrorKind, HostSemaphore, Removal};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +47,11 @@ fn victim_of_a_scene() {
             let semaphore = open();
             die_at(Point::Closed, 1);
             semaphore.close().expect("it is sound");
+        }
+        "removes" => {
+            let semaphore = open();
+            die_at(Point::Removed, 1);
+            semaphore.remove(Removal::Force).map(drop).expect("it is sound");
         }
         "becomes a command and dies before it has the lock" | "becomes a command and dies with the lock" => {
             let semaphore = open();
@@ -137,6 +142,45 @@ fn who_dies_while_it_closes_has_closed() {
         assert_eq!((of_thread.kind(), of_task.kind()), (ErrorKind::Closed, ErrorKind::Closed));
         drop(permit);
         assert_eq!(semaphore.given_out().ok(), Some(0), "what is out comes back");
+    }
+}
+
+#[test]
+fn who_dies_while_it_removes_has_removed() {
+    let directory = Directory::new("removed");
+    for round in 0..DEATHS_A_POINT {
+        let name = format!("removed-{round}");
+        let semaphore = options(directory.path()).open(&name, 1).expect("a new one can be made");
+        let permit = semaphore.try_acquire_owned().expect("it is free");
+        let request = semaphore.acquire_owned();
+        let mut thread = Running::start(move || request.wait());
+        let mut task = Polled::new(semaphore.acquire_owned());
+        assert!(task.poll().is_pending());
+        let waiting = || semaphore.state().map(|state| state.waiting_acquirers).ok();
+        assert!(eventually(DEADLINE, || waiting() == Some(2)), "the thread waits too");
+
+        play("removes", &name, directory.path());
+
+        let of_thread = thread.outcome(DEADLINE).expect("it is told").expect_err("it is gone");
+        let of_task = task.outcome(DEADLINE).expect("it is told").expect_err("it is gone");
+        assert_eq!((of_thread.kind(), of_task.kind()), (ErrorKind::Gone, ErrorKind::Gone));
+        // Its name is there still, and nobody who comes meets what it leads to.
+        assert!(semaphore.path().exists());
+        let of_name = || options(directory.path());
+        let read = of_name().read(&name).expect_err("it is removed");
+        assert_eq!(read.kind(), ErrorKind::NotFound);
+        match round % 3 {
+            0 => {
+                let found = of_name().open_existing(&name).err().map(|error| error.kind());
+                assert_eq!(found, Some(ErrorKind::NotFound));
+            }
+            1 => {
+                let removed = of_name().remove(&name, Removal::IfIdle).err().map(|error| error.kind());
+                assert_eq!(removed, Some(ErrorKind::NotFound));
+            }
+            _ => assert!(all_is_free(&of_name().open(&name, 1).expect("it is made anew"))),
+        }
+        drop(permit);
     }
 }
 

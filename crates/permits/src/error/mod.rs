@@ -53,6 +53,8 @@ pub enum ErrorKind {
     BadDirectory,
     /// What the semaphore is kept in was removed or replaced while it was in use.
     Gone,
+    /// It was to be removed, and permits are out or somebody waits.
+    InUse,
     /// No room on the disk, or for more participants or waiters, or no descriptors left.
     Exhausted,
     /// The permit or the request belongs to another process, which this one was forked from.
@@ -108,6 +110,8 @@ pub enum Operation {
     Renew,
     /// A damaged semaphore was repaired.
     Repair,
+    /// A semaphore was removed.
+    Remove,
 }
 
 /// The numbers of an [`Error`]: see [`Error::counts`].
@@ -143,6 +147,7 @@ impl ErrorKind {
             ErrorKind::BadFileSystem => "bad-file-system",
             ErrorKind::BadDirectory => "bad-directory",
             ErrorKind::Gone => "gone",
+            ErrorKind::InUse => "in-use",
             ErrorKind::Exhausted => "exhausted",
             ErrorKind::NotOurs => "not-ours",
             ErrorKind::Unreachable => "unreachable",
@@ -155,7 +160,7 @@ impl ErrorKind {
     #[must_use]
     pub const fn retry(self) -> Retry {
         match self {
-            ErrorKind::NotNow | ErrorKind::TimedOut | ErrorKind::Exhausted => Retry::May,
+            ErrorKind::NotNow | ErrorKind::TimedOut | ErrorKind::InUse | ErrorKind::Exhausted => Retry::May,
             ErrorKind::Unreachable => Retry::Unknown,
             _ => Retry::Never,
         }
@@ -183,6 +188,7 @@ impl fmt::Display for Operation {
             Operation::Revoke => "revoke",
             Operation::Renew => "renew",
             Operation::Repair => "repair",
+            Operation::Remove => "remove",
         })
     }
 }

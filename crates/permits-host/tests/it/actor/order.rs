@@ -39,6 +39,7 @@ pub(crate) enum Order {
     /// Opens or makes the semaphore, with so many permits.
     Open(u32),
     DieWhileCreating,
+    RemoveByForce,
     /// Fills the file system up, and sees what becomes of everything.
     Fill,
     /// Opens it by a relative path, and uses it from another directory.
@@ -81,7 +82,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 52] = [
+    const ALL: [fn(u32) -> Order; 53] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -107,6 +108,7 @@ impl Order {
         |_| Order::Read,
         Order::Open,
         |_| Order::DieWhileCreating,
+        |_| Order::RemoveByForce,
         |_| Order::Fill,
         |_| Order::UseFromElsewhere,
         |_| Order::UseFromAnotherRoot,
