@@ -17,8 +17,8 @@ macro_rules! exit_codes {
 Exit codes:
   0-255  the command's own (run); 128+N when it died by signal N
   64     wrong arguments
-  69     unavailable: no such semaphore, closed, or its file was replaced
-  75     busy: no permit with --try, or --wait ran out (run -E changes it)
+  69     unavailable: no such semaphore, closed, removed, or its file was replaced
+  75     busy: no permit with --try, or --wait ran out (run -E changes it); in use (remove)
   76     lost: the grant was revoked
   77     no permission
   78     wrong configuration: --max differs, more units than permits, another format,
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     pub(crate) act: Act,
 }
 
-/// [`Args`] for `run` alone: building the other twelve takes longer than anything else at the start, and
+/// [`Args`] for `run` alone: building the other thirteen takes longer than anything else at the start, and
 /// `run` is started often.
 ///
 /// It decides nothing: what it cannot parse, help included, is left to [`Args`].
@@ -124,6 +124,8 @@ pub(crate) enum Act {
     Wait(Wait),
     /// Ask a holder or waiter to give up
     Revoke(Revoke),
+    /// Remove semaphores that nobody uses
+    Remove(Remove),
     /// Check a semaphore, and mend what can be mended
     Repair(Repair),
     /// Examine directory, file system and kernel
@@ -394,6 +396,23 @@ pub(crate) struct Revoke {
     /// Grant of the holder, as `permits status` shows it
     #[arg(value_name = "GRANT", allow_negative_numbers = true)]
     pub(crate) grant: String,
+}
+
+/// Remove semaphores that nobody uses.
+///
+/// One in use stays, and the exit code is 75: permits are held or loose, or somebody waits. What the dead held does not
+/// count. Whoever comes at the same moment takes part in it, so that it stays, or makes a new one.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Remove {
+    /// One in use too: those who wait are told (exit 69), and what is held or loose counts for nobody who comes
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Names of semaphores
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
 }
 
 /// Check a semaphore, and mend what can be mended.

@@ -10,9 +10,9 @@ use permits_host::ErrorKind;
 pub(crate) mod code {
     /// Wrong arguments (`EX_USAGE`).
     pub(crate) const USAGE: u8 = 64;
-    /// No such semaphore, closed, or its file was replaced (`EX_UNAVAILABLE`).
+    /// No such semaphore, closed, removed, or its file was replaced (`EX_UNAVAILABLE`).
     pub(crate) const UNAVAILABLE: u8 = 69;
-    /// No permit with `--try`, or `--wait` ran out (`EX_TEMPFAIL`: trying again may help).
+    /// No permit with `--try`, or `--wait` ran out; in use, so not removed (`EX_TEMPFAIL`: trying again may help).
     pub(crate) const BUSY: u8 = 75;
     /// The grant was revoked (`EX_PROTOCOL`).
     pub(crate) const LOST: u8 = 76;
@@ -80,7 +80,7 @@ pub(crate) fn shortage(error: &io::Error) -> &'static str {
 /// The exit code for each kind of error of the library.
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
-        ErrorKind::NotNow | ErrorKind::TimedOut => code::BUSY,
+        ErrorKind::NotNow | ErrorKind::TimedOut | ErrorKind::InUse => code::BUSY,
         ErrorKind::Closed | ErrorKind::NotFound | ErrorKind::NoSuchHolder | ErrorKind::Gone => code::UNAVAILABLE,
         ErrorKind::BadName | ErrorKind::BadMax => code::USAGE,
         ErrorKind::Denied => code::DENIED,
@@ -121,6 +121,9 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
         ErrorKind::BadDirectory => {
             "`--dir` or PERMITS_DIR chooses another directory, `mkdir -p` makes a directory with its parents".into()
         }
+        ErrorKind::InUse => {
+            format!("`permits wait {name}` waits until it is idle, `permits remove --force {name}` takes it from them")
+        }
         ErrorKind::NoSuchHolder => format!("`permits status {name}` lists holders and waiters with their ids"),
         _ => return None,
     })
@@ -150,6 +153,7 @@ mod tests {
             (ErrorKind::BadFileSystem, 78, Some("--dir")),
             (ErrorKind::BadDirectory, 78, Some("mkdir -p")),
             (ErrorKind::Gone, 69, None),
+            (ErrorKind::InUse, 75, Some("permits remove --force")),
             (ErrorKind::Exhausted, 125, None),
             (ErrorKind::NotOurs, 125, None),
             (ErrorKind::Unreachable, 69, None),

@@ -51,6 +51,16 @@ pub(crate) struct Taken<'a> {
     pub(crate) keeper_pid: Option<u32>,
 }
 
+/// What `remove` took away.
+#[derive(Serialize)]
+pub(crate) struct Removed<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) held: u32,
+    pub(crate) loose: u32,
+    pub(crate) waiting_acquirers: u32,
+    pub(crate) waiting_releasers: u32,
+}
+
 /// What `repair` did.
 #[derive(Serialize)]
 pub(crate) struct Repaired<'a> {

@@ -68,6 +68,9 @@ pub(crate) enum Ungranted {
     Signalled(i32),
     /// By a revocation.
     Revoked(Failure),
+    /// The semaphore was removed after it was opened, and before this had a place in the queue: the next one of that
+    /// name is as good.
+    Gone(Failure),
     /// By an error, or because the process for which it waited has ended.
     Failed(Failure),
 }
@@ -77,7 +80,10 @@ impl Ungranted {
     pub(crate) fn end(self) -> Result<End, Failure> {
         match self {
             Ungranted::Signalled(signal) => Ok(End::Signal(signal)),
-            Ungranted::TooLate(failure) | Ungranted::Revoked(failure) | Ungranted::Failed(failure) => Err(failure),
+            Ungranted::TooLate(failure)
+            | Ungranted::Revoked(failure)
+            | Ungranted::Gone(failure)
+            | Ungranted::Failed(failure) => Err(failure),
         }
     }
 }
@@ -150,12 +156,12 @@ impl<'a> Waiting<'a> {
         if self.patience.try_now || self.patience.wait == Some(Duration::ZERO) {
             return make().try_now().map_err(|error| match error.kind() {
                 ErrorKind::NotNow => Ungranted::TooLate(self.too_late(side, "not now".to_owned())),
-                _ => error.into(),
+                _ => at_once(error),
             });
         }
         let mut request = make();
         // The usual case needs neither a waker nor a thread that calls it.
-        if let Some(given) = ready(&mut request, Waker::noop())? {
+        if let Some(given) = ready(&mut request, Waker::noop()).map_err(at_once)? {
             return Ok(given);
         }
         let deadline = self.patience.wait.and_then(|time| began.checked_add(time));
@@ -257,7 +263,12 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-fn ready<R: Request>(request: &mut R, waker: &Waker) -> Result<Option<R::Given>, Failure> {
+/// Why a request failed that has had no place in the queue.
+fn at_once(error: Error) -> Ungranted {
+    if error.kind() == ErrorKind::Gone { Ungranted::Gone(error.into()) } else { error.into() }
+}
+
+fn ready<R: Request>(request: &mut R, waker: &Waker) -> Result<Option<R::Given>, Error> {
     match Pin::new(request).poll(&mut Context::from_waker(waker)) {
         Poll::Ready(result) => Ok(Some(result?)),
         Poll::Pending => Ok(None),

@@ -64,7 +64,7 @@ pub(crate) fn damaged(name: &str, what: &str) -> Error {
 
 #[cold]
 pub(crate) fn gone(name: &str) -> Error {
-    let what = "its file was deleted or replaced while it was in use: what is held stays held, and it has to be opened anew for more";
+    let what = "it was removed, or its file was replaced, while it was in use: what is held stays held, and it has to be opened anew for more";
     Error::new(ErrorKind::Gone, what).with_semaphore(name)
 }
 

@@ -53,7 +53,7 @@
 //! | it executes another program in its place | come back, unless it took a [`CommandLock`] |
 //! | it lives in another PID namespace, in a container | the same as here |
 //! | the host is started anew | come back, loose ones too |
-//! | the file is deleted or replaced | stay with the old file; whoever waits there is told ([`ErrorKind::Gone`]), and the next to open makes a new one |
+//! | it is removed, or the file deleted or replaced | stay with the old file; whoever waits there is told ([`ErrorKind::Gone`]), and the next to open makes a new one |
 //!
 //! *Loose* permits are owned by nobody, so nobody's death returns them: [`HostSemaphore::release`] does.
 //!

@@ -253,7 +253,7 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if the file was deleted or replaced, so that what is read
+    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if it was removed, or the file replaced, so that what is read
     /// would be true for nobody who comes.
     pub fn state(&self) -> Result<State, Error> {
         self.read(|attachment| attachment.readings())

@@ -9,6 +9,7 @@ mod doctor;
 mod list;
 mod man;
 mod release;
+mod remove;
 mod repair;
 mod revoke;
 mod run;
@@ -34,6 +35,7 @@ pub(crate) fn run(act: &Act, scene: Scene<'_>) -> Result<End, Failure> {
         Act::Set(set) => set::run(scene, set),
         Act::Wait(wait) => wait::run(scene, wait),
         Act::Revoke(revoke) => revoke::run(scene, revoke),
+        Act::Remove(remove) => remove::run(scene, remove),
         Act::Repair(repair) => repair::run(scene, repair),
         Act::Doctor(doctor) => doctor::run(scene, doctor),
         Act::Completions(completions) => completions::run(completions),

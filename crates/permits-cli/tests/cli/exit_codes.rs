@@ -119,6 +119,8 @@ fn missing_semaphore_is_69() {
         &["wait", "none"],
         &["revoke", "none", "0-1"],
         &["repair", "none"],
+        &["remove", "none"],
+        &["remove", "--force", "none"],
         &["release", "none"],
         &["release", "--units", "2", "none"],
         &["release", "--grant", "0-1", "none"],
@@ -148,7 +150,7 @@ fn directory_that_is_none_is_78_for_every_command() {
     let place = Place::new();
     std::fs::write(place.dir().join("file"), "text").expect("it is ours");
     let file = place.dir().join("file");
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &["run", "a", "--", "true"],
         &["acquire", "a"],
         &["release", "a"],
@@ -159,6 +161,7 @@ fn directory_that_is_none_is_78_for_every_command() {
         &["set", "--create", "a", "2"],
         &["wait", "a"],
         &["repair", "a"],
+        &["remove", "a"],
     ];
 
     for dir in [file.clone(), file.join("below")] {

@@ -13,6 +13,7 @@ mod output;
 mod peers;
 mod place;
 mod queue;
+mod remove;
 mod report;
 mod signals;
 mod size;

@@ -19,7 +19,7 @@ use crate::json::{self, Taken};
 use crate::out;
 use crate::place::{self, Scene};
 use crate::sys::{self, Fork};
-use crate::waiting::Waiting;
+use crate::waiting::{Ungranted, Waiting};
 
 pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, Failure> {
     let process = sys::pidfd(pid).map_err(|error| match error.raw_os_error() {
@@ -57,11 +57,15 @@ pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, F
 fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: File) -> Result<End, Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()).numbered(true), &args.name, &args.size)?;
-    let waiting = Waiting::new(scene, &semaphore, units, &args.patience).while_alive(pid, process.as_fd());
-    let permit = match waiting.acquire(&mut events, |_| ()) {
-        Ok(permit) => permit,
-        Err(ungranted) => return ungranted.end(),
+    let options = scene.labelled(args.label.as_ref()).numbered(true);
+    let (semaphore, permit) = loop {
+        let semaphore = place::open(scene, &options, &args.name, &args.size)?;
+        let waiting = Waiting::new(scene, &semaphore, units, &args.patience).while_alive(pid, process.as_fd());
+        match waiting.acquire(&mut events, |_| ()) {
+            Ok(permit) => break (semaphore, permit),
+            Err(Ungranted::Gone(_)) => {}
+            Err(ungranted) => return ungranted.end(),
+        }
     };
     detach(args, &permit, &semaphore, answer)
         .map_err(|error| Failure::system("cannot go to the background", &error))?;

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::json::{self, Taken};
 use crate::out;
 use crate::place::{self, Scene};
-use crate::waiting::Waiting;
+use crate::waiting::{Ungranted, Waiting};
 
 pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
     if let Some(pid) = args.while_pid {
@@ -17,10 +17,13 @@ pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
     }
     let units = place::count(args.units);
     let mut events = Events::open()?;
-    let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.size)?;
-    match Waiting::new(scene, &semaphore, units, &args.patience).acquire(&mut events, |_| ()) {
-        Ok(permit) => permit.forget(),
-        Err(ungranted) => return ungranted.end(),
+    loop {
+        let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.size)?;
+        match Waiting::new(scene, &semaphore, units, &args.patience).acquire(&mut events, |_| ()) {
+            Ok(permit) => break permit.forget(),
+            Err(Ungranted::Gone(_)) => {}
+            Err(ungranted) => return ungranted.end(),
+        }
     }
     scene.notes.verbose(|| format!("took `{}` of `{}`, until `permits release {}`", units, args.name, args.name));
     if args.json {

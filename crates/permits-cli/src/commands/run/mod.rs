@@ -52,21 +52,32 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
-    let semaphore = place::open(scene, &options, &args.name, &args.size)?;
-    let job = Job { scene, args, semaphore: &semaphore, units };
-    if let Some(outer) = nested::outer_grant(&job)? {
-        return child::supervise(&job, &mut events, report, None, &outer);
+    loop {
+        let semaphore = place::open(scene, &options, &args.name, &args.size)?;
+        let job = Job { scene, args, semaphore: &semaphore, units };
+        if let Some(ended) = attempt_in(&job, &mut events, report)? {
+            return Ok(ended);
+        }
+    }
+}
+
+/// The same in a semaphore that was opened just now; nothing if it is removed already.
+fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result<Option<(End, Reason)>, Failure> {
+    let &Job { scene, args, semaphore, units } = job;
+    if let Some(outer) = nested::outer_grant(job)? {
+        return child::supervise(job, events, report, None, &outer).map(Some);
     }
 
     let began = Instant::now();
     let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
-    let permit = match Waiting::new(scene, &semaphore, units, &args.patience).acquire(&mut events, queued) {
+    let permit = match Waiting::new(scene, semaphore, units, &args.patience).acquire(events, queued) {
         Ok(permit) => permit,
+        Err(Ungranted::Gone(_)) => return Ok(None),
         Err(Ungranted::TooLate(failure)) => return Err(failure.with_code(args.conflict_exit_code)),
-        Err(Ungranted::Signalled(signal)) => return Ok((End::Signal(signal), Reason::Interrupted)),
+        Err(Ungranted::Signalled(signal)) => return Ok(Some((End::Signal(signal), Reason::Interrupted))),
         Err(Ungranted::Revoked(failure)) => {
             scene.notes.warn(&failure.text);
-            return Ok((End::Code(failure.code), Reason::Lost));
+            return Ok(Some((End::Code(failure.code), Reason::Lost)));
         }
         Err(Ungranted::Failed(failure)) => return Err(failure),
     };
@@ -89,9 +100,9 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
         waited_seconds: began.elapsed().as_secs_f64(),
     });
     if args.exec {
-        return become_command(&job, permit, &grant);
+        return become_command(job, permit, &grant).map(Some);
     }
-    child::supervise(&job, &mut events, report, Some(permit), &grant)
+    child::supervise(job, events, report, Some(permit), &grant).map(Some)
 }
 
 /// Executes the command in place of this program. Returns only if that fails.

@@ -1,0 +1,91 @@
+//! `permits remove`: what nobody uses goes, what is in use stays unless it is forced, and whoever comes is served.
+
+use std::thread;
+
+use serde_json::Value;
+
+use crate::place::{Place, Running, stderr, stdout};
+
+fn is_empty(place: &Place) -> bool {
+    std::fs::read_dir(place.dir()).expect("it is ours").count() == 0
+}
+
+#[test]
+fn idle_ones_are_removed_and_nothing_is_left_of_them() {
+    let place = Place::new();
+    for name in ["pr-1", "pr-2", "pr-3"] {
+        assert_eq!(place.code(&["run", "--max", "2", name, "--", "true"]), 0);
+    }
+
+    let output = place.output(&["remove", "pr-1", "pr-2"]);
+    let told = place.output(&["-v", "remove", "pr-3"]);
+
+    assert_eq!((output.status.code(), stdout(&output), stderr(&output)), (Some(0), String::new(), String::new()));
+    assert_eq!(stderr(&told), "permits: removed `pr-3`\n");
+    assert!(is_empty(&place));
+}
+
+#[test]
+fn one_in_use_stays_and_the_others_go() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let mut waiter = Running::start(place.permits(["run", "a", "--", "echo", "served"]));
+    place.until_waiting("a", 1);
+    assert_eq!(place.code(&["acquire", "b"]), 0);
+    assert_eq!(place.code(&["run", "c", "--", "true"]), 0);
+
+    let output = place.output(&["remove", "a", "none", "b", "c"]);
+
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(75), "that of the first: {said}");
+    assert!(said.contains("`a`: it is in use: `1` held, `1` waiting to acquire; `permits wait a` waits"), "{said}");
+    assert!(said.contains("`permits remove --force b`") && said.contains("`b`: it is in use: `1` loose"), "{said}");
+    assert!(said.contains("`none`"), "{said}");
+    assert!(!place.dir().join("c.sem").exists());
+    holder.let_go();
+    assert_eq!(waiter.line(), "served");
+}
+
+#[test]
+fn by_force_it_tells_what_it_took_away_and_whoever_waits_exits_69() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let mut waiter = Running::start(place.permits(["run", "a", "--", "echo", "never"]));
+    place.until_waiting("a", 1);
+    assert_eq!(place.code(&["acquire", "b"]), 0);
+
+    let output = place.output(&["remove", "--force", "a"]);
+    let json: Value =
+        serde_json::from_slice(&place.output(&["remove", "--force", "--json", "b"]).stdout).expect("JSON");
+
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "permits: removed `a` while it was in use: `1` held, `1` waiting\n");
+    assert_eq!((&json["name"], &json["held"], &json["loose"]), (&"b".into(), &0.into(), &1.into()));
+    assert_eq!(waiter.end().code(), Some(69));
+    assert_eq!(waiter.rest(), [""; 0]);
+    // Its permit is of another semaphore than the next one.
+    assert_eq!(place.code(&["run", "--try", "a", "--", "true"]), 0);
+    holder.let_go();
+    assert_eq!(holder.end().code(), Some(0));
+}
+
+#[test]
+fn runs_that_come_while_it_is_removed_are_served() {
+    const RUNS: usize = 40;
+    let place = Place::new();
+    let run = || (0..RUNS).map(|_| place.code(&["run", "a", "--", "true"])).collect::<Vec<_>>();
+    let removed = thread::scope(|scope| {
+        let runners = [scope.spawn(run), scope.spawn(run)];
+        let mut codes = Vec::new();
+        while !runners.iter().all(thread::ScopedJoinHandle::is_finished) {
+            codes.push(place.code(&["remove", "a"]));
+        }
+        for runner in runners {
+            assert_eq!(runner.join().expect("it ends"), [0; RUNS]);
+        }
+        codes
+    });
+
+    assert!(removed.contains(&0), "{removed:?}");
+    assert!(removed.iter().all(|code| [0, 69, 75].contains(code)), "{removed:?}");
+}
