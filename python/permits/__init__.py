@@ -154,6 +154,26 @@ class HostSemaphore(_permits.Counting):
         """The path of its file."""
         return _os.fspath(self._path())
 
+    def unlink(self, force=False):
+        """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.
+
+        A HostError of the kind "in-use" otherwise. What the dead held does not count. After that this object, and all
+        that have it open in any process, get a HostError of the kind "gone" when they acquire or wait; whoever opens
+        the name makes a new one. So does whoever opens it at the same moment, or it is in use and stays.
+
+        >>> from permits import HostSemaphore
+        >>> pr = HostSemaphore("pr-17", 2, directory=directory)
+        >>> with pr:
+        ...     pr.unlink()
+        Traceback (most recent call last):
+        permits.HostError: semaphore `pr-17`: it is in use: `1` held
+        >>> pr.unlink()
+        >>> pr.acquire()  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        permits.HostError: semaphore `pr-17`: it was removed
+        """
+        self._unlink(bool(force))
+
     def __reduce__(self):
         # What it has permits by now may differ from what it was opened with.
         return _reopen, (type(self), self.name, _os.path.dirname(self.path), self._label, self._numbered)

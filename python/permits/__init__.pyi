@@ -600,6 +600,25 @@ class HostSemaphore:
     def shrink(self, n: SupportsIndex = 1) -> None:
         """Take n permits away: free ones now, those that are out as they come back."""
 
+    def unlink(self, force: bool = False) -> None:
+        """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.
+
+        A HostError of the kind "in-use" otherwise. What the dead held does not count. After that this object, and all
+        that have it open in any process, get a HostError of the kind "gone" when they acquire or wait; whoever opens
+        the name makes a new one. So does whoever opens it at the same moment, or it is in use and stays.
+
+        >>> from permits import HostSemaphore
+        >>> pr = HostSemaphore("pr-17", 2, directory=directory)
+        >>> with pr:
+        ...     pr.unlink()
+        Traceback (most recent call last):
+        permits.HostError: semaphore `pr-17`: it is in use: `1` held
+        >>> pr.unlink()
+        >>> pr.acquire()  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        permits.HostError: semaphore `pr-17`: it was removed
+        """
+
     @property
     def name(self) -> str:
         """Its name."""

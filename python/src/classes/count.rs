@@ -120,6 +120,16 @@ impl Counting {
         Ok(self.host.get().map(|host| host.path().to_owned()).unwrap_or_default())
     }
 
+    #[cfg(target_os = "linux")]
+    fn _unlink(&self, force: bool) -> PyResult<()> {
+        self.home()?;
+        let removal = if force { permits_host::Removal::Force } else { permits_host::Removal::IfIdle };
+        if let Some(host) = self.host.get() {
+            host.remove(removal).map_err(Failure::from)?;
+        }
+        raised()
+    }
+
     /// Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
     ///
     /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
