@@ -147,15 +147,22 @@ impl Options {
         }
         let settings = self.settings();
         files::check_mode(settings.mode)?;
-        let semaphore = HostSemaphore::attach(self.place(name)?, Some(max), settings)?;
-        let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
-        if stored == max {
-            return Ok(semaphore);
-        }
-        if self.resize {
-            semaphore.set_max_permits(max)?;
-            return Ok(semaphore);
-        }
+        let place = self.place(name)?;
+        let stored = loop {
+            let semaphore = HostSemaphore::attach(place.clone(), Some(max), settings.clone())?;
+            let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
+            if stored == max {
+                return Ok(semaphore);
+            }
+            if !self.resize {
+                break stored;
+            }
+            match semaphore.set_max_permits(max) {
+                // Removed just now.
+                Err(error) if error.kind() == ErrorKind::Gone => {}
+                resized => return resized.map(|()| semaphore),
+            }
+        };
         Err(Error::new(ErrorKind::MaxDiffers, format!("it has `{stored}` permits, and not `{max}`")))
     }
 

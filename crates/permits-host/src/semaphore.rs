@@ -134,16 +134,25 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`].
+    /// [`ErrorKind::Gone`] if it was removed; [`ErrorKind::Damaged`].
     pub fn close(&self) -> Result<(), Error> {
         self.during(Operation::Close, |attachment| {
-            attachment.act_then(
+            let closed = attachment.act_then(
                 |tx, wakes| {
+                    if tx.book.gone {
+                        return Ok(Outcome::Keep(false));
+                    }
                     tx.book.closed = true;
-                    tx.serve(wakes).map(Outcome::Commit)
+                    tx.serve(wakes)?;
+                    Ok(Outcome::Commit(true))
                 },
-                |()| point(Point::Closed),
-            )
+                |&closed| {
+                    if closed {
+                        point(Point::Closed);
+                    }
+                },
+            )?;
+            if closed { Ok(()) } else { Err(error::gone(self.name())) }
         })
     }
 
@@ -151,7 +160,7 @@ impl HostSemaphore {
     /// how many waited, at the moment when that was decided.
     ///
     /// After that this handle, its clones and those of other processes get [`ErrorKind::Gone`] when they are to
-    /// acquire, or wait already. Guards that are left are returned to a semaphore that nobody finds.
+    /// acquire, resize or close, or wait already. Guards that are left are returned to a semaphore that nobody finds.
     ///
     /// It is safe against all who come at the same moment: they take part in this one, which is in use then, or make
     /// a new one. What the dead held is taken back first.
@@ -204,7 +213,8 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::Damaged`].
+    /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::Gone`] if it was removed;
+    /// [`ErrorKind::Damaged`].
     pub fn set_max_permits(&self, max: u32) -> Result<(), Error> {
         self.resize(|_| i64::from(max))
     }
@@ -232,20 +242,26 @@ impl HostSemaphore {
             let resized = attachment.act_then(
                 |tx, wakes| {
                     let wanted = target(tx.book.max);
+                    if tx.book.gone {
+                        return Ok(Outcome::Keep(Err(None)));
+                    }
                     match u32::try_from(wanted) {
                         Ok(max) if (1..=MAX_PERMITS).contains(&max) => {
                             tx.resize(max, wakes).map(|_| Outcome::Commit(Ok(())))
                         }
-                        _ => Ok(Outcome::Keep(Err(wanted))),
+                        _ => Ok(Outcome::Keep(Err(Some(wanted)))),
                     }
                 },
-                |resized: &Result<(), i64>| {
+                |resized: &Result<(), Option<i64>>| {
                     if resized.is_ok() {
                         point(Point::Resized);
                     }
                 },
             )?;
-            resized.map_err(|wanted| error::bad_max(self.name(), wanted))
+            resized.map_err(|wanted| match wanted {
+                Some(wanted) => error::bad_max(self.name(), wanted),
+                None => error::gone(self.name()),
+            })
         })
     }
 

@@ -37,6 +37,8 @@ fn an_idle_one_is_removed_and_its_handles_are_told() {
     assert_eq!(kind(semaphore.try_acquire_owned()), Some(ErrorKind::Gone));
     assert_eq!(kind(semaphore.acquire_owned().wait()), Some(ErrorKind::Gone));
     assert_eq!(kind(semaphore.state()), Some(ErrorKind::Gone));
+    assert_eq!(kind(semaphore.set_max_permits(2)), Some(ErrorKind::Gone));
+    assert_eq!(kind(semaphore.close()), Some(ErrorKind::Gone));
     assert_eq!(kind(semaphore.remove(Removal::Force)), Some(ErrorKind::Gone));
     assert_eq!(other.asked(Order::Try(1)), "Gone");
 }
