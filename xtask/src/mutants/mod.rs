@@ -122,3 +122,23 @@ fn models_fail(copy: &Path, package: &str, mutant: &Mutant) -> Result<bool, Box<
     }
     Ok(!cargo(&["--", mutant.model])?.success())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PACKAGES, Path, fs};
+
+    #[test]
+    fn each_mutant_finds_its_place_once() {
+        let crates =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").join("crates");
+        for (package, groups) in PACKAGES {
+            for mutant in groups.iter().copied().flatten() {
+                let file = crates.join(package).join("src").join(mutant.file);
+                let whole = fs::read_to_string(&file).expect("it can be read");
+
+                assert_eq!(whole.matches(mutant.from).count(), 1, "`{}` in {}", mutant.name, file.display());
+                assert_ne!(mutant.from, mutant.to, "`{}` breaks nothing", mutant.name);
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what is released stays loose (H1)",
         file: ACTS,
-        from: "                self.book.loose -= n;\n                self.add_free(n)?;\n            }\n        }\n        Ok(Ok(()))",
+        from: "                self.take_loose(n)?;\n                self.add_free(n)?;\n            }\n        }\n        Ok(Ok(()))",
         to: "                self.add_free(n)?;\n            }\n        }\n        Ok(Ok(()))",
         model: "what_is_out_comes_back_after_the_end",
     },

@@ -22,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what a releasing task is promised stays loose (H1)",
         file: ACTS,
-        from: "(Stage::Reserved, _) => self.book.loose -= n,",
+        from: "(Stage::Reserved, _) => self.take_loose(n)?,",
         to: "(Stage::Reserved, _) => {}",
         model: "what_a_releasing_task_is_promised_is_returned_when_it_comes",
     },
@@ -43,7 +43,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a releasing thread returns what stays loose (H1)",
         file: ACTS,
-        from: "            (Stage::Granted, Side::Release) => {\n                self.book.loose -= n;",
+        from: "            (Stage::Granted, Side::Release) => {\n                self.take_loose(n)?;",
         to: "            (Stage::Granted, Side::Release) => {",
         model: "a_releasing_thread_returns_what_becomes_loose",
     },

@@ -45,8 +45,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a shrink refuses who can be served still (C7)",
         file: ACTS,
-        from: "if self.units(number)? > self.book.max {",
-        to: "if self.units(number)? >= self.book.max {",
+        from: "if n > self.book.max {",
+        to: "if n >= self.book.max {",
         model: "a_shrink_refuses_those_who_ask_for_too_much_wherever_they_stand",
     },
     Mutant {

@@ -23,8 +23,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a commit serves one alone and says nothing (H3)",
         file: ACTS,
-        from: "            self.decide(number, who, stage, wakes)?;\n        }",
-        to: "            return self.decide(number, who, stage, wakes);\n        }",
+        from: "            self.decide(decision, wakes)?;\n        }",
+        to: "            return self.decide(decision, wakes);\n        }",
         model: "all_who_fit_are_served_in_as_many_commits_as_it_takes",
     },
     Mutant {

@@ -206,22 +206,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the quick way is open though the semaphore is closed (C12)",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
-        to: "let flags = book[MAX_AND_FLAGS] & (GONE | SWEEP);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
+        to: "let flags = book[MAX_AND_FLAGS] & (GONE | SWEEP | DAMAGED);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
     Mutant {
         name: "the quick way leads into a file that is gone",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
-        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | SWEEP);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | SWEEP | DAMAGED);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
     Mutant {
         name: "the quick way leaves a sweep to others",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP);",
-        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | DAMAGED);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
 ];
