@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 
-use crate::place::{Place, stderr};
+use crate::place::{Place, output, stderr};
 
 #[test]
 fn code_of_the_command_is_passed_on() {
@@ -39,9 +39,10 @@ fn dies_by_a_real_time_signal_of_the_command() {
 fn shells_see_128_and_the_signal() {
     let place = Place::new();
 
-    let output = place.command("sh").args(["-c", r#""$PERMITS" run a -- sh -c 'kill -s TERM $$'; exit $?"#]).output();
+    let script = r#""$PERMITS" run a -- sh -c 'kill -s TERM $$'; exit $?"#;
+    let output = output(place.command("sh").args(["-c", script]));
 
-    assert_eq!(output.expect("sh runs").status.code(), Some(143));
+    assert_eq!(output.status.code(), Some(143));
 }
 
 #[test]
@@ -51,7 +52,7 @@ fn too_few_descriptors_are_125_and_the_limit_is_named() {
     // From too few to open the semaphore, to too few for the lock of the command.
     for limit in [5, 6, 8, 10] {
         let script = format!(r#"ulimit -n {limit}; "$PERMITS" run a -- true"#);
-        let output = place.command("sh").args(["-c", &script]).output().expect("sh runs");
+        let output = output(place.command("sh").args(["-c", &script]));
 
         assert_eq!(output.status.code(), Some(125), "{limit}: {}", stderr(&output));
         assert!(stderr(&output).contains("`ulimit -n`"), "{limit}: {}", stderr(&output));
@@ -231,12 +232,11 @@ fn damaged_file_is_125_and_repair_sets_it_aside() {
 fn full_stdout_is_125_and_closed_stdout_is_quiet() {
     let place = Place::new();
 
-    let full = place.command("sh").args(["-c", r#""$PERMITS" man >/dev/full"#]).output().expect("sh runs");
-    let closed = place.command("bash").args(["-c", r#""$PERMITS" man | true; exit ${PIPESTATUS[0]}"#]).output();
+    let full = output(place.command("sh").args(["-c", r#""$PERMITS" man >/dev/full"#]));
+    let closed = output(place.command("bash").args(["-c", r#""$PERMITS" man | true; exit ${PIPESTATUS[0]}"#]));
 
     assert_eq!(full.status.code(), Some(125));
     assert!(stderr(&full).contains("stdout"));
-    let closed = closed.expect("bash runs");
     assert_eq!((closed.status.code(), stderr(&closed)), (Some(0), String::new()));
 }
 

@@ -2,18 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use crate::place::{Place, Running, is_alive, kill, until};
+use nix::sys::signal::Signal;
+use permits_testbed::{limit_descriptors_of, signal_group};
 
-/// A process of a session of its own, which does not outlive the test.
-struct Daemon(u32);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if is_alive(self.0) {
-            kill(self.0, "KILL");
-        }
-    }
-}
+use crate::place::{Guarded as Daemon, Place, Running, is_alive, kill, until};
 
 /// The process id that the run prints next.
 fn pid(run: &mut Running) -> u32 {
@@ -197,10 +189,8 @@ fn command_stays_in_the_group_of_its_caller() {
     let child = pid(&mut run);
 
     // As timeout(1) and CI systems do with what they have started.
-    let group = format!("-{}", run.pid());
-    let killed = std::process::Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+    signal_group(run.pid(), Signal::SIGKILL as i32).expect("it lives");
 
-    assert!(killed.expect("kill starts").success());
     run.end();
     until("the child has ended, too", || !is_alive(child));
     until("the permit is back", || place.number("a", "given_out") == 0);
@@ -275,8 +265,7 @@ fn run_that_cannot_go_on_leaves_the_permit_to_the_command() {
     let mut run = run(&place, &[], "echo $$; read line");
     let command = Daemon(pid(&mut run));
     // poll(2) refuses to wait for more descriptors than a process may have.
-    let limit = ["--pid", &run.pid().to_string(), "--nofile=2"];
-    assert!(std::process::Command::new("prlimit").args(limit).status().expect("prlimit starts").success());
+    limit_descriptors_of(run.pid(), 2).expect("it lives");
 
     run.signal("CONT");
 

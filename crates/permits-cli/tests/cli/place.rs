@@ -1,15 +1,17 @@
 //! A directory of semaphores for one test, and processes that do not outlive it.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+use permits_testbed::{signal_group, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -102,8 +104,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child =
-            command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = start(command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()));
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let (sender, lines) = channel();
         thread::spawn(move || {
@@ -163,7 +164,15 @@ impl Running {
 
     /// Lines that it printed until it ended.
     pub(crate) fn rest(&mut self) -> Vec<String> {
-        self.lines.iter().collect()
+        let end = Instant::now() + DEADLINE;
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => return rest,
+                Err(RecvTimeoutError::Timeout) => panic!("the output does not end; so far: {rest:?}"),
+            }
+        }
     }
 }
 
@@ -184,8 +193,7 @@ impl DerefMut for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // The group may be gone; what matters is that nothing is left, commands without their wrapper included.
-        let group = format!("-{}", self.pid());
-        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = signal_group(self.pid(), Signal::SIGKILL as i32);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -202,7 +210,11 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Runs a command to its end, within the deadline.
 pub(crate) fn output(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    finish(start(command.stdout(Stdio::piped()).stderr(Stdio::piped())))
+}
+
+/// Waits for the end of a child whose output is piped.
+pub(crate) fn finish(mut child: Child) -> Output {
     let stdout = reader(child.stdout.take().expect("stdout is a pipe"));
     let stderr = reader(child.stderr.take().expect("stderr is a pipe"));
     let began = Instant::now();
@@ -212,7 +224,7 @@ pub(crate) fn output(command: &mut Command) -> Output {
         }
         if began.elapsed() > DEADLINE {
             let _ = child.kill();
-            panic!("{command:?} did not end in time");
+            panic!("a command did not end in time");
         }
         thread::sleep(Duration::from_millis(1));
     };
@@ -245,8 +257,24 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// Sends a signal, by name or number.
 pub(crate) fn kill(pid: u32, signal: &str) {
-    let status = Command::new("kill").args(["-s", signal, "--", &pid.to_string()]).status().expect("kill starts");
-    assert!(status.success(), "cannot send {signal} to {pid}");
+    send(pid, signal).unwrap_or_else(|error| panic!("cannot send {signal} to {pid}: {error}"));
+}
+
+fn send(pid: u32, signal: &str) -> io::Result<()> {
+    let number = signal.parse().unwrap_or_else(|_| {
+        format!("SIG{signal}").parse::<Signal>().unwrap_or_else(|_| panic!("there is no signal {signal}")) as i32
+    });
+    permits_testbed::signal(pid, number)
+}
+
+/// A process that the test did not start itself. It is killed when the test ends.
+pub(crate) struct Guarded(pub(crate) u32);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It may be gone. A panic here would hide that of the test.
+        let _ = send(self.0, "KILL");
+    }
 }
 
 /// State letter of a process as ps shows it; `None` if there is none, or only its zombie.

@@ -1,5 +1,12 @@
 //! How many permits: created, differing, changed.
 
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use permits_testbed::before_exec;
+
 use crate::place::{Place, Running, output, stderr, stdout, until};
 
 #[test]
@@ -91,8 +98,8 @@ fn units_are_counted_by_processors_too() {
 #[test]
 fn processors_are_counted() {
     let place = Place::new();
-    let online = output(place.command("getconf").arg("_NPROCESSORS_ONLN"));
-    let processors: u64 = stdout(&online).trim().parse().expect("a number");
+    let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).expect("the kernel knows").expect("it has a number");
+    let processors = u64::try_from(online).expect("it is positive");
 
     for (max, expected) in [("nproc", processors), ("100%", processors), ("200%", 2 * processors), ("1%", 1)] {
         assert_eq!(place.code(&["run", "--max", max, "--resize", "a", "--", "true"]), 0);
@@ -140,17 +147,29 @@ fn mode_is_that_of_a_new_file() {
     assert_eq!(place.status("b")["mode"], "0660");
 }
 
+/// Lets a command use one of the processors that this process may use.
+fn on_one_processor(command: &mut Command) -> &mut Command {
+    before_exec(command, || {
+        let this = Pid::from_raw(0);
+        let allowed = sched_getaffinity(this)?;
+        let first = (0..CpuSet::count()).find(|&processor| allowed.is_set(processor) == Ok(true));
+        let mut one = CpuSet::new();
+        one.set(first.ok_or(Errno::EINVAL)?)?;
+        Ok(sched_setaffinity(this, &one)?)
+    })
+}
+
 #[test]
 fn processors_of_the_host_are_counted_whoever_asks() {
     let place = Place::new();
-    let one = r#"cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//'); exec taskset -c "$cpu" "$PERMITS" run --max "$0" "$0" -- true"#;
 
     for max in ["nproc", "50%", "200%"] {
-        let restricted = || output(place.command("bash").args(["-c", one, max])).status.code();
+        let restricted =
+            || output(on_one_processor(&mut place.permits(["run", "--max", max, max, "--", "true"]))).status.code();
         // One of them makes it, and the same words are no conflict.
         let codes = [restricted(), Some(place.code(&["run", "--max", max, max, "--", "true"])), restricted()];
         assert_eq!(codes, [Some(0); 3], "{max}");
     }
-    let units = r#"cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//'); exec taskset -c "$cpu" "$PERMITS" run --units nproc nproc -- sh -c 'echo $PERMITS_UNITS'"#;
-    assert_eq!(stdout(&output(place.command("bash").args(["-c", units]))), "1\n", "units are what it may use");
+    let mut units = place.permits(["run", "--units", "nproc", "nproc", "--", "sh", "-c", "echo $PERMITS_UNITS"]);
+    assert_eq!(stdout(&output(on_one_processor(&mut units))), "1\n", "units are what it may use");
 }

@@ -3,24 +3,21 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::place::{Place, output, stderr, stdout};
+use permits_testbed::start;
+
+use crate::place::{Place, finish, output, stderr, stdout};
 
 #[test]
 fn streams_are_passed_through() {
     let place = Place::new();
-    let mut child = place
-        .permits(["run", "a", "--", "sh", "-c", "cat; echo to stderr >&2"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut command = place.permits(["run", "a", "--", "sh", "-c", "cat; echo to stderr >&2"]);
+    let mut child = start(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let bytes: Vec<u8> = (0..200_000u32).map(|number| (number % 251) as u8).collect();
     let mut stdin = child.stdin.take().expect("a pipe");
     let sent = bytes.clone();
     let writer = std::thread::spawn(move || stdin.write_all(&sent));
 
-    let output = child.wait_with_output().expect("it is our child");
+    let output = finish(child);
 
     writer.join().expect("no panic").expect("all is read");
     assert!(output.stdout == bytes, "what went in did not come out");

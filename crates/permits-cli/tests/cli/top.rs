@@ -1,19 +1,10 @@
 //! `top`: on a terminal that script(1) makes, and without one.
 
-use crate::place::{Place, Running, is_alive, kill, stdout, until};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 
-/// A process that is killed when the test ends: it has left the group of script.
-struct Guarded(u32);
+use crate::place::{Guarded, Place, Running, is_alive, kill, stdout, until};
 
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        if is_alive(self.0) {
-            kill(self.0, "KILL");
-        }
-    }
-}
-
-/// `top` on a terminal, and its process.
+/// `top` on a terminal, and its process, which has left the group of script.
 fn on_terminal(place: &Place) -> (Running, Guarded) {
     let mut command = place.command("script");
     command.args(["-qec", r#"stty cols 100 rows 30; echo pid $$; exec "$PERMITS" top --interval 100ms"#, "/dev/null"]);
@@ -32,9 +23,8 @@ fn on_terminal(place: &Place) -> (Running, Guarded) {
 
 /// Whether the terminal of a process has been taken: it does not echo.
 fn is_raw(pid: u32) -> bool {
-    let tty = std::fs::File::open(format!("/proc/{pid}/fd/0"));
-    let stty = tty.and_then(|tty| std::process::Command::new("stty").arg("-a").stdin(tty).output());
-    stty.is_ok_and(|output| stdout(&output).split_whitespace().any(|word| word == "-echo"))
+    let Ok(tty) = std::fs::File::open(format!("/proc/{pid}/fd/0")) else { return false };
+    tcgetattr(tty).is_ok_and(|modes| !modes.local_flags.contains(LocalFlags::ECHO))
 }
 
 #[test]

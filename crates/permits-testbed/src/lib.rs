@@ -1,0 +1,91 @@
+//! What tests need of the machine that they run on: namespaces, root, programs to compare with.
+//!
+//! A test asks for it in its first line, and returns if it is not to be had:
+//!
+//! ```
+//! fn a_full_disk_loses_nothing() {
+//!     if !permits_testbed::mounts() {
+//!         return;
+//!     }
+//!     // …
+//! }
+//! ```
+//!
+//! What was left out is printed in one table when the test program exits: see [`left_out`].
+
+mod left_out;
+mod namespace;
+mod sys;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::geteuid;
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command};
+
+pub use left_out::left_out;
+pub use namespace::{
+    enter_mount_namespace, enter_pid_namespace, enter_user_namespace, mounts, pid_namespaces, user_namespaces,
+};
+pub use sys::{before_exec, limit_descriptors_of, signal, signal_group};
+
+/// Whether this process is root, and may give files to any user.
+pub fn root() -> bool {
+    // A container may have a root without other users.
+    let users = || -> u64 {
+        let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        map.lines().filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
+    };
+    let root = geteuid().is_root() && users() > 65_535;
+    if !root {
+        left_out("root, who can be several users");
+    }
+    root
+}
+
+/// Whether there is a program to compare with; the Debian package is for the message.
+pub fn program(name: &str, package: &str) -> bool {
+    let there = std::env::var_os("PATH").is_some_and(|path| {
+        let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));
+        files.any(|file| file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0))
+    });
+    if !there {
+        left_out(&format!("the program `{name}` (Debian: `apt-get install {package}`)"));
+    }
+    there
+}
+
+/// Programs that tests run, and the Debian packages that have them.
+const PACKAGES: [(&str, &str); 6] = [
+    ("bash", "bash"),
+    ("flock", "util-linux"),
+    ("make", "make"),
+    ("script", "bsdutils"),
+    ("sem", "parallel"),
+    ("setsid", "util-linux"),
+];
+
+/// Starts a program.
+///
+/// # Panics
+///
+/// If it cannot be started, with the Debian package that has it.
+#[track_caller]
+pub fn start(command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|error| {
+        let program = command.get_program();
+        let known = PACKAGES.iter().find(|(name, _)| OsStr::new(name) == program);
+        let package = known.map_or("coreutils", |(_, package)| package);
+        panic!("cannot start `{}`: {error} (Debian: `apt-get install {package}`)", program.display())
+    })
+}
+
+/// Raises the number of descriptors that this process may have, as far as it has to be and may be.
+pub fn raise_descriptors(wanted: u64) {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process can ask for its limits");
+    if soft < wanted && hard >= wanted {
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).expect("up to the hard limit anybody may");
+    } else if soft < wanted {
+        left_out(&format!("`ulimit -n {wanted}`"));
+    }
+}

@@ -1,0 +1,102 @@
+//! Namespaces of a process's own, with root's rights or, by a user namespace, without them.
+
+use crate::{before_exec, left_out};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{getegid, geteuid};
+use std::fs;
+use std::io;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Moves the calling process into a mount namespace of its own, in which it may mount, and is root. Mounts are seen
+/// by it and its children alone, and go with them.
+///
+/// # Errors
+///
+/// If that is refused, or the process has several threads: it is for the time between fork and exec, see
+/// [`before_exec`].
+pub fn enter_mount_namespace() -> io::Result<()> {
+    enter(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    Ok(mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?)
+}
+
+/// Puts the children that the calling process forks from now on into a PID namespace, of which the first is the init.
+///
+/// # Errors
+///
+/// As [`enter_mount_namespace`].
+pub fn enter_pid_namespace() -> io::Result<()> {
+    enter(CloneFlags::CLONE_NEWPID)
+}
+
+fn enter(flags: CloneFlags) -> io::Result<()> {
+    match unshare(flags) {
+        // Without privileges it has to be in a user namespace.
+        Err(Errno::EPERM) => enter_alone(flags),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Moves the calling process into a user namespace of its own, in which it is root and the only user.
+///
+/// # Errors
+///
+/// As [`enter_mount_namespace`].
+pub fn enter_user_namespace() -> io::Result<()> {
+    enter_alone(CloneFlags::empty())
+}
+
+fn enter_alone(flags: CloneFlags) -> io::Result<()> {
+    let (user, group) = (geteuid(), getegid());
+    unshare(flags | CloneFlags::CLONE_NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1"))
+}
+
+/// Whether a process can have a mount namespace of its own, and mount in it.
+pub fn mounts() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let mounts = || {
+        enter_mount_namespace()?;
+        // Where user namespaces are restricted, it may have one, and no rights in it.
+        Ok(mount(None::<&str>, "/proc", Some("tmpfs"), MsFlags::empty(), None::<&str>)?)
+    };
+    let can = *CAN.get_or_init(|| succeeds(mounts));
+    if !can {
+        left_out("mount namespaces: root, or user namespaces for everybody");
+    }
+    can
+}
+
+/// Whether a process can have its children in a PID namespace.
+pub fn pid_namespaces() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = *CAN.get_or_init(|| succeeds(enter_pid_namespace));
+    if !can {
+        left_out("PID namespaces: root, or user namespaces for everybody");
+    }
+    can
+}
+
+/// Whether a process can have a user namespace of its own.
+pub fn user_namespaces() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = *CAN.get_or_init(|| succeeds(enter_user_namespace));
+    if !can {
+        left_out("user namespaces for everybody");
+    }
+    can
+}
+
+/// Tries something in a child of this process.
+fn succeeds(act: fn() -> io::Result<()>) -> bool {
+    // Any program will do; this one is there, and ends at once if all it does is list its tests.
+    let program = std::env::current_exe().expect("a test knows its binary");
+    let mut command = Command::new(program);
+    command.arg("--list").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    before_exec(&mut command, act).status().is_ok_and(|status| status.success())
+}
