@@ -29,16 +29,13 @@ pub use namespace::{
 };
 pub use sys::{before_exec, limit_descriptors_of, signal, signal_group};
 
-/// Whether this process is root, and may give files to any user.
+/// Whether this process is root of the host, who may give files to any user and make devices. The root of a user
+/// namespace may not.
 pub fn root() -> bool {
-    // A container may have a root without other users.
-    let users = || -> u64 {
-        let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-        map.lines().filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
-    };
-    let root = geteuid().is_root() && users() > 65_535;
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let root = geteuid().is_root() && map.split_whitespace().eq(["0", "0", "4294967295"]);
     if !root {
-        left_out("root, who can be several users");
+        left_out("root");
     }
     root
 }
@@ -80,12 +77,16 @@ pub fn start(command: &mut Command) -> Child {
     })
 }
 
-/// Raises the number of descriptors that this process may have, as far as it has to be and may be.
-pub fn raise_descriptors(wanted: u64) {
+/// Whether this process may have so many descriptors; raises its own limit where it is lower.
+pub fn descriptors(wanted: u64) -> bool {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process can ask for its limits");
-    if soft < wanted && hard >= wanted {
-        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).expect("up to the hard limit anybody may");
-    } else if soft < wanted {
-        left_out(&format!("`ulimit -n {wanted}`"));
+    if soft >= wanted {
+        return true;
     }
+    if hard < wanted {
+        left_out(&format!("a hard limit of {wanted} descriptors (`ulimit -Hn`)"));
+        return false;
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).expect("up to the hard limit anybody may");
+    true
 }

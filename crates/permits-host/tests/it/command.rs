@@ -144,7 +144,7 @@ fn outliving_command(directory: &Directory) -> Mortal {
     let semaphore = directory.options().open(NAME, 1).expect("a new one can be made");
     let lock = semaphore.command_lock().expect("it can be made");
     let mut command = Command::new("sleep");
-    sys::before_exec(command.arg("1000"), move || lock.take());
+    permits_testbed::before_exec(command.arg("1000"), move || lock.take());
     Mortal(command.spawn().expect("there is `sleep`"))
 }
 

@@ -4,16 +4,20 @@
 use crate::actor::{Actor, NOBODY, Order};
 use crate::format::{FORMAT_AT, ROOT_AT};
 use crate::look::DEADLINE;
+use crate::mount;
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::mkfifo;
 use permits::blocking::block_on;
 use permits::limit::{Limit, Wait};
 use permits_conformance::Dice;
 use permits_conformance::wait::{Polled, Running};
 use permits_host::{Error, ErrorKind, HolderId, HostSemaphore, Operation};
+use permits_testbed::{mounts, root};
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Barrier};
 
 fn open(directory: &Directory) -> Result<HostSemaphore, Error> {
@@ -171,8 +175,7 @@ fn a_directory_in_its_place_is_damaged() {
 fn a_pipe_in_its_place_is_damaged_and_not_waited_for() {
     let directory = Directory::new();
 
-    let made = Command::new("mkfifo").arg(file_in(&directory)).status().expect("there is `mkfifo`");
-    assert!(made.success());
+    mkfifo(&file_in(&directory), Mode::S_IRWXU).expect("it can be made");
 
     assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
     let read = directory.options().read(NAME).expect_err("it cannot be read either");
@@ -181,11 +184,13 @@ fn a_pipe_in_its_place_is_damaged_and_not_waited_for() {
 
 #[test]
 fn a_device_in_its_place_is_damaged() {
+    if !root() {
+        return;
+    }
     let directory = Directory::new();
 
-    let arguments = ["-m", "600"];
-    let made = Command::new("mknod").args(arguments).arg(file_in(&directory)).args(["c", "1", "3"]).status();
-    assert!(made.expect("there is `mknod`").success(), "root can make a device");
+    mknod(&file_in(&directory), SFlag::S_IFCHR, Mode::S_IRUSR | Mode::S_IWUSR, makedev(1, 3))
+        .expect("root can make it");
 
     assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
 }
@@ -227,6 +232,9 @@ fn a_hard_link_is_refused() {
 
 #[test]
 fn a_strangers_file_is_refused_where_everybody_may_make_files() {
+    if !root() {
+        return;
+    }
     let (directory, path) = with_file();
     set_mode(directory.path(), 0o1777);
 
@@ -238,6 +246,9 @@ fn a_strangers_file_is_refused_where_everybody_may_make_files() {
 
 #[test]
 fn a_members_file_is_used_in_a_groups_directory() {
+    if !root() {
+        return;
+    }
     let (directory, path) = with_file();
     set_mode(directory.path(), 0o1770);
 
@@ -257,6 +268,9 @@ fn by_nobody(directory: &Directory, order: Order) -> String {
 
 #[test]
 fn another_users_file_of_mode_0600_is_denied() {
+    if !root() {
+        return;
+    }
     let (directory, path) = with_file();
     set_mode(directory.path(), 0o755);
 
@@ -267,6 +281,9 @@ fn another_users_file_of_mode_0600_is_denied() {
 
 #[test]
 fn a_file_of_mode_0_is_denied_to_its_owner() {
+    if !root() {
+        return;
+    }
     let (directory, path) = with_file();
     chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root can give directories away");
     chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
@@ -279,6 +296,9 @@ fn a_file_of_mode_0_is_denied_to_its_owner() {
 
 #[test]
 fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
+    if !root() {
+        return;
+    }
     let (directory, path) = with_file();
     let semaphore = open(&directory).expect("it is opened");
     let _permit = semaphore.try_acquire_many_owned(2).expect("they are free");
@@ -460,6 +480,9 @@ fn a_sticky_directory_is_used() {
 
 #[test]
 fn another_users_directory_is_refused() {
+    if !root() {
+        return;
+    }
     let directory = Directory::new();
 
     chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root can give directories away");
@@ -632,9 +655,12 @@ fn who_dies_while_making_it_leaves_nothing() {
 
 #[test]
 fn a_full_file_system_loses_nothing() {
+    if !mounts() {
+        return;
+    }
     let directory = Directory::new();
-    let mut actor =
-        Actor::start_in("mount -t tmpfs -o size=1m,mode=700 tmpfs \"$directory\"; exec \"$@\"", directory.path());
+    let path = directory.path().to_owned();
+    let mut actor = Actor::start_in(directory.path(), move || mount::tmpfs(&path, "size=1m,mode=700"));
 
     actor.told(Order::Fill);
 
@@ -697,12 +723,21 @@ pub(crate) fn fill_and_recover(directory: &Path) -> String {
 
 #[test]
 fn a_layered_file_system_is_refused() {
+    if !mounts() {
+        return;
+    }
     let directory = Directory::new();
-    let layers = "mount -t tmpfs -o mode=700 tmpfs \"$directory\"; cd \"$directory\"; mkdir lower upper work; mkdir -m 700 seen; \
-                  mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay seen; mkdir -m 700 seen/inner; \
-                  export PERMITS_TEST_DIRECTORY=\"$directory/seen/inner\"; exec \"$@\"";
+    let path = directory.path().to_owned();
+    let inner = path.join("seen/inner");
+    let prepare = move || {
+        mount::tmpfs(&path, "mode=700")?;
+        let private = |name: &str| fs::DirBuilder::new().mode(0o700).create(path.join(name));
+        ["lower", "upper", "work", "seen"].into_iter().try_for_each(private)?;
+        mount::overlay(&path, &path.join("seen"))?;
+        private("seen/inner")
+    };
 
-    let answer = Actor::start_in(layers, directory.path()).asked(Order::Open(1));
+    let answer = Actor::start_in(&inner, prepare).asked(Order::Open(1));
 
     assert!(answer.starts_with("BadFileSystem: ") && answer.contains("overlayfs"), "{answer}");
 }
@@ -710,8 +745,9 @@ fn a_layered_file_system_is_refused() {
 #[test]
 fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
     let directory = Directory::new();
+    let limit = || Ok(setrlimit(Resource::RLIMIT_FSIZE, 512_000, 512_000)?);
 
-    let answer = Actor::start_in("ulimit -f 1000; exec \"$@\"", directory.path()).asked(Order::Open(1));
+    let answer = Actor::start_after(directory.path(), limit).asked(Order::Open(1));
 
     assert!(answer.contains("cannot create its file"), "{answer}");
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
@@ -731,10 +767,12 @@ fn a_wait_that_ran_out_of_time_has_timed_out_though_the_file_is_damaged() {
 
 #[test]
 fn a_semaphore_can_be_made_without_proc() {
+    if !mounts() {
+        return;
+    }
     let directory = Directory::new();
-    let without_proc = "mount -t tmpfs tmpfs /proc; exec \"$@\"";
 
-    let mut actor = Actor::start_in(without_proc, directory.path());
+    let mut actor = Actor::start_in(directory.path(), || mount::tmpfs("/proc", ""));
 
     assert_eq!(actor.asked(Order::Open(1)), "open");
     assert_eq!(actor.asked(Order::Try(1)), "got 1");

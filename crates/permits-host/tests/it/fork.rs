@@ -246,7 +246,7 @@ fn a_program_that_the_holder_starts_does_not_keep_the_permit() {
 
 /// Whether a child after fork comes through something, and executes its program.
 fn survives(act: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> bool {
-    let status = sys::before_exec(&mut Command::new("true"), act).status().expect("there is `true`");
+    let status = permits_testbed::before_exec(&mut Command::new("true"), act).status().expect("there is `true`");
     status.success()
 }
 

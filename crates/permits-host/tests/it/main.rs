@@ -14,6 +14,7 @@ mod gone;
 mod handles;
 mod locks;
 mod look;
+mod mount;
 mod namespace;
 mod place;
 mod remove;

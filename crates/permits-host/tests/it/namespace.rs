@@ -18,6 +18,9 @@ fn in_another_namespace(directory: &Directory) -> (Actor, u32) {
 
 #[test]
 fn a_holder_in_another_pid_namespace_is_alive() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let (directory, semaphore) = fresh(1);
     let (mut holder, _) = in_another_namespace(&directory);
 
@@ -28,6 +31,9 @@ fn a_holder_in_another_pid_namespace_is_alive() {
 
 #[test]
 fn the_status_shows_a_foreign_pid_namespace() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let (directory, semaphore) = fresh(1);
     let (mut holder, pid) = in_another_namespace(&directory);
 
@@ -43,6 +49,9 @@ fn the_status_shows_a_foreign_pid_namespace() {
 
 #[test]
 fn a_child_forked_into_another_pid_namespace_tells_the_right_one() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let (directory, semaphore) = fresh(2);
     let mut holder = Actor::start(&directory);
     // It knows its namespace before it is forked into another one.
@@ -58,6 +67,9 @@ fn a_child_forked_into_another_pid_namespace_tells_the_right_one() {
 
 #[test]
 fn a_death_in_another_pid_namespace_is_noticed_within_250_ms() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let mut took = Duration::MAX;
     // Once more, as the machine may have had no processor for us.
     for _ in 0..2 {
@@ -83,6 +95,9 @@ fn a_death_in_another_pid_namespace_is_noticed_within_250_ms() {
 
 #[test]
 fn a_dead_waiter_in_another_pid_namespace_is_passed_over_within_a_second() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let mut took = Duration::MAX;
     // Once more, as the machine may have had no processor for us.
     for _ in 0..2 {
@@ -107,6 +122,9 @@ fn a_dead_waiter_in_another_pid_namespace_is_passed_over_within_a_second() {
 
 #[test]
 fn a_process_id_that_another_process_has_now_keeps_no_permit() {
+    if !permits_testbed::pid_namespaces() {
+        return;
+    }
     let (directory, _semaphore) = fresh(1);
     let (mut init, _) = in_another_namespace(&directory);
 

@@ -124,7 +124,8 @@ fn waiters_get_numbers_as_well() {
     let permit = semaphore.try_acquire().expect("it is free");
 
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| semaphore.acquire().wait().expect("it is granted").slots().to_vec());
+        let waiter =
+            scope.spawn(|| semaphore.acquire().wait_timeout(DEADLINE).expect("it is granted").slots().to_vec());
         assert!(eventually(DEADLINE, || semaphore.waiting_acquirers().is_ok_and(|n| n == 1)));
         drop(permit);
         assert_eq!(waiter.join().expect("it ends"), [0]);

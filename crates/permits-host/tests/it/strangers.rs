@@ -7,7 +7,9 @@
 use crate::actor::{Actor, NOBODY, Order};
 use crate::look::{DEADLINE, lives};
 use crate::place::{Directory, NAME, file_in};
-use crate::sys;
+use crate::{mount, sys};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::mkfifo;
 use permits_conformance::wait::eventually;
 use permits_host::{HostSemaphore, Level, Repair};
 use std::fs::{self, File, Permissions};
@@ -63,7 +65,7 @@ impl Thing {
         let mut mode = 0o666;
         let mut kept = None;
         match self {
-            Thing::Pipe => run(Command::new("mkfifo").arg(path)),
+            Thing::Pipe => mkfifo(path, Mode::S_IRWXU).expect("it can be made"),
             Thing::LinkToNothing => symlink("/nonexistent", path).expect("it can be made"),
             Thing::LinkToTheStrangers => symlink(&theirs, path).expect("it can be made"),
             Thing::HardLink => fs::hard_link(&theirs, path).expect("it can be made"),
@@ -71,7 +73,7 @@ impl Thing {
                 fs::create_dir(path).expect("it can be made");
                 mode = 0o777;
             }
-            Thing::Device => run(Command::new("mknod").arg(path).args(["c", "1", "3"])),
+            Thing::Device => mknod(path, SFlag::S_IFCHR, Mode::S_IRWXU, makedev(1, 3)).expect("root can make it"),
             Thing::Socket => drop(UnixListener::bind(path).expect("it can be made")),
             Thing::Locked => {
                 let file = File::create(path).expect("it can be made");
@@ -89,10 +91,6 @@ impl Thing {
         }
         kept
     }
-}
-
-fn run(command: &mut Command) {
-    assert!(command.status().expect("there is such a program").success(), "{command:?}");
 }
 
 /// A directory where everybody may make files.
@@ -126,7 +124,7 @@ pub(crate) fn do_all(directory: &Path) -> String {
         note("tries", permit.as_ref().map_or_else(|error| format!("{:?}", error.kind()), |_| "well".into()));
         let ran = semaphore.command_lock().map_err(kind).and_then(|lock| {
             let mut command = Command::new("true");
-            let status = sys::before_exec(&mut command, move || lock.take()).status();
+            let status = permits_testbed::before_exec(&mut command, move || lock.take()).status();
             status.map_err(|error| error.to_string()).map(|status| status.success())
         });
         note("runs", ran.map_or_else(|error| error, |ran| ran.to_string()));
@@ -165,6 +163,9 @@ fn run_and_die(directory: &Directory) {
 
 #[test]
 fn things_of_strangers_at_guessable_names_hinder_no_act() {
+    if !permits_testbed::root() {
+        return;
+    }
     for thing in THINGS {
         let directory = of_all();
         let mut kept = Vec::new();
@@ -183,6 +184,9 @@ fn things_of_strangers_at_guessable_names_hinder_no_act() {
 
 #[test]
 fn things_of_strangers_in_the_place_of_a_commands_file_hinder_no_act() {
+    if !permits_testbed::root() {
+        return;
+    }
     for thing in THINGS {
         let directory = of_all();
         run_and_die(&directory);
@@ -201,6 +205,9 @@ fn things_of_strangers_in_the_place_of_a_commands_file_hinder_no_act() {
 
 #[test]
 fn things_of_strangers_in_the_semaphores_place_are_refused() {
+    if !permits_testbed::root() {
+        return;
+    }
     for thing in THINGS {
         let directory = of_all();
         let path = file_in(&directory);
@@ -225,6 +232,9 @@ fn things_of_strangers_in_the_semaphores_place_are_refused() {
 
 #[test]
 fn things_of_strangers_do_not_keep_a_damaged_file_in_its_place() {
+    if !permits_testbed::root() {
+        return;
+    }
     for thing in THINGS {
         let directory = of_all();
         run_and_die(&directory);
@@ -247,6 +257,9 @@ fn things_of_strangers_do_not_keep_a_damaged_file_in_its_place() {
 
 #[test]
 fn things_of_strangers_in_the_directorys_place_are_refused() {
+    if !permits_testbed::root() {
+        return;
+    }
     for thing in THINGS {
         let parent = of_all();
         let path = parent.path().join("semaphores");
@@ -268,16 +281,27 @@ fn things_of_strangers_in_the_directorys_place_are_refused() {
 
 #[test]
 fn a_strangers_directory_in_the_place_of_the_default_one_is_not_even_looked_at() {
+    if !permits_testbed::root() {
+        return;
+    }
     // Nobody has named it, who would know whose it is.
-    let script = "mount -t tmpfs none /run; mkdir -m 1777 /run/permits; chown 12345 /run/permits; exec \"$@\"";
+    let prepare = || {
+        mount::tmpfs("/run", "")?;
+        fs::create_dir("/run/permits")?;
+        fs::set_permissions("/run/permits", Permissions::from_mode(0o1777))?;
+        chown("/run/permits", Some(STRANGER), None)
+    };
 
-    let answer = Actor::start_in(script, Path::new("/run/permits")).asked(Order::DoAll);
+    let answer = Actor::start_in(Path::new("/run/permits"), prepare).asked(Order::DoAll);
 
     assert_eq!(answer, "lists Insecure, reads Insecure, examines 0, opens Insecure, repairs Insecure");
 }
 
 #[test]
 fn a_strangers_link_to_a_good_directory_is_not_followed() {
+    if !permits_testbed::root() {
+        return;
+    }
     let parent = of_all();
     let good = parent.path().join("good");
     fs::create_dir(&good).expect("it can be made");
@@ -297,6 +321,9 @@ fn a_strangers_link_to_a_good_directory_is_not_followed() {
 
 #[test]
 fn a_second_name_that_a_stranger_gives_a_commands_file_does_not_free_its_permits() {
+    if !permits_testbed::root() {
+        return;
+    }
     let directory = of_all();
     let mut wrapper = Actor::of_nobody(directory.path());
     assert_eq!(wrapper.asked(Order::Open(1)), "open");

@@ -1,14 +1,12 @@
-//! System calls that the standard library does not have, for tests that stop, fork or isolate processes.
+//! System calls that the standard library does not have, for tests that stop or fork processes.
 #![allow(
     unsafe_code,
-    reason = "processes are forked, stopped and put into namespaces here, which the standard library does not do"
+    reason = "processes are forked and stopped here, and lose rights, which the standard library does not do"
 )]
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -94,22 +92,20 @@ pub(crate) fn is_locked_from(file: &File, byte: i64) -> bool {
     libc::c_int::from(lock.l_type) != libc::F_UNLCK
 }
 
-/// Puts the children that are forked from now on into a new PID namespace, of which the first is the init.
-pub(crate) fn unshare_pids() {
-    // SAFETY: it takes nothing and cannot fail.
-    let root = unsafe { libc::geteuid() } == 0;
-    let flags = if root { libc::CLONE_NEWPID } else { libc::CLONE_NEWUSER | libc::CLONE_NEWPID };
-    // SAFETY: it takes numbers.
-    check(unsafe { libc::unshare(flags) }).expect("a PID namespace can be had, by root or in a user namespace");
-}
-
-/// Runs `act` in the child between fork and exec.
-pub(crate) fn before_exec(
-    command: &mut Command,
-    act: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
-) -> &mut Command {
-    // SAFETY: what the tests do there are system calls.
-    unsafe { command.pre_exec(act) }
+/// Takes the right to look everywhere from what the calling process executes next, if it has it.
+pub(crate) fn drop_the_right_to_look() -> io::Result<()> {
+    // From linux/capability.h, which the libc crate does not have.
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
+    for right in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
+        // SAFETY: it takes numbers.
+        match check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, right) }) {
+            // Who may not drop rights has none.
+            Err(error) if error.raw_os_error() != Some(libc::EPERM) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes to the standard output without any buffer or lock: in a child after fork.

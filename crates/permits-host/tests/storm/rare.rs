@@ -68,7 +68,13 @@ fn victim_of_a_scene() {
 fn play(scene: &str, name: &str, directory: &Path) {
     let scene_and_more = format!("{} {name} {}", scene.replace(' ', "_"), directory.display());
     let mut victim = Victim::start("rare::victim_of_a_scene", VARIABLE, &scene_and_more);
-    let status = victim.0.wait().expect("it is a child of ours");
+    let mut status = None;
+    let ends = eventually(DEADLINE, || {
+        status = victim.0.try_wait().expect("it is a child of ours");
+        status.is_some()
+    });
+    assert!(ends, "whoever {scene} neither dies nor ends");
+    let status = status.expect("it has ended");
     assert_eq!(status.signal(), Some(libc::SIGKILL), "whoever {scene} dies at its point");
 }
 

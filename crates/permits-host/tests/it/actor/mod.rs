@@ -14,6 +14,7 @@ use crate::place::Directory;
 use crate::sys;
 use permits_conformance::wait::eventually;
 use permits_host::HostSemaphore;
+use permits_testbed::{before_exec, enter_mount_namespace};
 use scene::Scene;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -25,7 +26,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Where the actor finds its directory; its presence makes a process an actor. A script may change it on the way.
+/// Where the actor finds its directory; its presence makes a process an actor.
 const DIRECTORY: &str = "PERMITS_TEST_DIRECTORY";
 /// The first order, if it is not heard.
 const ORDER: &str = "PERMITS_TEST_ORDER";
@@ -50,14 +51,24 @@ impl Actor {
         Actor::spawn(&mut process(directory.path(), None)).expect("a test binary can be started")
     }
 
-    /// Starts one in a mount namespace of its own, after a script has prepared it, which has the directory as
-    /// `$directory` and ends in an exec of what it is given.
-    pub(crate) fn start_in(script: &str, directory: &Path) -> Actor {
-        let actor = process(directory, None);
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--", "sh", "-ec", script, "sh"]).arg(actor.get_program()).args(actor.get_args());
-        command.env(DIRECTORY, directory).env("directory", directory);
-        Actor::spawn(&mut command).expect("there is `unshare`")
+    /// Starts one in a mount namespace of its own, in which it is root, after it was prepared.
+    pub(crate) fn start_in(
+        directory: &Path,
+        mut prepare: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+    ) -> Actor {
+        Actor::start_after(directory, move || {
+            enter_mount_namespace()?;
+            prepare()
+        })
+    }
+
+    /// Starts one that does something to itself before it executes its program.
+    pub(crate) fn start_after(
+        directory: &Path,
+        prepare: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+    ) -> Actor {
+        let mut command = process(directory, None);
+        Actor::spawn(before_exec(&mut command, prepare)).expect("what was prepared is allowed here")
     }
 
     /// Starts one of another user, as root can.

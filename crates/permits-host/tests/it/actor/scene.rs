@@ -14,7 +14,7 @@ use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -210,7 +210,10 @@ impl Scene {
                 fs::set_permissions(&self.directory, Permissions::from_mode(0o0)).expect("it is ours");
                 let seen = fs::symlink_metadata(inner).map_err(|error| error.kind());
                 assert_eq!(seen.err(), Some(std::io::ErrorKind::PermissionDenied), "it has no right to look any more");
-                say(look_and_wait(&semaphore));
+                let answer = look_and_wait(&semaphore);
+                // For the test, which may have no more rights.
+                fs::set_permissions(&self.directory, Permissions::from_mode(0o700)).expect("it is ours");
+                say(answer);
             }
             Order::GoBlind => {
                 let _semaphore = self.semaphore();
@@ -230,7 +233,7 @@ impl Scene {
                 say("armed");
             }
             Order::UnsharePids => {
-                sys::unshare_pids();
+                permits_testbed::enter_pid_namespace().expect("the test has asked whether it may");
                 say("unshared");
             }
             Order::ReusePid => self.reuse_pid(),
@@ -409,7 +412,7 @@ impl Scene {
         let lock = Arc::new(semaphore.command_lock().expect("it can be made"));
         let taken = Arc::clone(&lock);
         let mut command = Command::new("sh");
-        sys::before_exec(command.args(["-c", script]), move || taken.take());
+        permits_testbed::before_exec(command.args(["-c", script]), move || taken.take());
         let child = command.spawn().expect("there is `sh`");
         lock.set_command_pid(child.id());
         say(child.id());
@@ -424,7 +427,9 @@ impl Scene {
         let lock = semaphore.command_lock().expect("it can be made");
         let directory = self.directory.clone();
         let mut command = Command::new("sh");
-        sys::before_exec(command.args(["-c", "echo; echo @executed"]), move || {
+        // The standard library writes there that it cannot tell an error to a parent that is gone.
+        command.stderr(Stdio::null());
+        permits_testbed::before_exec(command.args(["-c", "echo; echo @executed"]), move || {
             sys::write_out(b"\n@forked\n");
             // Until the test says that nothing is left of the parent, or is over itself.
             while directory.exists() && !directory.join(GO).exists() {
@@ -448,7 +453,8 @@ impl Scene {
         let _permit = semaphore.try_acquire_owned().expect("it is free");
         let lock = semaphore.command_lock().expect("it can be made");
         let mut command = super::process(&self.directory, Some(Order::BeCommand));
-        let mut child = sys::before_exec(&mut command, move || lock.take()).spawn().expect("it can be started");
+        let mut child =
+            permits_testbed::before_exec(&mut command, move || lock.take()).spawn().expect("it can be started");
         child.wait().expect("it is a child of ours");
     }
 
