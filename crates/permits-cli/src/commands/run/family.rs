@@ -144,8 +144,15 @@ impl Family {
             if new.is_empty() {
                 break;
             }
-            new.iter().for_each(|process| process.send(signal));
+            for process in &new {
+                process.send(signal, || self.is_still_ours(process));
+            }
         }
+    }
+
+    /// Whether a member is there still, and no other process has its number by now.
+    fn is_still_ours(&self, member: &Process) -> bool {
+        is_still_below(member, us(), Process::read, |process| self.strangers.is_one(process))
     }
 
     /// Those that live, or have not been waited for, parents first.
@@ -198,13 +205,16 @@ impl Process {
 
     /// What ends meanwhile, or belongs to somebody else, is not told. Nor is one for which there is no
     /// descriptor left: its number alone could be somebody else's by the time the signal is sent.
-    fn send(&self, signal: i32) {
-        let is_same = || Process::read(self.pid).is_some_and(|now| now.started == self.started);
+    ///
+    /// `is_still_ours` reads `/proc` after the descriptor is open. If another process has the number by then,
+    /// that process is what it judges; if another has it later, the descriptor's process has ended, and the
+    /// kernel sends nothing.
+    fn send(&self, signal: i32, is_still_ours: impl Fn() -> bool) {
         match sys::pidfd(self.pid) {
-            // From here on the number cannot be somebody else's.
-            Ok(pidfd) if is_same() => drop(sys::signal_by(&pidfd, signal)),
-            // Before Linux 5.3, and where a container's filter does not know the call.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) && is_same() => {
+            Ok(pidfd) if is_still_ours() => drop(sys::signal_by(&pidfd, signal)),
+            // Before Linux 5.3, and where a container's filter does not know the call: there a number that
+            // is given out again between the check and the signal goes unnoticed.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) && is_still_ours() => {
                 sys::kill(self.pid.cast_unsigned(), signal);
             }
             Ok(_) | Err(_) => {}
@@ -240,8 +250,48 @@ fn below(processes: &[Process], root: i32, is_stranger: impl Fn(&Process) -> boo
     (members, strangers)
 }
 
+/// Whether a process that was found below `root` is the one that now has its number, and below `root` still,
+/// with no stranger between them. `read` tells what a number stands for at that moment.
+///
+/// The time of the start alone does not tell two processes of one number apart: it is counted in ticks of
+/// 10 ms, and where few numbers are left one is given out again within a tick.
+fn is_still_below(
+    found: &Process,
+    root: i32,
+    read: impl Fn(i32) -> Option<Process>,
+    is_stranger: impl Fn(&Process) -> bool,
+) -> bool {
+    'look: for _ in 0..LOOKS {
+        let Some(mut child) = read(found.pid).filter(|now| now.id() == found.id()) else { return false };
+        let mut seen = HashSet::new();
+        while seen.insert(child.pid) {
+            if is_stranger(&child) {
+                return false;
+            }
+            if child.parent == root {
+                return true;
+            }
+            let parent = read(child.parent);
+            // What was read is the parent if the child has the same one after it. Else that has ended, the
+            // child was adopted, and its number may be another's already.
+            let same = |now: Process| (now.id(), now.parent) == (child.id(), child.parent);
+            if !read(child.pid).is_some_and(same) {
+                continue 'look;
+            }
+            match parent {
+                Some(parent) => child = parent,
+                None => return false,
+            }
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -254,9 +304,12 @@ mod tests {
         assert_eq!(process, expected);
     }
 
+    fn process(pid: i32, parent: i32) -> Process {
+        Process { pid, parent, group: 1, session: 1, started: 0, alive: true }
+    }
+
     #[test]
     fn descendants_come_parents_first_and_strangers_with_theirs_apart() {
-        let process = |pid, parent| Process { pid, parent, group: 1, session: 1, started: 0, alive: true };
         let all = [(5, 4), (4, 2), (2, 1), (3, 1), (6, 3), (8, 7)].map(|(pid, parent)| process(pid, parent));
 
         let pids = |stranger| {
@@ -266,5 +319,95 @@ mod tests {
 
         assert_eq!(pids(0), [vec![2, 3, 4, 6, 5], vec![]]);
         assert_eq!(pids(2), [vec![3, 6], vec![2, 4, 5]]);
+    }
+
+    /// Whether 5 is found below 2 still, which has started 4, which has started 5. Each reading of a number
+    /// comes from the table that `when` picks by how many were read before.
+    fn five_is_still_below_two(when: impl Fn(usize) -> Vec<Process>, stranger: i32) -> bool {
+        let readings = Cell::new(0);
+        let read = |pid| {
+            let table = when(readings.replace(readings.get() + 1));
+            table.into_iter().find(|process| process.pid == pid)
+        };
+        is_still_below(&process(5, 4), 2, read, |process| process.pid == stranger)
+    }
+
+    fn chain() -> Vec<Process> {
+        vec![process(5, 4), process(4, 2), process(2, 1), process(1, 0)]
+    }
+
+    #[test]
+    fn descendant_is_told_from_another_with_its_number() {
+        let adopted = vec![process(5, 2), process(2, 1)];
+        let ended = vec![process(4, 2), process(2, 1)];
+        let later = vec![Process { started: 1, ..process(5, 4) }, process(4, 2), process(2, 1)];
+        let another = vec![process(5, 1), process(4, 2), process(2, 1), process(1, 0)];
+        let below_another = vec![process(5, 7), process(7, 1), process(2, 1), process(1, 0)];
+        let circle = vec![process(5, 4), process(4, 5)];
+
+        assert!(five_is_still_below_two(|_| chain(), 0));
+        assert!(five_is_still_below_two(|_| adopted.clone(), 0));
+        for table in [ended, later, another, below_another, circle] {
+            assert!(!five_is_still_below_two(|_| table.clone(), 0), "{table:?}");
+        }
+        assert!(!five_is_still_below_two(|_| chain(), 4), "a stranger has started it");
+    }
+
+    #[test]
+    fn descendant_whose_parent_ends_while_it_is_looked_at_is_told_from_another() {
+        // The second reading is that of the parent: 4 has ended, and is another process's number.
+        let reused = |five_has: i32| {
+            move |reading| match reading {
+                0 => chain(),
+                _ => vec![process(5, five_has), process(4, 1), process(2, 1), process(1, 0)],
+            }
+        };
+        let stranger = |reading| match reading {
+            0 => vec![process(5, 4)],
+            _ => vec![process(5, 1), process(4, 2), process(2, 1), process(1, 0)],
+        };
+
+        assert!(five_is_still_below_two(reused(2), 0), "it was adopted");
+        assert!(!five_is_still_below_two(reused(1), 0), "it was adopted by another");
+        assert!(!five_is_still_below_two(stranger, 0), "4 is below 2, and has not started it");
+    }
+
+    #[test]
+    fn number_that_never_comes_to_rest_is_not_told() {
+        let changing = |reading: usize| vec![process(5, if reading.is_multiple_of(2) { 4 } else { 6 })];
+
+        assert!(!five_is_still_below_two(changing, 0));
+    }
+
+    /// A process that runs until its input ends.
+    fn reader() -> Child {
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("cat can be started")
+    }
+
+    #[test]
+    fn real_child_is_still_below_until_it_has_been_waited_for() {
+        let mut child = reader();
+        let found = Process::read(child.id().cast_signed()).expect("it runs");
+        let is_still = |found: &Process| is_still_below(found, us(), Process::read, |_| false);
+
+        assert!(is_still(&found));
+        assert!(!is_still(&Process { started: found.started - 1, ..found }), "an earlier one of its number");
+        let parent = std::os::unix::process::parent_id().cast_signed();
+        assert!(!is_still(&Process::read(parent).expect("it runs")), "it is above");
+        drop(child.stdin.take());
+        child.wait().expect("it ends");
+        assert!(!is_still(&found));
+    }
+
+    #[test]
+    fn signal_is_sent_to_whom_the_check_passes_alone() {
+        let mut child = reader();
+        let found = Process::read(child.id().cast_signed()).expect("it runs");
+
+        found.send(libc::SIGKILL, || false);
+
+        drop(child.stdin.take());
+        assert!(child.wait().expect("it ends").success(), "by the end of its input, and no signal");
     }
 }
