@@ -109,20 +109,27 @@ impl Directory {
         sys::open_at(self.as_fd(), &c_string(name)?, libc::O_PATH | libc::O_NOFOLLOW, 0)?.metadata()
     }
 
-    /// Opens what has that name, whatever it is, without waiting for anybody.
+    /// Opens a regular file, and nothing else that may have that name: that fails as the open of a symbolic link
+    /// (`ELOOP`), a directory (`EISDIR`) or a socket (`ENXIO`) does.
     pub(crate) fn open(&self, name: &OsStr, write: bool) -> io::Result<File> {
         let access = if write { libc::O_RDWR } else { libc::O_RDONLY };
-        sys::open_at(self.as_fd(), &c_string(name)?, access | sys::WARY, 0)
+        sys::open_checked(Some(self.as_fd()), &c_string(name)?, access, |found| {
+            let number = match found.file_type() {
+                kind if kind.is_file() => return Ok(()),
+                kind if kind.is_symlink() => libc::ELOOP,
+                kind if kind.is_dir() => libc::EISDIR,
+                _ => libc::ENXIO,
+            };
+            Err(io::Error::from_raw_os_error(number))
+        })
     }
 
-    /// Opens a file, and nothing else that may have that name: not even for a moment, as far as can be seen
-    /// beforehand.
+    /// The same; whatever else has that name is as good as nothing.
     pub(crate) fn open_regular(&self, name: &OsStr, write: bool) -> io::Result<File> {
-        let is_file = |found: &Metadata| if found.is_file() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) };
-        self.look_at(name).and_then(|found| is_file(&found))?;
-        let file = self.open(name, write)?;
-        file.metadata().and_then(|found| is_file(&found))?;
-        Ok(file)
+        self.open(name, write).map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => io::ErrorKind::NotFound.into(),
+            _ => error,
+        })
     }
 
     /// Makes a file of a name that nobody has.

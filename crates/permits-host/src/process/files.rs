@@ -119,16 +119,12 @@ impl Place {
                     Some(libc::ENOENT) => Ok(None),
                     Some(libc::ELOOP) => Err(self.insecure("it is a symbolic link: remove it")),
                     Some(libc::EISDIR) => Err(self.damaged("it is a directory")),
-                    // A socket, a pipe without anybody at its other end, or a device that is not there.
-                    Some(libc::ENXIO | libc::ENODEV) => Err(self.damaged("it is no regular file")),
+                    Some(libc::ENXIO) => Err(self.damaged("it is no regular file")),
                     _ => Err(self.failed("open", error)),
                 };
             }
         };
         let found = file.metadata().map_err(|error| self.failed("look at", error))?;
-        if !found.is_file() {
-            return Err(self.damaged("it is no regular file"));
-        }
         if found.nlink() > 1 {
             return Err(self.insecure("it has a second name (a hard link): remove one of them"));
         }

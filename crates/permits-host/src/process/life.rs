@@ -23,6 +23,7 @@ use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::{Attachment, Probe};
 use crate::process::commands::CommandsFile;
 use crate::process::descriptor::Descriptor;
+use crate::process::directory::c_string;
 use crate::process::files::byte_of;
 use crate::process::sys;
 use crate::protocol::layout::{self, seat, waiter};
@@ -30,9 +31,8 @@ use crate::protocol::seat::SeatWord;
 use crate::protocol::tx::Outcome;
 use crate::protocol::waiter::{Stage, Who};
 use crate::sync::locked;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -70,11 +70,11 @@ impl Attachment {
             return Ok(Arc::clone(file));
         }
         // Whom to trust was asked when it was opened first: now it is that file or it is not.
-        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = File::options().read(true).write(true).custom_flags(flags).open(&self.place.path);
-        match file.and_then(Descriptor::new) {
-            Ok(file) if self.is_ours(&file) => Ok(Arc::clone(probe.insert(Arc::new(file)))),
-            Ok(_) => Err(self.lost(io::Error::from_raw_os_error(libc::ENOENT))),
+        let file = c_string(self.place.path.as_os_str())
+            .and_then(|path| sys::open_known(&path, self.file))
+            .and_then(Descriptor::new);
+        match file {
+            Ok(file) => Ok(Arc::clone(probe.insert(Arc::new(file)))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.lost(error)),
             Err(error) => Err(self.failed("open", error)),
         }

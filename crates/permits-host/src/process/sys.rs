@@ -6,8 +6,8 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::File;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -245,6 +245,36 @@ pub(crate) fn open_at(
     open_in(Some(directory), name, flags, mode).map(File::from)
 }
 
+/// Opens what has that name in a directory, or a path if the directory is left out, after `judge` has let it
+/// pass: the open of a pipe or a device that was put there could do something already. Allocates nothing.
+pub(crate) fn open_checked(
+    directory: Option<BorrowedFd<'_>>,
+    name: &CStr,
+    access: libc::c_int,
+    judge: impl Fn(&Metadata) -> io::Result<()>,
+) -> io::Result<File> {
+    let referred = File::from(open_in(directory, name, libc::O_PATH | libc::O_NOFOLLOW, 0)?);
+    let looked_at = referred.metadata()?;
+    judge(&looked_at)?;
+    // Through /proc it is the same one, whatever has the name by now. Of the thread: a watch has descriptors of
+    // its own, by whose numbers the process has other files.
+    let mut link = [0; 40];
+    write!(&mut link[..], "/proc/thread-self/fd/{}", referred.as_raw_fd())?;
+    let link = CStr::from_bytes_until_nul(&link).expect("a number has ten digits at most");
+    let same = open_in(None, link, access | WARY & !libc::O_NOFOLLOW, 0).map(File::from);
+    if let Ok(file) = same
+        && file.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (looked_at.dev(), looked_at.ino()))
+    {
+        return Ok(file);
+    }
+    drop(referred);
+    // Without /proc, or if that is another PID namespace's: what can be told of the moment between is told
+    // afterwards.
+    let file = File::from(open_in(directory, name, access | WARY, 0)?);
+    judge(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Refers to what a path names, without opening it: no right on it is needed, and nothing is set in motion.
 pub(crate) fn refer(path: &CStr, flags: libc::c_int) -> io::Result<File> {
     open_in(None, path, libc::O_PATH | flags, 0).map(File::from)
@@ -288,10 +318,12 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
 /// Opens a file by its path, if it is the one that `is_it` knows, with the descriptor as high as that can be
 /// had easily, and to be kept over exec. Allocates nothing.
 pub(crate) fn open_for_good(path: &CStr, is_it: impl FnOnce(&File) -> bool) -> io::Result<RawFd> {
-    let file = File::from(open_in(None, path, libc::O_RDWR | WARY, 0)?);
+    let missing = || io::Error::from_raw_os_error(libc::ENOENT);
+    let is_file = |found: &Metadata| if found.is_file() { Ok(()) } else { Err(missing()) };
+    let file = open_checked(None, path, libc::O_RDWR, is_file)?;
     if !is_it(&file) {
         // Whoever looks for the lock looks for it in that one.
-        return Err(io::Error::from_raw_os_error(libc::ENOENT));
+        return Err(missing());
     }
     let low = file.into_raw_fd();
     // Shells use the numbers below 10 for their own redirections, and many programs close some hundreds of
@@ -597,12 +629,17 @@ pub(crate) fn kill_myself() -> ! {
     }
 }
 
-/// Whether anybody has a lock on a byte of the file of that path; not if it is another file than `identity`.
+/// Whether anybody has a lock on a byte of the file of that path, which is [known](open_known) by `identity`.
 /// Allocates nothing.
 pub(crate) fn is_byte_locked_at(path: &CStr, identity: (u64, u64), byte: i64) -> io::Result<bool> {
-    let file = File::from(open_in(None, path, libc::O_RDWR | WARY, 0)?);
-    let found = file.metadata()?;
-    Ok((found.dev(), found.ino()) == identity && is_locked(&file, byte)?)
+    is_locked(&open_known(path, identity)?, byte)
+}
+
+/// Opens the file of that path; if that is another one than `identity`, there is none. Allocates nothing.
+pub(crate) fn open_known(path: &CStr, identity: (u64, u64)) -> io::Result<File> {
+    open_checked(None, path, libc::O_RDWR, |found| {
+        if (found.dev(), found.ino()) == identity { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
+    })
 }
 
 /// The root directory of this process, by device and number; zeros if it cannot be looked at.

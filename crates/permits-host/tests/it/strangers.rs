@@ -5,14 +5,15 @@
 //! given away, devices included, which a stranger could not make.
 
 use crate::actor::{Actor, NOBODY, Order};
-use crate::look::{DEADLINE, lives};
-use crate::place::{Directory, NAME, file_in};
+use crate::look::{DEADLINE, WHILE, lives, state_of};
+use crate::place::{Directory, NAME, file_in, fresh};
 use crate::{mount, sys};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
-use permits_conformance::wait::eventually;
+use permits_conformance::wait::{always, eventually};
 use permits_host::{HostSemaphore, Level, Repair};
 use std::fs::{self, File, Permissions};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -227,6 +228,85 @@ fn things_of_strangers_in_the_semaphores_place_are_refused() {
         assert_eq!(answer, expected, "for {thing:?}");
         assert_eq!(fs::symlink_metadata(&path).expect("it is there").ino(), before, "for {thing:?}");
         drop(kept);
+    }
+}
+
+/// A process that has closed its descriptors looks for the file anew, which has lost its name to another thing.
+#[test]
+fn things_of_strangers_in_the_place_of_a_file_in_use_are_not_taken_for_it() {
+    if !permits_testbed::root() {
+        return;
+    }
+    for thing in THINGS {
+        let directory = of_all();
+        let path = file_in(&directory);
+        let [mut holder, mut actor] = [(); 2].map(|()| Actor::of_nobody(directory.path()));
+        assert_eq!(holder.asked(Order::Open(1)), "open");
+        holder.holds(1);
+        assert_eq!(actor.asked(Order::Open(1)), "open");
+        assert_eq!(actor.asked(Order::CloseDescriptors), "closed");
+        fs::remove_file(&path).expect("root may");
+        let kept = thing.put_at(&path);
+
+        assert_eq!(actor.asked(Order::Try(1)), "Gone", "with {thing:?}");
+
+        drop(kept);
+    }
+}
+
+/// Puts a pipe at a path, with a writer that waits for a reader; whether it waits still after an act.
+fn leaves_a_pipe_alone(path: &Path, act: impl FnOnce()) -> bool {
+    mkfifo(path, Mode::S_IRWXU).expect("it can be made");
+    let mut writer = permits_testbed::start(Command::new("sh").args(["-c", "echo > \"$0\""]).arg(path));
+    assert!(eventually(DEADLINE, || state_of(writer.id()) == Some('S')), "it waits");
+
+    act();
+
+    let waits = always(WHILE, || writer.try_wait().expect("it is a child of ours").is_none());
+    writer.kill().expect("it is a child of ours");
+    writer.wait().expect("it is a child of ours");
+    waits
+}
+
+/// How an actor is started that has a `/proc`, and one that has none.
+const WITH_AND_WITHOUT_PROC: [(&str, Prepare); 2] =
+    [("with /proc", || Ok(())), ("without /proc", || mount::tmpfs("/proc", ""))];
+type Prepare = fn() -> io::Result<()>;
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_in_use_is_not_even_opened() {
+    if !permits_testbed::mounts() {
+        return;
+    }
+    for (case, prepare) in WITH_AND_WITHOUT_PROC {
+        let (directory, semaphore) = fresh(1);
+        let _permit = semaphore.try_acquire_owned().expect("it is free");
+        let mut actor = Actor::start_in(directory.path(), prepare);
+        assert_eq!(actor.asked(Order::Open(1)), "open");
+        assert_eq!(actor.asked(Order::CloseDescriptors), "closed");
+        fs::remove_file(file_in(&directory)).expect("it is ours");
+
+        let waits = leaves_a_pipe_alone(&file_in(&directory), || assert_eq!(actor.asked(Order::Try(1)), "Gone"));
+
+        assert!(waits, "{case}");
+    }
+}
+
+#[test]
+fn a_pipe_in_the_semaphores_place_is_not_even_opened() {
+    if !permits_testbed::mounts() {
+        return;
+    }
+    for (case, prepare) in WITH_AND_WITHOUT_PROC {
+        let directory = Directory::new();
+        let mut actor = Actor::start_in(directory.path(), prepare);
+
+        let waits = leaves_a_pipe_alone(&file_in(&directory), || {
+            let answer = actor.asked(Order::Open(1));
+            assert!(answer.starts_with("Damaged: "), "{answer}");
+        });
+
+        assert!(waits, "{case}");
     }
 }
 
