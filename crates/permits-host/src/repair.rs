@@ -1,6 +1,7 @@
 //! What can be done about a damaged file, and what could go wrong before it does.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind};
+use crate::process::attach::TRIES;
 use crate::process::attachment::{Attachment, Settings};
 use crate::process::directory::Directory;
 use crate::process::files::{self, Place, SEAT_BYTES, byte_of, not_found};
@@ -14,6 +15,7 @@ use crate::protocol::waiter::{Stage, Who};
 use permits::State;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// What was found, and done about it.
@@ -40,37 +42,54 @@ pub enum Repair {
 
 /// Checks a file, and mends it or sets it aside.
 pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
+    for _ in 0..TRIES {
+        if let Some(repair) = repair_this(place)? {
+            return Ok(repair);
+        }
+    }
+    Err(error::gone(&place.name))
+}
+
+/// The same, for the file that has the name now; nothing if another one has it meanwhile, since somebody else
+/// has repaired it, removed it or made it anew.
+fn repair_this(place: &Place) -> Result<Option<Repair>, Error> {
     let directory = place.directory_to_use(false)?.ok_or_else(|| not_found(place))?;
     let file = place.open_file(&directory, true)?.ok_or_else(|| not_found(place))?;
+    let found = file.metadata().map_err(|error| place.failed("look at", error))?;
+    let identity = (found.dev(), found.ino());
+    let set_aside = |what: &str| set_aside(place, &directory, &file, identity, what);
     place.check_file_system(file.as_fd())?;
     // Nobody replaces it meanwhile. Whoever is attached goes on, and others may attach: what is done to a
     // sound file is a transaction.
     place.lock_attach(&file, LockKind::Shared)?;
+    if !place.is_current(&directory, identity)? {
+        return Ok(None);
+    }
     match place.check_header(&file) {
         // Of an earlier boot: whoever opens it next makes it anew, as large as it says that it is.
         Ok(false) => {
             let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
             return match Store::new(region.words()).despite_damage().look(|tx| Ok(tx.book.max)) {
-                Ok(_) => Ok(Repair::Sound),
-                Err(what) => set_aside(place, &directory, &file, what),
+                Ok(_) => Ok(Some(Repair::Sound)),
+                Err(what) => set_aside(what),
             };
         }
         Ok(true) => {}
         Err(error) if error.kind() == ErrorKind::Damaged => {
-            return set_aside(place, &directory, &file, &error.to_string());
+            return set_aside(&error.to_string());
         }
         Err(error) => return Err(error),
     }
     let region = Region::map(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     let store = Store::new(region.words()).despite_damage();
     match store.look_briefly(audit) {
-        Ok(Some(Audit { missing: 0, condemned: false, .. })) => Ok(Repair::Sound),
-        Ok(Some(Audit { state, .. })) => recount(place, &directory, &file, &store, state),
+        Ok(Some(Audit { missing: 0, condemned: false, .. })) => Ok(Some(Repair::Sound)),
+        Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state, set_aside),
         Ok(None) => Err(Error::new(
             ErrorKind::Exhausted,
             "it is in use, works, and never stands still for long enough to be checked: try again later",
         )),
-        Err(what) => set_aside(place, &directory, &file, what),
+        Err(what) => set_aside(what),
     }
 }
 
@@ -149,11 +168,11 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
 /// ones, the count is all there is.
 fn recount(
     place: &Place,
-    directory: &Directory,
     file: &File,
     store: &Store<'_>,
     before: State,
-) -> Result<Repair, Error> {
+    set_aside: impl Fn(&str) -> Result<Option<Repair>, Error>,
+) -> Result<Option<Repair>, Error> {
     // A commit needs a record to write to: that of a seat whose byte is ours.
     let failed = |error| place.failed("lock a byte of", error);
     let backed = store.look(|tx| Ok(usize::from(tx.book.seats_backed))).map_err(|what| place.damaged(what))?;
@@ -183,19 +202,30 @@ fn recount(
                 let reaped = attachment.reap(Suspects::AllWhoTakePart);
                 attachment.dismiss();
                 reaped?;
-                Ok(Repair::Recounted { before, after })
+                Ok(Some(Repair::Recounted { before, after }))
             }
-            Err(what) => set_aside(place, directory, file, what),
+            Err(what) => set_aside(what),
         };
     }
     Err(Error::new(ErrorKind::Exhausted, "every seat is taken: try again when a process has left"))
 }
 
-/// Gives a file that is beyond repair another name, if nobody uses it.
-fn set_aside(place: &Place, directory: &Directory, file: &File, what: &str) -> Result<Repair, Error> {
+/// Gives a file that is beyond repair another name, if nobody uses it; nothing if it has lost its name.
+fn set_aside(
+    place: &Place,
+    directory: &Directory,
+    file: &File,
+    identity: (u64, u64),
+    what: &str,
+) -> Result<Option<Repair>, Error> {
     let failed = |error| place.failed("set aside", error);
     sys::unlock(file, files::ATTACH_BYTE).map_err(failed)?;
     place.lock_attach(file, LockKind::Exclusive)?;
+    // The byte was nobody's for a moment: another repair may have set it aside, and what has the name by now is
+    // a new one, which may be in use.
+    if !place.is_current(directory, identity)? {
+        return Ok(None);
+    }
     if place.is_in_use(directory, file)? {
         let first = sys::locker(file, SEAT_BYTES, 1).ok().flatten().and_then(|_| pid_of(file, 0));
         let pid = first.map(|pid| format!(", process `{pid}` for one")).unwrap_or_default();
@@ -209,7 +239,7 @@ fn set_aside(place: &Place, directory: &Directory, file: &File, what: &str) -> R
     let left = place.commands_files(directory);
     let as_path = place.set_aside(directory)?;
     Place::clear_commands_files(directory, &left);
-    Ok(Repair::SetAside { as_path })
+    Ok(Some(Repair::SetAside { as_path }))
 }
 
 /// The process id that a seat tells.

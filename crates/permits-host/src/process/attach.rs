@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// More tries than this mean that something is wrong: each fails only if others changed the same just now.
-pub(super) const TRIES: usize = 1000;
+pub(crate) const TRIES: usize = 1000;
 const NO_SEAT: usize = usize::MAX;
 
 impl Attachment {

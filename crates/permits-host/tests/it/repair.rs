@@ -2,9 +2,12 @@
 //! they can be mended or set aside (C21).
 
 use crate::actor::{Actor, Order};
-use crate::format::{CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter};
-use crate::look::{DEADLINE, kind};
+use crate::format::{
+    ATTACH_BYTE, CHANGES, FIRST_CHANGE, GIVEN, LINKS, OWN, ROOT, STATUS, UNITS, WHO, record, seat, waiter,
+};
+use crate::look::{DEADLINE, WHILE, kind};
 use crate::place::{Directory, NAME, file_in, fresh};
+use crate::sys;
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{AcquireOwned, Error, ErrorKind, HostSemaphore, Operation, OwnedPermit, Repair};
 use std::fs::File;
@@ -441,6 +444,45 @@ fn what_is_beyond_repair_is_not_taken_from_who_uses_it() {
     assert_eq!(victim.open().expect_err("it is damaged").kind(), ErrorKind::Damaged);
     user.kill_and_reap();
     assert_set_aside(&victim);
+}
+
+/// A repair that finds the attach byte locked by `lock`, and goes on when the file has got another name and a
+/// new one is in use in its place.
+fn a_repair_leaves_the_new_file_alone(victim: Victim, lock: fn(&File, i64)) {
+    let other = File::options().read(true).write(true).open(file_in(&victim.directory)).expect("it is there");
+    lock(&other, ATTACH_BYTE);
+    let options = victim.directory.options();
+    let mut repair = Running::start(move || options.repair(NAME));
+    assert!(repair.outcome(WHILE).is_none(), "it waits for the byte");
+
+    let aside = file_in(&victim.directory).with_extension("damaged-1");
+    std::fs::rename(file_in(&victim.directory), aside).expect("it is ours");
+    let semaphore = victim.directory.options().open(NAME, MAX).expect("there is none of that name");
+    let permit = semaphore.try_acquire_owned().expect("it is free");
+    drop(other);
+    let outcome = repair.outcome(DEADLINE).expect("it ends");
+
+    assert!(matches!(outcome, Ok(Repair::Sound)), "that is what the new one is: {outcome:?}");
+    let another = victim.open().expect("it has its name");
+    assert_eq!(another.given_out().expect("it can be read"), 1);
+    drop(permit);
+}
+
+#[test]
+fn a_repair_that_is_slower_than_another_sets_no_new_file_aside() {
+    let victim = Victim::new();
+    victim.put(ROOT, 0xffff);
+
+    // The repair shares it while it looks, and wants it alone then.
+    a_repair_leaves_the_new_file_alone(victim, sys::share_byte);
+}
+
+#[test]
+fn a_repair_that_is_slower_than_another_mends_no_file_that_has_lost_its_name() {
+    let victim = Victim::new();
+    victim.put(victim.present(0), 1 << 32);
+
+    a_repair_leaves_the_new_file_alone(victim, sys::lock_byte);
 }
 
 #[test]
