@@ -6,6 +6,7 @@
 //! right on the semaphore, so a file that was put in the place of one that was removed is known for what it
 //! is. Whatever else has such a name is nobody's lock. See `docs/decisions/0011-names-that-others-take.md`.
 
+use crate::process::descriptor::Descriptor;
 use crate::process::directory::Directory;
 use crate::process::sys;
 use crate::sync::locked;
@@ -14,11 +15,10 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
 use std::hash::BuildHasher;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// More tries than this mean that something is wrong: each fails only if somebody has guessed a number of 32
 /// bits.
@@ -153,8 +153,8 @@ pub(crate) fn is_locked(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    if is_held_here(&found) {
-        return Ok(true);
+    if let Some(file) = held_here(&found) {
+        return sys::is_locked(&file, i64::from(generation));
     }
     match directory.open_regular(&name, false) {
         Ok(file) if told.is(&file) => look(file, |file, _| sys::is_locked(file, i64::from(generation))),
@@ -183,7 +183,10 @@ pub(crate) fn is_any_locked(
 ) -> io::Result<bool> {
     for (name, found) in all(directory, semaphore)? {
         let Some((seat, number)) = parse(semaphore, &name) else { continue };
-        if is_held_here(&found) {
+        if let Some(file) = held_here(&found) {
+            if sys::lockers(&file)?.is_empty() {
+                continue;
+            }
             return Ok(true);
         }
         let told = CommandsFile(told(seat));
@@ -238,27 +241,34 @@ fn is_strangers(directory: &Directory, found: &Metadata, semaphore_owner: u32) -
     directory.is_for_all() && (found.nlink() != 1 || !owners.contains(&found.uid()))
 }
 
-/// Locks that this process itself has, by the device and the inode of the file: closing any descriptor of
-/// such a file would drop them, so it is not opened again.
-static HELD: Mutex<Vec<(u64, u64, u32)>> = Mutex::new(Vec::new());
+/// Files in which this process itself has locks: closing any descriptor of such a file would drop them, so it is
+/// not opened again, and one descriptor is there to ask.
+static HELD: Mutex<Vec<Arc<Descriptor>>> = Mutex::new(Vec::new());
 /// Nearly always there are none. Then the list is not locked: a thread of ours that looks here while another
 /// one forks would leave the child with a lock that nobody opens.
 static ANY_HELD: AtomicBool = AtomicBool::new(false);
 
-fn key(found: &Metadata) -> (u64, u64, u32) {
-    (found.dev(), found.ino(), std::process::id())
-}
-
-fn is_held_here(found: &Metadata) -> bool {
-    // Acquire: pairs with the Release of `look`; the list has what it promises.
-    ANY_HELD.load(Ordering::Acquire) && locked(&HELD).contains(&key(found))
+/// A descriptor of the file, if this process has a lock in it.
+///
+/// One that the program has closed says nothing: the lock went with it.
+fn held_here(found: &Metadata) -> Option<Arc<Descriptor>> {
+    // Acquire: pairs with the Release of `keep`; the list has what it promises.
+    if !ANY_HELD.load(Ordering::Acquire) {
+        return None;
+    }
+    let identity = (found.dev(), found.ino());
+    locked(&HELD).iter().find(|held| held.identity() == identity && held.is_open()).cloned()
 }
 
 /// Keeps the descriptor of a file in which this process has a lock, since it is a command that keeps permits:
 /// closing any descriptor of the file would drop the lock. So it stays open for good, whatever the process
 /// executes.
 fn keep(file: File) -> io::Result<()> {
-    sys::stay_open_on_exec(&ManuallyDrop::new(file))
+    let kept = Arc::new(Descriptor::new(file)?);
+    locked(&HELD).push(Arc::clone(&kept));
+    // Release: see `held_here`.
+    ANY_HELD.store(true, Ordering::Release);
+    sys::stay_open_on_exec(&kept)
 }
 
 /// Asks about the locks of a file, of which the processes that have some are told.
@@ -266,11 +276,8 @@ fn look(file: File, ask: impl FnOnce(&File, &[i32]) -> io::Result<bool>) -> io::
     // All of them, and not of one byte alone: a lock of ours on another one would be dropped just the same.
     let lockers = sys::lockers(&file)?;
     let answer = ask(&file, &lockers);
-    if lockers.contains(&std::process::id().cast_signed()) {
-        // It is asked no more.
-        locked(&HELD).push(key(&file.metadata()?));
-        // Release: see `is_held_here`.
-        ANY_HELD.store(true, Ordering::Release);
+    // The locks of a process belong to its table of descriptors: what a watch closes in its own drops none.
+    if lockers.contains(&std::process::id().cast_signed()) && !sys::has_own_descriptors() {
         keep(file)?;
     }
     answer

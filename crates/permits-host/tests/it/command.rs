@@ -1,6 +1,6 @@
 //! A command keeps the permits of its wrapper, and nobody else's, for as long as either lives (C18).
 
-use crate::actor::{Actor, GO, Order};
+use crate::actor::{Actor, GO, Order, process};
 use crate::format::ROOT_AT;
 use crate::look::{DEADLINE, WHILE, kind, lives, seat_in, stays_held, waiter, waiting};
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
@@ -191,6 +191,40 @@ fn a_command_that_looks_at_its_own_semaphore_keeps_its_permit_beside_one_that_ou
     let looks = [(); 3].map(|()| wrapper.asked(Order::LookAnew));
 
     assert_eq!(looks.each_ref().map(String::as_str), ["1 given out, Some(NotNow)"; 3]);
+}
+
+#[test]
+fn a_command_that_waits_in_its_own_semaphore_keeps_its_permit() {
+    let (directory, semaphore) = fresh(1);
+    let mut wrapper = Actor::start(&directory);
+    assert_eq!(wrapper.asked(Order::Wrap), "runs");
+    wrapper.kill_and_reap();
+
+    // Its watch looks once a second, with descriptors of its own.
+    wrapper.waits(1, &semaphore);
+
+    assert!(always(5 * WHILE, || kind(semaphore.try_acquire_owned()) == Some(ErrorKind::NotNow)));
+    assert_eq!(waiting(&semaphore), 1);
+}
+
+#[test]
+fn a_command_that_outlives_its_handle_sees_the_death_of_the_seats_next_command() {
+    let directory = Directory::new();
+    let semaphore = directory.options().open(NAME, 1).expect("a new one can be made");
+    let lock = semaphore.command_lock().expect("it can be made");
+    let mut command = process(directory.path(), None);
+    let mut outliving =
+        Actor::spawn(permits_testbed::before_exec(&mut command, move || lock.take())).expect("it can be started");
+    drop((command, semaphore));
+    let mut wrapper = Actor::start(&directory);
+    let command = wrapper.starts(Order::RunCommand);
+    wrapper.kill_and_reap();
+    // It finds both locks in the file of the seat, and one is its own.
+    assert_eq!(outliving.asked(Order::Try(1)), "NotNow");
+
+    sys::signal(command, libc::SIGKILL);
+
+    assert!(eventually(DEADLINE, || outliving.asked(Order::Try(1)) == "got 1"));
 }
 
 #[test]
