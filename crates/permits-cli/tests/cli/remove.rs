@@ -1,10 +1,13 @@
 //! `permits remove`: what nobody uses goes, what is in use stays unless it is forced, and whoever comes is served.
 
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::thread;
 
 use serde_json::Value;
 
-use crate::place::{Place, Running, stderr, stdout};
+use crate::place::{Place, Running, stderr, stdout, until};
 
 fn is_empty(place: &Place) -> bool {
     std::fs::read_dir(place.dir()).expect("it is ours").count() == 0
@@ -88,4 +91,42 @@ fn runs_that_come_while_it_is_removed_are_served() {
 
     assert!(removed.contains(&0), "{removed:?}");
     assert!(removed.iter().all(|code| [0, 69, 75].contains(code)), "{removed:?}");
+}
+
+/// A run that was stopped between opening its semaphore and asking it for a permit, and the semaphore is removed.
+fn is_served_though_it_was_removed(around: &[(&str, &str)]) {
+    let place = Place::new();
+    let (mut ours, mut theirs) = UnixStream::pair().expect("it can be made");
+    // It says that it has made the semaphore, which waits for as long as nothing more fits in.
+    theirs.set_nonblocking(true).expect("it is ours");
+    while theirs.write(&[b'.'; 1000]).map_err(|error| error.kind()) != Err(ErrorKind::WouldBlock) {}
+    while theirs.write(b".").map_err(|error| error.kind()) != Err(ErrorKind::WouldBlock) {}
+    theirs.set_nonblocking(false).expect("it is ours");
+    let mut command = place.permits(["-v", "run", "a", "--", "echo", "served"]);
+    command.envs(around.iter().copied()).stderr(OwnedFd::from(theirs));
+    let mut run = Running::start(command);
+    until("it is made", || place.code(&["status", "a"]) == 0);
+
+    let removed = place.code(&["remove", "a"]);
+    ours.set_nonblocking(true).expect("it is ours");
+    let mut said = Vec::new();
+    until("it ends", || {
+        // All that is there; what is missing comes later.
+        let _ = ours.read_to_end(&mut said);
+        run.try_wait().expect("it is our child").is_some()
+    });
+
+    let said = String::from_utf8_lossy(&said).trim_start_matches('.').to_owned();
+    assert_eq!((removed, run.end().code(), run.rest()), (0, Some(0), vec!["served".to_owned()]), "{said}");
+    assert_eq!(said.matches("created `a`").count(), 2, "it has made another one: {said}");
+}
+
+#[test]
+fn run_whose_semaphore_is_removed_before_it_queues_is_served_by_the_next_one() {
+    is_served_though_it_was_removed(&[]);
+}
+
+#[test]
+fn run_inside_another_whose_semaphore_is_removed_before_it_queues_is_served_by_the_next_one() {
+    is_served_though_it_was_removed(&[("PERMITS_NAME", "a"), ("PERMITS_GRANT", "7-1")]);
 }

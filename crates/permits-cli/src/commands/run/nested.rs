@@ -1,5 +1,7 @@
 //! A run inside a run of the same semaphore, which can wait for itself without end.
 
+use permits_host::ErrorKind;
+
 use super::command::Job;
 use crate::failure::{Failure, code};
 
@@ -14,7 +16,11 @@ pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
     let Some(grant) = outer else {
         return Ok(None);
     };
-    let status = job.semaphore.status()?;
+    let status = match job.semaphore.status() {
+        // It was removed just now, with all that was held in it. Who asks for permits next finds that, too.
+        Err(error) if error.kind() == ErrorKind::Gone => return Ok(None),
+        status => status?,
+    };
     // A grant that is not held any more was inherited from a run that is over, or belongs to another directory.
     let Some(holder) = status.holders.iter().find(|holder| holder.who.id.to_string() == grant && holder.who.alive)
     else {
