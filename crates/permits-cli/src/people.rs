@@ -40,7 +40,15 @@ impl Who {
     ///
     /// With the inode of its PID namespace if the number means nothing in ours.
     pub(crate) fn pid_text(&self) -> String {
-        let pid = self.command_pid.unwrap_or(self.pid);
+        self.in_its_namespace(self.command_pid.unwrap_or(self.pid))
+    }
+
+    /// The same of the participant, whatever it runs.
+    pub(crate) fn own_pid_text(&self) -> String {
+        self.in_its_namespace(self.pid)
+    }
+
+    fn in_its_namespace(&self, pid: u32) -> String {
         match self.pid_namespace {
             Some(inode) => format!("{pid}@{inode}"),
             None => pid.to_string(),

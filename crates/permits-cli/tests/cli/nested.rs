@@ -1,6 +1,6 @@
 //! A run inside a run of the same semaphore.
 
-use crate::place::{Place, stderr, stdout};
+use crate::place::{Place, Running, stderr, stdout};
 
 #[test]
 fn nested_run_that_may_wait_for_ever_is_warned_of() {
@@ -9,6 +9,23 @@ fn nested_run_that_may_wait_for_ever_is_warned_of() {
     let output = place.output(&["run", "a", "--", "sh", "-c", r#""$PERMITS" run --max-hold 1h --wait 1h a -- true & sleep 0.1; kill $!; timeout 0.2 "$PERMITS" run a -- true"#]);
 
     assert!(stderr(&output).contains("inside another"), "{}", stderr(&output));
+}
+
+#[test]
+fn warning_and_report_of_a_nested_run_tell_the_process_of_the_outer_one() {
+    let place = Place::new();
+    let inner = r#"echo $PPID $PERMITS_GRANT; exec "$PERMITS" run --report-fd 1 a -- true 2>&1"#;
+    let mut run = Running::start(place.permits(["run", "a", "--", "sh", "-c", inner]));
+
+    let outer = run.line();
+    let warning = run.line();
+    let event: serde_json::Value = serde_json::from_str(&run.line()).expect("JSON");
+
+    let (pid, grant) = outer.split_once(' ').expect("two words");
+    assert_eq!(pid, run.pid().to_string());
+    assert!(warning.contains(&format!("inside another, process `{pid}` with grant {grant},")), "{warning}");
+    assert_eq!((&event["event"], &event["name"], &event["grant"]), (&"nested".into(), &"a".into(), &grant.into()));
+    assert_eq!((&event["pid"], &event["pid_namespace"]), (&run.pid().into(), &serde_json::Value::Null));
 }
 
 #[test]

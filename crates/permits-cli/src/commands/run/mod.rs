@@ -64,7 +64,7 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
 /// The same in a semaphore that was opened just now; nothing if it is removed already.
 fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result<Option<(End, Reason)>, Failure> {
     let &Job { scene, args, semaphore, units } = job;
-    if let Some(outer) = nested::outer_grant(job)? {
+    if let Some(outer) = nested::outer_grant(job, report)? {
         return child::supervise(job, events, report, None, &outer).map(Some);
     }
 

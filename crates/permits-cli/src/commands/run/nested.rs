@@ -3,13 +3,15 @@
 use permits_host::ErrorKind;
 
 use super::command::Job;
+use super::report::{Event, Report};
 use crate::failure::{Failure, code};
+use crate::people::Who;
 
-/// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns if this run may wait
-/// for the outer one.
+/// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns, and
+/// reports, if this run may wait for the outer one.
 ///
 /// Only the innermost run is known: the environment has one name. A chain of several names can still close a circle.
-pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
+pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<String>, Failure> {
     let args = job.args;
     let variable = |name| std::env::var(name).ok();
     let outer = variable("PERMITS_NAME").filter(|name| *name == args.name).and(variable("PERMITS_GRANT"));
@@ -38,10 +40,14 @@ pub(super) fn outer_grant(job: &Job<'_>) -> Result<Option<String>, Failure> {
     }
     let waits = !args.patience.try_now && args.patience.wait.is_none();
     if waits && status.state.available_permits < job.units {
+        let outer = Who::from(&holder.who);
         job.scene.notes.warn(&format!(
-            "this run of `{}` is inside another, grant {grant}, and may wait for it for ever; see --reentrant and --wait",
-            args.name
+            "this run of `{}` is inside another, process `{}` with grant {grant}, and may wait for it for ever; see \
+             --reentrant and --wait",
+            args.name,
+            outer.own_pid_text()
         ));
+        report.tell(Event::Nested { name: &args.name, grant, pid: outer.pid, pid_namespace: outer.pid_namespace });
     }
     Ok(None)
 }

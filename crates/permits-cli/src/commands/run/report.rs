@@ -17,6 +17,8 @@ pub(crate) struct Report(Option<Box<dyn Write>>);
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(crate) enum Event<'a> {
+    /// It is inside another run of the same semaphore, and may wait for that one without end.
+    Nested { name: &'a str, grant: String, pid: u32, pid_namespace: Option<u64> },
     /// No permit now: it queues.
     Waiting { name: &'a str, position: Option<u32> },
     /// The permits are there, and the command is about to start.
