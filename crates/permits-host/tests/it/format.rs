@@ -13,6 +13,8 @@ pub(crate) const SEAT_BYTES: i64 = 1 << 41;
 
 /// In words of 8 bytes, from here on.
 pub(crate) const ROOT: u64 = 64;
+/// Of the numbers of permits, a word each.
+pub(crate) const NUMBERS_AT: u64 = 128;
 const SEATS_AT: u64 = 512;
 const SEAT_WORDS: u64 = 128;
 /// Words of a seat.
@@ -24,6 +26,8 @@ pub(crate) const BELL: u64 = 3;
 /// Words of a record.
 pub(crate) const CHANGES: u64 = 7;
 pub(crate) const FIRST_CHANGE: u64 = 8;
+/// In the second word of a record: it was found damaged.
+pub(crate) const DAMAGED: u64 = 8;
 /// Words of a waiter.
 pub(crate) const WHO: u64 = 0;
 pub(crate) const UNITS: u64 = 1;

@@ -23,3 +23,5 @@ mod slots;
 mod status;
 mod strangers;
 mod sys;
+mod undone;
+mod victim;
