@@ -90,7 +90,10 @@ impl Args {
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Directory of the semaphores [default: $PERMITS_DIR, or the one that `permits doctor` names]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(
+        long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath,
+        value_parser = OsStringValueParser::new().try_map(directory)
+    )]
     pub(crate) dir: Option<PathBuf>,
     /// Permissions of a new semaphore, octal: 600 for oneself, 660 for the group, 666 for all [default: 600]
     #[arg(long, global = true, value_name = "OCTAL", value_parser = mode, allow_hyphen_values = true)]
@@ -125,6 +128,7 @@ pub(crate) enum Act {
     /// Ask a holder or waiter to give up
     Revoke(Revoke),
     /// Remove semaphores that nobody uses
+    #[command(visible_alias = "rm", alias = "delete")]
     Remove(Remove),
     /// Check a semaphore, and mend what can be mended
     Repair(Repair),
@@ -184,7 +188,9 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) patience: Patience,
     /// Exit code when busy or timed out
-    #[arg(short = 'E', long, value_name = "CODE", default_value_t = 75, allow_hyphen_values = true)]
+    #[arg(
+        short = 'E', long, value_name = "CODE", default_value = "75", value_parser = exit_code, allow_hyphen_values = true
+    )]
     pub(crate) conflict_exit_code: u8,
     /// Run STRING by $SHELL (or sh) -c, in place of a command
     #[arg(short, long, value_name = "STRING", conflicts_with = "command")]
@@ -233,7 +239,7 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with = "report_fd")]
     pub(crate) json: bool,
     /// Report events as lines of JSON on an open descriptor: waiting, granted, lost, done
-    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(1..), allow_hyphen_values = true)]
+    #[arg(long, value_name = "FD", value_parser = descriptor, allow_hyphen_values = true)]
     pub(crate) report_fd: Option<i32>,
     /// Give the command a private make jobserver with as many jobs as --units
     ///
@@ -357,15 +363,17 @@ pub(crate) struct Top {
 
 /// Change the number of permits.
 ///
-/// Growing serves waiters at once. Shrinking below what is given out takes effect as permits come back.
+/// Growing serves waiters at once. Shrinking below what is given out takes effect as permits come back. `+1` is one
+/// more, and `-1` one less.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Set {
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// New number of permits: a number, a percentage of the host's processors, or `nproc`
-    #[arg(value_name = "N|N%|nproc", allow_negative_numbers = true)]
-    pub(crate) max: Number,
+    /// New number of permits: a number, a percentage of the host's processors, or `nproc`; `+N` or `-N`: so many more
+    /// or less
+    #[arg(value_name = "N|N%|nproc|+N|-N", allow_negative_numbers = true)]
+    pub(crate) max: Change,
     /// Create the semaphore if there is none
     #[arg(long)]
     pub(crate) create: bool,
@@ -500,6 +508,33 @@ impl FromStr for Number {
     }
 }
 
+/// Another number of permits, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// That number.
+    To(Number),
+    /// So many more.
+    Grow(u32),
+    /// So many less.
+    Shrink(u32),
+}
+
+impl FromStr for Change {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let exactly = |digits: &str| match digits.parse()? {
+            Number::Exactly(number) => Ok(number),
+            Number::Percent(_) => Err(format!("`{text}` cannot be relative: after `+` or `-` comes a number from 1")),
+        };
+        match text.as_bytes() {
+            [b'+', ..] => exactly(&text[1..]).map(Change::Grow),
+            [b'-', ..] => exactly(&text[1..]).map(Change::Shrink),
+            _ => text.parse().map(Change::To),
+        }
+    }
+}
+
 /// What to do when the grant is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OnLost {
@@ -523,14 +558,29 @@ fn on_lost(text: OsString) -> Result<OnLost, String> {
     }
 }
 
+/// A longer time than a year is a slip, in a unit or in a digit.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// Seconds with or without a fraction, or numbers with units.
 fn duration(text: &str) -> Result<Duration, String> {
+    let none = || format!("`{text}` is no length of time, give seconds from 0, or `90s`, `5m`, `1h30m`");
+    let too_long = || format!("`{text}` is too long, `365d` is the most");
     if let Ok(seconds) = text.strip_suffix('s').unwrap_or(text).parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds)
-            .map_err(|_| format!("`{text}` is no length of time, give seconds from 0, or `5m`, `1h30m`"));
+        return match seconds {
+            seconds if seconds.is_finite() && seconds > LONGEST.as_secs_f64() => Err(too_long()),
+            seconds => Duration::try_from_secs_f64(seconds).map_err(|_| none()),
+        };
     }
-    humantime::parse_duration(text)
-        .map_err(|error| format!("`{text}` is no length of time, give seconds, or `90s`, `5m`, `1h30m`: {error}"))
+    if text.contains('M') {
+        // To humantime it is a month. In a limit on a wait that is never meant.
+        return Err(format!("`{text}` would be in months, minutes are `{}`", text.replace('M', "m")));
+    }
+    match humantime::parse_duration(text) {
+        Ok(time) if time > LONGEST => Err(too_long()),
+        Ok(time) => Ok(time),
+        Err(humantime::DurationError::NumberOverflow) => Err(too_long()),
+        Err(error) => Err(format!("{}: {error}", none())),
+    }
 }
 
 /// Each reading costs the holders a little, so not without a pause.
@@ -577,5 +627,25 @@ fn process(text: &str) -> Result<i32, String> {
     match text.parse() {
         Ok(pid @ 1..) => Ok(pid),
         _ => Err(format!("`{text}` is no process id: it is a number from 1, such as `$$` of this shell")),
+    }
+}
+
+fn directory(text: OsString) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        Err("it names no directory: leave --dir out for the default".to_owned())
+    } else {
+        Ok(text.into())
+    }
+}
+
+fn exit_code(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| format!("`{text}` is no exit code, give a number from 0 to 255"))
+}
+
+/// An open descriptor that is not stdin.
+fn descriptor(text: &str) -> Result<i32, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err(format!("`{text}` is no descriptor, give a number from 1, such as `3` with `3>events`")),
     }
 }

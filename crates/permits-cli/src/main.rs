@@ -4,7 +4,8 @@
 //! `place` (which semaphore), `waiting` (a wait that signals, a stop and a revocation can end), `events`
 //! (signals and wake-ups as things to poll for), `people` (who holds or waits, and taming what others wrote),
 //! `json` and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout
-//! and stderr), `sys` (system calls). No module imports this one, and none imports a module that imports it.
+//! and stderr), `slips` (what was probably meant), `sys` (system calls). No module imports this one, and none
+//! imports a module that imports it.
 
 mod args;
 mod columns;
@@ -16,6 +17,7 @@ mod json;
 mod out;
 mod people;
 mod place;
+mod slips;
 mod sys;
 mod table;
 mod waiting;
@@ -28,14 +30,15 @@ use out::Notes;
 use place::Scene;
 
 fn main() {
-    let args = match Args::of_process() {
+    let words = std::env::args_os().collect::<Vec<_>>();
+    let parsed = slips::misread(&words).map_or_else(Args::of_process, Err);
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => {
             // Help that cannot be printed is lost: stderr was the last place to say so.
             let _ = error.print();
-            let stray = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
-            if stray && std::env::args_os().any(|arg| arg == "run") {
-                eprintln!("\nThe command comes after `--`: permits run --max 2 build -- make -j4");
+            if let Some(text) = slips::way_out(&error, &words) {
+                eprintln!("\n{text}");
             }
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             std::process::exit(if asked { 0 } else { code::USAGE.into() });

@@ -1,22 +1,46 @@
 //! `permits set`: another number of permits.
 
-use crate::args::Set;
+use permits_host::{ErrorKind, HostSemaphore};
+
+use crate::args::{Change, MOST, Set};
 use crate::end::End;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::place::{self, Scene};
 
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
-    let (options, max) = (scene.options(), place::total(args.max));
-    let semaphore = if args.create {
-        options.resize(true).open(&args.name, max)?
-    } else {
-        let semaphore = options.open_existing(&args.name)?;
-        semaphore.set_max_permits(max)?;
-        semaphore
+    let options = scene.options();
+    let semaphore = match args.max {
+        Change::To(max) if args.create => options.resize(true).open(&args.name, place::total(max))?,
+        _ if args.create => {
+            let text = "--create takes how many permits there are, and not how many more or less: give a number without a sign";
+            return Err(Failure::new(code::USAGE, text));
+        }
+        change => {
+            let semaphore = options.open_existing(&args.name)?;
+            set(&semaphore, change)?;
+            semaphore
+        }
     };
     scene.notes.verbose(|| match semaphore.state() {
         Ok(state) => format!("`{}` has {state}", args.name),
         Err(error) => error.to_string(),
     });
     Ok(End::Code(0))
+}
+
+fn set(semaphore: &HostSemaphore, change: Change) -> Result<(), Failure> {
+    let (sign, by, changed) = match change {
+        Change::To(max) => return Ok(semaphore.set_max_permits(place::total(max))?),
+        Change::Grow(by) => ('+', by, semaphore.grow(by)),
+        Change::Shrink(by) => ('-', by, semaphore.shrink(by)),
+    };
+    match changed {
+        Err(error) if error.kind() == ErrorKind::BadMax => {
+            let (name, has) = (semaphore.name(), semaphore.state()?.max_permits);
+            let text =
+                format!("semaphore `{name}` has `{has}` permits, `{sign}{by}` leaves the range from `1` to `{MOST}`");
+            Err(Failure::new(code::USAGE, text))
+        }
+        changed => Ok(changed?),
+    }
 }

@@ -1,6 +1,9 @@
 //! Wrong arguments: 64, and a text that names the value and the way out.
 
-use crate::place::{Place, stderr};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::place::{Place, output, stderr};
 
 #[test]
 fn wrong_arguments_are_64_and_named() {
@@ -56,7 +59,22 @@ fn wrong_arguments_are_64_and_named() {
         (&["run", "a\nb", "--", "true"], "'\\n' in it"),
         (&["run", ".a", "--", "true"], ".a"),
         (&["set", "a", "0"], "at least 1"),
-        (&["set", "a", "-1"], "`-1` is neither a number from 1"),
+        (&["set", "a", "+0"], "at least 1"),
+        (&["set", "a", "+50%"], "`+50%` cannot be relative"),
+        (&["set", "--create", "a", "+1"], "without a sign"),
+        (&["run", "--wait", "5M", "a", "--", "true"], "`5M` would be in months, minutes are `5m`"),
+        (&["run", "--wait", "1h5M", "a", "--", "true"], "minutes are `1h5m`"),
+        (&["run", "--wait", "366d", "a", "--", "true"], "`366d` is too long, `365d` is the most"),
+        (&["run", "--wait", "99999999999999999999d", "a", "--", "true"], "is too long, `365d` is the most"),
+        (&["run", "--wait", "31536001", "a", "--", "true"], "`31536001` is too long"),
+        (&["run", "--jobserver", "4", "--", "true"], "`4` after --jobserver is the name of the semaphore"),
+        (&["run", "--jobserver", "4", "js", "--", "true"], "`--units` says how many jobs"),
+        (&["run", "--jobserver", "fifo", "--", "true"], "`--jobserver=KIND` chooses a kind"),
+        (&["run", "-E", "abc", "a", "--", "true"], "`abc` is no exit code, give a number from 0 to 255"),
+        (&["run", "--report-fd", "abc", "a", "--", "true"], "`abc` is no descriptor, give a number from 1"),
+        (&["--dir", "", "list"], "leave --dir out for the default"),
+        (&["build", "--", "echo", "a b"], "A command is run by `run`: permits run build -- echo 'a b'"),
+        (&["-q", "build", "--max", "2", "--", "make"], "permits -q run build --max 2 -- make"),
         (&["set", "a", "4194304"], "`4194304` is too large, `4194303` is the most"),
         (&["acquire", "--while-pid", "0", "a"], "0"),
         (&["acquire", "--while-pid", "-1", "a"], "`-1` is no process id"),
@@ -103,6 +121,26 @@ fn durations_are_seconds_or_units() {
     for time in ["0", "1.5", "90s", "0.5s", "5m", "1h30m", "1h 30m", "10ms"] {
         assert_eq!(place.code(&["run", "--wait", time, "a", "--", "true"]), 0, "{time}");
     }
+}
+
+#[test]
+fn jobserver_may_stand_in_front_of_a_name() {
+    let place = Place::new();
+
+    assert_eq!(place.code(&["run", "--jobserver", "build", "--", "true"]), 0);
+    assert_eq!(place.code(&["run", "4", "--jobserver", "--", "true"]), 0);
+    assert_eq!(place.code(&["run", "a", "--", "echo", "--jobserver", "4"]), 0);
+}
+
+#[test]
+fn what_is_not_utf_8_is_shown() {
+    let place = Place::new();
+
+    let output = output(&mut place.permits([OsStr::new("status"), OsStr::from_bytes(b"b\xffd\x1b")]));
+
+    assert_eq!(output.status.code(), Some(64));
+    let said = stderr(&output);
+    assert!(said.contains("`b\\xffd\u{fffd}` is not UTF-8"), "{said}");
 }
 
 #[test]

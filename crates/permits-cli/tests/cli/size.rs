@@ -173,3 +173,21 @@ fn processors_of_the_host_are_counted_whoever_asks() {
     let mut units = place.permits(["run", "--units", "nproc", "nproc", "--", "sh", "-c", "echo $PERMITS_UNITS"]);
     assert_eq!(stdout(&output(on_one_processor(&mut units))), "1\n", "units are what it may use");
 }
+
+#[test]
+fn set_with_a_sign_is_relative() {
+    let place = Place::new();
+    assert_eq!(place.code(&["set", "--create", "a", "2"]), 0);
+
+    assert_eq!(place.code(&["set", "a", "+3"]), 0);
+    assert_eq!(place.number("a", "max_permits"), 5);
+    assert_eq!(place.code(&["set", "a", "-1"]), 0);
+    assert_eq!(place.number("a", "max_permits"), 4);
+
+    for (change, text) in [("-4", "has `4` permits, `-4` leaves the range"), ("+4194303", "from `1` to `4194303`")] {
+        let output = place.output(&["set", "a", change]);
+        assert_eq!(output.status.code(), Some(64), "{change}");
+        assert!(stderr(&output).contains(text), "{}", stderr(&output));
+        assert_eq!(place.number("a", "max_permits"), 4);
+    }
+}
