@@ -136,7 +136,7 @@ pub(crate) enum Act {
     Doctor(Doctor),
     /// Print the completions of a shell
     Completions(Completions),
-    /// Print the man page, or write all of them into a directory
+    /// Show a manual page, or write all of them into a directory
     Man(Man),
 }
 
@@ -449,12 +449,17 @@ pub(crate) struct Completions {
     pub(crate) shell: Shell,
 }
 
-/// Print the man page, or write all of them into a directory.
+/// Show a manual page, or write all of them into a directory.
+///
+/// On a terminal man(1) shows it. Elsewhere its source is printed, in roff.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Man {
-    /// Directory for permits.1, permits-run.1 and so on
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) dir: Option<PathBuf>,
+    /// Write permits.1, permits-run.1 and so on into DIR, and make DIR if it is missing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "page")]
+    pub(crate) out: Option<PathBuf>,
+    /// Subcommand whose page it is, such as `run` [default: the page of the program]
+    #[arg(value_name = "PAGE")]
+    pub(crate) page: Option<String>,
 }
 
 /// Shells that have completions.

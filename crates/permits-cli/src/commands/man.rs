@@ -1,23 +1,66 @@
 //! `permits man`.
 
-use clap::CommandFactory;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use clap::{Command as Described, CommandFactory};
 use clap_mangen::Man as Page;
 
 use crate::args::{Args, Man};
 use crate::end::End;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::out;
 
 pub(crate) fn run(args: &Man) -> Result<End, Failure> {
-    let failed = |error| Failure::system("cannot write the man pages", &error);
-    let command = Args::command();
-    if let Some(dir) = &args.dir {
-        std::fs::create_dir_all(dir).map_err(failed)?;
-        clap_mangen::generate_to(command, dir).map_err(failed)?;
-    } else {
-        let mut page = Vec::new();
-        Page::new(command).render(&mut page).map_err(failed)?;
-        out::print(&String::from_utf8_lossy(&page))?;
+    let mut program = Args::command().disable_help_subcommand(true);
+    program.build();
+    if let Some(dir) = &args.out {
+        write_all(&program, dir)?;
+        return Ok(End::Code(0));
+    }
+    let wanted = args.page.as_deref().unwrap_or_default();
+    let wanted = wanted.strip_prefix("permits-").unwrap_or(wanted);
+    let page = if matches!(wanted, "" | "permits") { Some(&program) } else { program.find_subcommand(wanted) };
+    let Some(page) = page else {
+        let pages: Vec<String> = program
+            .get_subcommands()
+            .filter(|page| !page.is_hide_set())
+            .map(|page| format!("`{}`", page.get_name()))
+            .collect();
+        let text = format!(
+            "there is no page `{wanted}`, but {}; `--out DIR` writes all of them into a directory",
+            pages.join(", ")
+        );
+        return Err(Failure::new(code::USAGE, text));
+    };
+    let page = page_of(page);
+    let mut source = Vec::new();
+    page.render(&mut source).map_err(|error| Failure::system("cannot make the page", &error))?;
+    if !(std::io::stdout().is_terminal() && is_shown(&page.get_filename(), &source)) {
+        out::print(&String::from_utf8_lossy(&source))?;
     }
     Ok(End::Code(0))
+}
+
+/// Whether man(1) was there and has shown it. It is given a file, as that of BusyBox and mandoc take no other way.
+fn is_shown(name: &str, source: &[u8]) -> bool {
+    let Ok(dir) = tempfile::tempdir() else { return false };
+    let file = dir.path().join(name);
+    let mut man = Command::new("man");
+    man.arg("-l").arg(&file).stderr(Stdio::null());
+    std::fs::write(&file, source).is_ok() && man.status().is_ok_and(|status| status.success())
+}
+
+fn write_all(program: &Described, dir: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::system(&format!("cannot write the pages into `{}`", dir.display()), &error);
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    for described in program.get_subcommands().filter(|command| !command.is_hide_set()).chain([program]) {
+        page_of(described).generate_to(dir).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn page_of(described: &Described) -> Page {
+    Page::new(described.clone()).source(concat!("permits ", env!("CARGO_PKG_VERSION")))
 }

@@ -8,6 +8,7 @@ mod exit_codes;
 mod family;
 mod jobserver;
 mod limits;
+mod manual;
 mod nested;
 mod output;
 mod peers;

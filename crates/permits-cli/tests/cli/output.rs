@@ -204,17 +204,3 @@ fn completions_are_accepted_by_their_shells() {
     let output = output(place.command("bash").args(["--norc", "-c", check]));
     assert!(output.status.success(), "{}", stderr(&output));
 }
-
-#[test]
-fn man_pages_are_written() {
-    let place = Place::new();
-    let dir = place.dir().join("man");
-
-    assert!(stdout(&place.output(&["man"])).contains(".TH permits 1"));
-    assert_eq!(place.code(&["man", dir.to_str().expect("text")]), 0);
-
-    for page in ["permits.1", "permits-run.1", "permits-acquire.1", "permits-release.1", "permits-top.1"] {
-        let text = std::fs::read_to_string(dir.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        assert!(text.contains(".TH"), "{page}");
-    }
-}

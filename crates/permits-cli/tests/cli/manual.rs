@@ -1,0 +1,79 @@
+//! `man`: a page on stdout, on a terminal by man(1), or all pages in a directory.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::place::{Place, Running, stderr, stdout};
+
+#[test]
+fn page_is_printed() {
+    let place = Place::new();
+
+    for (args, title) in [
+        (&["man"][..], ".TH permits 1"),
+        (&["man", "run"], ".TH permits-run 1"),
+        (&["man", "permits-top"], ".TH permits-top 1"),
+    ] {
+        let output = place.output(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(stdout(&output).contains(title), "{args:?}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn page_of_nothing_is_refused_and_writes_nothing() {
+    let place = Place::new();
+    let there = || fs::read_dir(place.dir()).expect("it can be read").count();
+
+    let output = place.output(&["man", "./pages"]);
+
+    assert_eq!(output.status.code(), Some(64));
+    let said = stderr(&output);
+    assert!(said.contains("no page `./pages`") && said.contains("`run`") && said.contains("`--out DIR`"), "{said}");
+    assert_eq!(there(), 0);
+}
+
+#[test]
+fn all_pages_are_written() {
+    let place = Place::new();
+    let dir = place.dir().join("man");
+
+    assert_eq!(place.code(&["man", "--out", dir.to_str().expect("text")]), 0);
+
+    let page = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
+    assert!(page("permits.1").contains("Exit codes"));
+    assert!(page("permits-run.1").contains(r"\-\-max"));
+}
+
+#[test]
+fn directory_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    let file = place.dir().join("file");
+    fs::write(&file, "").expect("it can be written");
+    let dir = file.join("man");
+
+    let output = place.output(&["man", "--out", dir.to_str().expect("text")]);
+
+    assert_eq!(output.status.code(), Some(125));
+    assert!(stderr(&output).contains(&format!("into `{}`", dir.display())), "{}", stderr(&output));
+}
+
+#[test]
+fn page_is_shown_on_a_terminal() {
+    let place = Place::new();
+    let bin = place.dir().join("bin");
+    fs::create_dir(&bin).expect("it can be made");
+    let man = bin.join("man");
+    fs::write(&man, "#!/bin/sh\ngrep -q '^.TH permits-run 1' \"$2\" && echo \"shown by $1 ${2##*/}\"\n")
+        .expect("it can be written");
+    fs::set_permissions(&man, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let mut command = place.command("script");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("it is set"));
+    command.args(["-qec", r#""$PERMITS" man run"#, "/dev/null"]).env("PATH", path);
+
+    let mut terminal = Running::start(command);
+
+    assert_eq!(terminal.line(), "shown by -l permits-run.1");
+    assert_eq!(terminal.end().code(), Some(0));
+    assert!(terminal.rest().is_empty());
+}
