@@ -34,7 +34,8 @@ pub enum Level {
 }
 
 impl Finding {
-    fn new(level: Level, about: impl Into<String>, text: impl Into<String>) -> Finding {
+    /// One that was made elsewhere, to be told with these.
+    pub fn new(level: Level, about: impl Into<String>, text: impl Into<String>) -> Finding {
         Finding { level, about: about.into(), text: text.into() }
     }
 }
@@ -60,7 +61,7 @@ fn trust(directory: &Path) -> Vec<Finding> {
     let found = match Directory::find(directory) {
         Ok(Some(found)) => found,
         Ok(None) => {
-            let text = "is not there: whoever makes the first semaphore in it makes it, if its parent is there";
+            let text = "is not there: the first semaphore makes it";
             return vec![Finding::new(Level::Good, about, format!("`{shown}` {text}"))];
         }
         Err(error) => return vec![Finding::new(Level::Bad, about, error.to_string())],
@@ -150,20 +151,22 @@ fn boots() -> Option<Finding> {
     (files::boot() == [0, 0]).then(|| Finding::new(Level::Warning, "kernel", text))
 }
 
-/// How each semaphore of the directory stands.
+/// How the semaphores of the directory stand. Those that are sound are counted, lest they hide the others.
 fn semaphores(directory: &Path) -> Vec<Finding> {
     let names = files::list_to_look(directory).unwrap_or_default();
-    names.iter().map(|name| semaphore(directory, name)).collect()
+    let (sound, mut findings): (Vec<_>, Vec<_>) =
+        names.iter().map(|name| semaphore(directory, name)).partition(|finding| finding.level == Level::Good);
+    if !sound.is_empty() {
+        let text = if sound.len() == 1 { "`1` is sound".to_owned() } else { format!("`{}` are sound", sound.len()) };
+        findings.insert(0, Finding::new(Level::Good, "semaphores", text));
+    }
+    findings
 }
 
 fn semaphore(directory: &Path, name: &str) -> Finding {
     let about = format!("semaphore {name}");
     match Place::new(directory, name).and_then(|place| status::read(&place)) {
         Ok(status) => {
-            let dead = match status.holders.iter().filter(|holder| !holder.who.alive).count() {
-                0 => String::new(),
-                dead => format!(" ({dead} holders are dead: the next who asks has theirs)"),
-            };
             let mode = status.file.as_ref().map_or(0, |file| file.mode);
             if files::readers_alone(mode) != 0 {
                 let text = format!(
@@ -172,7 +175,7 @@ fn semaphore(directory: &Path, name: &str) -> Finding {
                 );
                 return Finding::new(Level::Warning, about, text);
             }
-            Finding::new(Level::Good, about, format!("{}{dead}", status.state))
+            Finding::new(Level::Good, about, status.state.to_string())
         }
         Err(error) => {
             // Somebody else's is no fault of the directory.

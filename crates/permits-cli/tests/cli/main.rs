@@ -3,6 +3,7 @@
 mod arguments;
 mod background;
 mod death;
+mod doctor;
 mod exercise;
 mod exit_codes;
 mod family;

@@ -1,7 +1,5 @@
 //! What is printed for people and for programs.
 
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::Value;
 
 use crate::place::{Place, Running, output, stderr, stdout};
@@ -163,23 +161,6 @@ fn labels_cannot_move_the_cursor() {
 
     let row = table.lines().last().expect("a row");
     assert!(!table.contains('\x1b') && row.contains("[2Jy") && row.contains("held"), "{table}");
-}
-
-#[test]
-fn doctor_finds_a_good_directory_good_and_a_bad_one_bad() {
-    let place = Place::new();
-
-    let good = place.output(&["doctor"]);
-    let json: Value = serde_json::from_slice(&place.output(&["doctor", "--json"]).stdout).expect("JSON");
-    let open = place.dir().join("open");
-    std::fs::create_dir(&open).expect("it can be made");
-    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).expect("it is ours");
-    let bad = place.output(&["doctor", "--json", "--dir", open.to_str().expect("text")]);
-
-    assert_eq!(good.status.code(), Some(0), "{}", stdout(&good));
-    assert!(stdout(&good).contains(place.dir().to_str().expect("text")));
-    assert_eq!((&json["schema"], &json["good"]), (&1.into(), &true.into()));
-    assert_eq!(bad.status.code(), Some(78), "{}", stdout(&bad));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What others write about themselves is shown to people and to programs, and must not act on a terminal or
 //! pretend to be something else.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -90,6 +90,10 @@ fn name_of_a_semaphore_is_harmless_and_exact_for_programs() {
     let place = Place::new();
     let name = "b\u{202e}\u{200b}c";
     assert_eq!(place.code(&["run", name, "--", "true"]), 0);
+
+    // doctor names those that are not sound.
+    let file = place.dir().join(format!("{name}.sem"));
+    std::fs::set_permissions(file, PermissionsExt::from_mode(0o644)).expect("it is ours");
 
     for args in [&["list"][..], &["status"], &["status", name], &["top"], &["doctor"], &["repair", name]] {
         let text = stdout(&place.output(args));

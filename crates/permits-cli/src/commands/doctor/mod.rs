@@ -1,0 +1,70 @@
+//! `permits doctor`: what there is to know about directory, file system and kernel, and whether a run works.
+
+mod trial;
+
+use std::fmt::Write;
+
+use permits_host::{Finding, Level};
+
+use crate::args::Doctor;
+use crate::end::End;
+use crate::failure::{Failure, code};
+use crate::json::{self, Examined, FindingLine};
+use crate::out;
+use crate::people::tame;
+use crate::place::Scene;
+
+/// Exits 78 if something is bad, so that a script can ask.
+pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
+    let dir = scene.directory();
+    let mut findings = scene.options().examine();
+    let trial = trial::of_a_run(scene, &dir);
+    let works = trial.is_ok();
+    let (level, text) = match trial {
+        Ok(()) => (Level::Good, "a command ran with a permit of a new semaphore, which was removed".to_owned()),
+        Err(why) => (Level::Bad, why),
+    };
+    findings.push(Finding::new(level, "trial", text));
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (bad, warnings) = (count(Level::Bad), count(Level::Warning));
+    let lines: Vec<_> =
+        findings.iter().map(|f| FindingLine { level: word(f.level), about: &f.about, text: &f.text }).collect();
+    if args.json {
+        out::print(&json::line(Examined { dir: dir.display().to_string(), good: bad == 0, findings: lines }))?;
+    } else {
+        let mut text = format!("directory: {}\n", tame(&dir.to_string_lossy()));
+        for FindingLine { level, about, text: said } in lines {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{level:<8} {}: {}", tame(about), tame(said));
+        }
+        let elsewhere = |f: &Finding| f.level == Level::Bad && matches!(f.about.as_str(), "directory" | "file system");
+        if findings.iter().any(elsewhere) {
+            text += "`--dir` or PERMITS_DIR chooses another directory\n";
+        }
+        out::print(&(text + &verdict(works, bad, warnings)))?;
+    }
+    Ok(End::Code(if bad > 0 { code::CONFIG } else { 0 }))
+}
+
+/// The last line, for who reads no other.
+fn verdict(works: bool, bad: usize, warnings: usize) -> String {
+    let verdict = match (works, bad) {
+        (false, _) => "bad, `permits run` fails here",
+        (true, 0) => "good, `permits run` works here",
+        (true, _) => "bad, though `permits run` works here with a new semaphore",
+    };
+    let warnings = match warnings {
+        0 => String::new(),
+        1 => ", with `1` warning".to_owned(),
+        _ => format!(", with `{warnings}` warnings"),
+    };
+    format!("verdict: {verdict}{warnings}\n")
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Good => "good",
+        Level::Warning => "warning",
+        Level::Bad => "bad",
+    }
+}

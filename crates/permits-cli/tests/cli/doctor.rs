@@ -1,0 +1,92 @@
+//! `doctor`: bad where a run fails, and nothing is left of it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::place::{Place, output, stderr, stdout};
+
+#[test]
+fn doctor_finds_a_good_directory_good_and_a_bad_one_bad() {
+    let place = Place::new();
+
+    let good = place.output(&["doctor"]);
+    let json: Value = serde_json::from_slice(&place.output(&["doctor", "--json"]).stdout).expect("JSON");
+    let open = place.dir().join("open");
+    std::fs::create_dir(&open).expect("it can be made");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).expect("it is ours");
+    let bad = place.output(&["doctor", "--json", "--dir", open.to_str().expect("text")]);
+
+    assert_eq!(good.status.code(), Some(0), "{}", stdout(&good));
+    assert!(stdout(&good).contains(place.dir().to_str().expect("text")));
+    assert_eq!((&json["schema"], &json["good"]), (&1.into(), &true.into()));
+    assert_eq!(bad.status.code(), Some(78), "{}", stdout(&bad));
+}
+
+/// What `permits doctor` and `permits run` do after a line of shell: their codes, and the last line of the former.
+fn both(place: &Place, before: &str) -> (Option<i32>, Option<i32>, String) {
+    let shell = |act: &str| {
+        let script = format!(r#"{before}; exec "$PERMITS" {act}"#);
+        output(place.command("unshare").args(["--map-root-user", "--mount", "bash", "-c", &script]))
+    };
+    let (doctor, run) = (shell("doctor"), shell("run a -- true"));
+    let said = stdout(&doctor);
+    let last = said.lines().last().unwrap_or_default().to_owned();
+    assert!(
+        doctor.status.code() == Some(0) || said.contains("bad      trial: `permits run` exits"),
+        "{said}{}",
+        stderr(&doctor)
+    );
+    (doctor.status.code(), run.status.code(), last)
+}
+
+#[test]
+fn doctor_fails_where_a_run_does() {
+    let bad = "verdict: bad, `permits run` fails here".to_owned();
+    let cases = [
+        ("mount -t tmpfs -o size=16k none \"$PERMITS_DIR\"; chmod 700 \"$PERMITS_DIR\"", 125),
+        ("mount -t tmpfs -o size=16k none \"$PERMITS_DIR\"; export PERMITS_DIR=\"$PERMITS_DIR/new\"", 125),
+        ("mount -t tmpfs -o ro none \"$PERMITS_DIR\"; export PERMITS_DIR=\"$PERMITS_DIR/new\"", 77),
+        ("export PERMITS_DIR=\"$PERMITS_DIR/none/new\"", 78),
+        ("ulimit -n 10", 125),
+        ("ulimit -n 7", 125),
+    ];
+    for (before, code) in cases {
+        assert_eq!(both(&Place::new(), before), (Some(78), Some(code), bad.clone()), "{before}");
+    }
+
+    let good = "verdict: good, `permits run` works here".to_owned();
+    for before in ["ulimit -n 12", "export PERMITS_DIR=\"$PERMITS_DIR/new\"", "mount -t tmpfs none /proc"] {
+        let (doctor, run, last) = both(&Place::new(), before);
+        assert_eq!((doctor, run), (Some(0), Some(0)), "{before}");
+        assert!(last.starts_with(&good), "{before}: {last}");
+    }
+}
+
+#[test]
+fn doctor_leaves_nothing() {
+    let place = Place::new();
+    let there = || std::fs::read_dir(place.dir()).expect("it can be read").count();
+
+    assert_eq!(place.code(&["doctor"]), 0);
+    assert_eq!(there(), 0);
+    assert_eq!(place.code(&["--dir", place.dir().join("new").to_str().expect("text"), "doctor"]), 0);
+    assert_eq!(there(), 0);
+}
+
+#[test]
+fn sound_semaphores_do_not_hide_the_verdict() {
+    let place = Place::new();
+    for name in 0..30 {
+        assert_eq!(place.code(&["set", "--create", &format!("s{name}"), "2"]), 0);
+    }
+    std::fs::write(place.dir().join("torn.sem"), "nonsense").expect("it can be written");
+
+    let output = place.output(&["doctor"]);
+
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(said.contains("good     semaphores: `30` are sound\n") && !said.contains("s17"), "{said}");
+    assert!(said.contains("bad      semaphore torn: "), "{said}");
+    assert!(said.ends_with("\nverdict: bad, though `permits run` works here with a new semaphore\n"), "{said}");
+}
