@@ -1,11 +1,11 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
 //! `args` says what there is, and `commands` has a file for each command. What they share stands beside them:
-//! `place` (which semaphore), `waiting` (a wait that signals, a stop and a revocation can end), `events`
-//! (signals and wake-ups as things to poll for), `people` (who holds or waits, and taming what others wrote),
-//! `json` and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout
-//! and stderr), `slips` (what was probably meant), `sys` (system calls). No module imports this one, and none
-//! imports a module that imports it.
+//! `place` (which semaphore), `neighbours` (users who count apart), `waiting` (a wait that signals, a stop and
+//! a revocation can end), `events` (signals and wake-ups as things to poll for), `people` (who holds or waits,
+//! and taming what others wrote), `json` and `table` (what is printed), `columns` (widths), `failure` and `end`
+//! (exit codes), `out` (stdout and stderr), `slips` (what was probably meant), `sys` (system calls). No module
+//! imports this one, and none imports a module that imports it.
 
 mod args;
 mod columns;
@@ -14,6 +14,7 @@ mod end;
 mod events;
 mod failure;
 mod json;
+mod neighbours;
 mod out;
 mod people;
 mod place;

@@ -74,7 +74,7 @@ impl From<&Participant> for Who {
 }
 
 /// Name of a user, or its number if it has no name here. Looked up once for each: the answer may come over the network.
-fn user(uid: u32) -> String {
+pub(crate) fn user(uid: u32) -> String {
     thread_local! {
         static KNOWN: RefCell<HashMap<u32, String>> = RefCell::default();
     }

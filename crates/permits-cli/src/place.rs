@@ -7,6 +7,7 @@ use permits_host::{ErrorKind, HostSemaphore, Options, Status};
 
 use crate::args::{Common, Number, Size};
 use crate::failure::Failure;
+use crate::neighbours;
 use crate::out::Notes;
 
 /// What every command is given besides its arguments: where it works, and to whom it talks.
@@ -41,13 +42,28 @@ impl Scene<'_> {
 
 /// Opens the semaphore to take permits, or creates it: without `--max` and `--create` with one permit.
 pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
-    open_with(scene, options, name, size, Some(Number::Exactly(1)))
+    making(scene, name, || open_with(scene, options, name, size, Some(Number::Exactly(1))))
 }
 
 /// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a
 /// permit of one that is not there, so that a name with a typing error in it would wait for ever.
 pub(crate) fn open_to_release(scene: Scene<'_>, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
-    open_with(scene, &scene.options(), name, size, None)
+    making(scene, name, || open_with(scene, &scene.options(), name, size, None))
+}
+
+/// Opens a semaphore, or makes it. That another user counts apart is said when it is made.
+pub(crate) fn making(
+    scene: Scene<'_>,
+    name: &str,
+    open: impl FnOnce() -> Result<HostSemaphore, Failure>,
+) -> Result<HostSemaphore, Failure> {
+    // A directory that was chosen is shared with whom it shall be.
+    let news = if scene.chosen_directory().is_none() { neighbours::news(&scene.directory(), name) } else { None };
+    let semaphore = open()?;
+    if let Some(news) = news {
+        scene.notes.warn(&news);
+    }
+    Ok(semaphore)
 }
 
 /// With `--max` it has that number, or gets it. Otherwise the stored number holds, and a new one gets that of

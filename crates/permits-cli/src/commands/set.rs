@@ -10,7 +10,9 @@ use crate::place::{self, Scene};
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
     let options = scene.options();
     let semaphore = match args.max {
-        Change::To(max) if args.create => options.resize(true).open(&args.name, place::total(max))?,
+        Change::To(max) if args.create => {
+            place::making(scene, &args.name, || Ok(options.resize(true).open(&args.name, place::total(max))?))?
+        }
         _ if args.create => {
             let text = "--create takes how many permits there are, and not how many more or less: give a number without a sign";
             return Err(Failure::new(code::USAGE, text));

@@ -10,6 +10,7 @@ use crate::args::Doctor;
 use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::json::{self, Examined, FindingLine};
+use crate::neighbours;
 use crate::out;
 use crate::people::tame;
 use crate::place::Scene;
@@ -18,6 +19,7 @@ use crate::place::Scene;
 pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
     let dir = scene.directory();
     let mut findings = scene.options().examine();
+    findings.extend(neighbours::summary(&dir).map(|text| Finding::new(Level::Warning, "users", text)));
     let trial = trial::of_a_run(scene, &dir);
     let works = trial.is_ok();
     let (level, text) = match trial {
