@@ -28,5 +28,6 @@ pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
             scene.notes.error(failure);
         }
     }
-    Ok(End::Code(0))
+    let failures = read.iter().filter_map(|(_, status)| status.as_ref().err());
+    Ok(End::Code(failures.map(Failure::code_among_others).find(|code| *code != 0).unwrap_or(0)))
 }

@@ -16,20 +16,20 @@ use crate::table;
 pub(crate) fn run(scene: Scene<'_>, args: &Status) -> Result<End, Failure> {
     let options = scene.options();
     loop {
-        let (text, worst) = show(scene, &options, args)?;
+        let (text, code) = show(scene, &options, args)?;
         // A screen is redrawn in place; a file or a pipe gets one reading after the other.
         let redraw = args.watch && !args.json && std::io::stdout().is_terminal();
         out::print(&if redraw { format!("\x1b[H\x1b[J{text}") } else { text })?;
         if !args.watch {
-            return Ok(End::Code(worst));
+            return Ok(End::Code(code));
         }
         thread::sleep(args.interval);
     }
 }
 
-/// The text, and the exit code: that of the last one that cannot be read.
+/// The text, and the exit code: that of the first one that cannot be read.
 fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u8), Failure> {
-    let (mut texts, mut worst) = (Vec::new(), 0);
+    let (mut texts, mut code) = (Vec::new(), 0);
     if args.names.is_empty() {
         let names = options.clone().list()?;
         if names.is_empty() && !args.json {
@@ -44,7 +44,7 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
                 Err(error) => {
                     let failure = Failure::from(error);
                     scene.notes.error(&failure);
-                    worst = failure.code;
+                    code = if code == 0 { failure.code_among_others() } else { code };
                 }
             }
         }
@@ -53,7 +53,7 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
             texts.push(one(&place::status(options, name)?, args.json));
         }
     }
-    Ok((texts.join(if args.json { "" } else { "\n" }), worst))
+    Ok((texts.join(if args.json { "" } else { "\n" }), code))
 }
 
 fn one(status: &permits_host::Status, json: bool) -> String {

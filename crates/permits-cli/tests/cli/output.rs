@@ -99,6 +99,20 @@ fn one_that_cannot_be_read_does_not_hide_the_others() {
 
     assert!(list["semaphores"][0]["error"].is_string() && list["semaphores"][1]["free"] == 1, "{list}");
     assert!(stdout(&status).contains("good") && !stderr(&status).is_empty());
+    for args in [&["list"][..], &["list", "--json"], &["status"], &["top"], &["top", "--json"], &["top", "bad"]] {
+        assert_eq!(place.code(args), 125, "{args:?}");
+    }
+}
+
+#[test]
+fn directory_that_cannot_be_read_has_one_code() {
+    let place = Place::new();
+    let dir = place.dir().join("file");
+    std::fs::write(&dir, "").expect("it can be written");
+
+    for args in [&["list"][..], &["status"], &["top"], &["top", "--json"]] {
+        assert_eq!(place.code(&[&["--dir", dir.to_str().expect("text")], args].concat()), 78, "{args:?}");
+    }
 }
 
 #[test]

@@ -74,6 +74,7 @@ impl App {
             directory: String::new(),
             semaphores: Vec::new(),
             trouble: None,
+            code: 0,
         };
         App {
             sample: nothing,

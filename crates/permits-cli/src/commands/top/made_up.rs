@@ -62,7 +62,7 @@ pub(crate) fn sample_of(name: &str, reading: Reading, taken: SystemTime) -> Samp
 }
 
 pub(crate) fn sample(semaphores: Vec<Semaphore>, taken: SystemTime) -> Sample {
-    Sample { taken, directory: "/run/permits".to_owned(), semaphores, trouble: None }
+    Sample { taken, directory: "/run/permits".to_owned(), semaphores, trouble: None, code: 0 }
 }
 
 /// A busy build machine, `tick` seconds after the beginning: a few accounts and runners share it.

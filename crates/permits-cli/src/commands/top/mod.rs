@@ -33,31 +33,16 @@ use crate::failure::{Failure, code};
 use crate::people::tame;
 use crate::place::Scene;
 
-/// What was shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// On a screen: what cannot be read is seen there.
-    All,
-    /// Printed once, and something could not be read: a script has to know.
-    Part,
-}
-
 pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
-    let directory = scene.directory();
-    match show(args, &scene.options(), &directory) {
-        Ok(Shown::All) => Ok(End::Code(0)),
-        // What it was, stands on stderr already. What is wrong with the directory has the code that it has
-        // for every command.
-        Ok(Shown::Part) => {
-            let unusable = if args.names.is_empty() { scene.options().list().err() } else { None };
-            Ok(End::Code(unusable.map_or(code::UNAVAILABLE, |error| Failure::from(error).code)))
-        }
-        Err(error) => Err(Failure::new(code::FAILED, format!("cannot show the semaphores: {error}"))),
-    }
+    let shown = show(args, &scene.options(), &scene.directory());
+    // What it was that could not be read, stands on the screen or on stderr already.
+    let failed = |error| Failure::new(code::FAILED, format!("cannot show the semaphores: {error}"));
+    shown.map(End::Code).map_err(failed)
 }
 
-/// Until the user quits. What goes wrong with a semaphore is shown, and ends nothing.
-fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
+/// Until the user quits. What goes wrong with a semaphore is shown, and ends nothing. The exit code tells a
+/// script what could not be read.
+fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<u8> {
     let directory = tame(&directory.to_string_lossy());
     let mut handles = sample::Handles::new();
     let sample = || sample::sample(options, &mut handles, &directory, &args.names);
@@ -69,7 +54,7 @@ fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<Shown> {
         Ok(()) => Ok(act.outcome()),
         Err(e) => Err(tame(&Failure::from(e).text)),
     })?;
-    Ok(Shown::All)
+    Ok(0)
 }
 
 /// A pipe, a file, and a terminal that cannot move its cursor get plain text.
@@ -79,7 +64,7 @@ fn is_screen() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-fn print(args: &Top, mut sample: impl FnMut() -> sample::Sample) -> io::Result<Shown> {
+fn print(args: &Top, mut sample: impl FnMut() -> sample::Sample) -> io::Result<u8> {
     let mut history = history::History::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     loop {
@@ -91,11 +76,11 @@ fn print(args: &Top, mut sample: impl FnMut() -> sample::Sample) -> io::Result<S
         };
         match printed {
             // `permits top --watch | head -1` is no failure.
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Shown::All),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
             other => other?,
         }
         if !args.watch {
-            return Ok(if sample.is_whole() { Shown::All } else { Shown::Part });
+            return Ok(sample.code);
         }
         std::thread::sleep(args.interval);
     }

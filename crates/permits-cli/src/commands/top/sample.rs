@@ -22,6 +22,8 @@ pub(crate) struct Sample {
     pub(crate) semaphores: Vec<Semaphore>,
     /// Why there is nothing, if the directory itself could not be read.
     pub(crate) trouble: Option<String>,
+    /// Exit code where this is all that is shown: that of the first that could not be read, or 0.
+    pub(crate) code: u8,
 }
 
 /// One semaphore, or why it could not be read.
@@ -68,13 +70,6 @@ pub(crate) struct Waiter {
     pub(crate) since: SystemTime,
 }
 
-impl Sample {
-    /// Whether all could be read.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.trouble.is_none() && self.semaphores.iter().all(|semaphore| semaphore.reading.is_ok())
-    }
-}
-
 impl Semaphore {
     /// Its name as it is shown: others may have chosen it.
     pub(crate) fn shown(&self) -> String {
@@ -115,28 +110,38 @@ pub(crate) struct Handle {
 /// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be
 /// read says why.
 pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, names: &[String]) -> Sample {
-    let mut sample =
-        Sample { taken: SystemTime::now(), directory: directory.to_owned(), semaphores: Vec::new(), trouble: None };
-    let names = match names {
+    let mut sample = Sample {
+        taken: SystemTime::now(),
+        directory: directory.to_owned(),
+        semaphores: Vec::new(),
+        trouble: None,
+        code: 0,
+    };
+    let listed = match names {
         [] => options.clone().list(),
         named => Ok(named.to_vec()),
     };
-    match names {
-        Ok(names) => {
-            handles.retain(|name, _| names.contains(name));
-            for name in names {
-                let reading = status(options, handles, &name).map(Reading::from).map_err(why);
+    match listed {
+        Ok(listed) => {
+            handles.retain(|name, _| listed.contains(name));
+            for name in listed {
+                let reading = status(options, handles, &name).map(Reading::from).map_err(Failure::from);
+                if let Err(failure) = &reading
+                    && sample.code == 0
+                {
+                    sample.code = if names.is_empty() { failure.code_among_others() } else { failure.code };
+                }
+                let reading = reading.map_err(|failure| tame(&failure.text));
                 sample.semaphores.push(Semaphore { name, reading });
             }
         }
-        Err(e) => sample.trouble = Some(why(e)),
+        Err(error) => {
+            let failure = Failure::from(error);
+            sample.code = failure.code;
+            sample.trouble = Some(tame(&failure.text));
+        }
     }
     sample
-}
-
-/// Why something cannot be read, as it is shown.
-fn why(error: Error) -> String {
-    tame(&Failure::from(error).text)
 }
 
 /// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only
