@@ -230,7 +230,8 @@ impl Both {
             Ok(guard) => {
                 prop_assert_eq!(Ok(()), expected);
                 if let Some(guard) = guard {
-                    prop_assert_eq!(Some(&guard.count()), self.model.guards.last());
+                    let count = guard.count();
+                    prop_assert_eq!(Some(&count), self.model.guards.last());
                     self.guards.push(guard);
                 }
             }
