@@ -1,5 +1,6 @@
 //! Chores of the project, run with `cargo xtask CHORE`.
 
+mod ci;
 mod mutants;
 mod python;
 mod tidy;
@@ -9,10 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-usage: cargo xtask mutants [NAME]
+usage: cargo xtask ci [--list | STEP...]
+       cargo xtask mutants [NAME]
        cargo xtask python [--python PATH]... [-- PYTEST-ARGUMENTS]
        cargo xtask tidy
 
+  ci        runs all that has to pass before a change lands, or the steps that are named
   mutants   breaks a copy of `permits` and `permits-host` in one place after another and checks that a loom model
             fails each time; with NAME, only those of that package, or whose description contains it
   python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
@@ -35,6 +38,7 @@ fn chore() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?;
     let args: Vec<_> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["ci", ..] => ci::run(root, &args[1..]),
         ["mutants"] => mutants::run(root, None),
         ["mutants", name] => mutants::run(root, Some(name)),
         ["python", ..] => python::run(root, &python::Options::parse(&args[1..])?),

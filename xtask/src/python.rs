@@ -85,6 +85,11 @@ struct Workshop<'a> {
     start: Instant,
 }
 
+/// Builds and tests on all interpreters that are found.
+pub(crate) fn check(root: &Path) -> Result<()> {
+    run(root, &Options { pythons: Vec::new(), pytest: Vec::new() })
+}
+
 /// Builds, installs and tests; fails if anything does on any interpreter.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let shop = Workshop { root, folder: root.join("target/python"), start: Instant::now() };

@@ -1,0 +1,116 @@
+//! Is each crate that is to be published complete? Packs them as `cargo publish` would, looks at what is in
+//! the packages, and builds each from its package alone, against the packages of the others.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use super::command::{cargo_metadata, command};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Files that have to be in each package.
+const WANTED: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+/// What else may be: these, whatever lies in these folders, and what cargo adds by itself.
+const FOLDERS: &[&str] = &["src/", "examples/"];
+const BY_CARGO: &[&str] = &[".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    description: Option<String>,
+    license: Option<String>,
+    readme: Option<PathBuf>,
+    keywords: Vec<String>,
+    categories: Vec<String>,
+    /// The registries that it may be published on: none at all for `publish = false`.
+    publish: Option<Vec<String>>,
+}
+
+pub(crate) fn check(root: &Path) -> Result<()> {
+    let metadata: Metadata = cargo_metadata(root, &["--no-deps"])?;
+    let published: Vec<_> =
+        metadata.packages.iter().filter(|package| package.publish.as_ref().is_none_or(|on| !on.is_empty())).collect();
+    let mut findings = Vec::new();
+    for package in &published {
+        let files = packed(root, &package.name)?;
+        println!("{}: {} files", package.name, files.len());
+        findings.extend(in_manifest(package));
+        findings.extend(in_files(&package.name, &files));
+    }
+    if !findings.is_empty() {
+        return Err(findings.join("\n").into());
+    }
+    let names: String = published.iter().map(|package| format!(" -p {}", package.name)).collect();
+    // Changes that are not committed yet are packed too: this is a look, not a release.
+    command(root, &format!("cargo package --locked --allow-dirty{names}"), &[])
+}
+
+/// The files that would be in the package of a crate.
+fn packed(root: &Path, name: &str) -> Result<Vec<String>> {
+    let output = Command::new("cargo")
+        .args(["package", "--list", "--allow-dirty", "-p", name])
+        .current_dir(root)
+        .output()
+        .map_err(|why| format!("cannot run `cargo`: {why}"))?;
+    if !output.status.success() {
+        return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+fn in_manifest(package: &Package) -> Vec<String> {
+    let fields = [
+        ("description", package.description.is_some()),
+        ("license", package.license.is_some()),
+        ("readme", package.readme.is_some()),
+        ("keywords", !package.keywords.is_empty()),
+        ("categories", !package.categories.is_empty()),
+    ];
+    let missing = fields.iter().filter(|(_, there)| !there);
+    missing.map(|(field, _)| format!("{}: its manifest has no `{field}`", package.name)).collect()
+}
+
+fn in_files(name: &str, files: &[String]) -> Vec<String> {
+    let missing = WANTED.iter().filter(|wanted| !files.iter().any(|file| file == *wanted));
+    let missing = missing.map(|wanted| format!("{name}: its package has no `{wanted}`"));
+    let known = |file: &&String| {
+        FOLDERS.iter().any(|folder| file.starts_with(folder))
+            || WANTED.contains(&file.as_str())
+            || BY_CARGO.contains(&file.as_str())
+    };
+    let junk = files.iter().filter(|file| !known(file));
+    missing.chain(junk.map(|file| format!("{name}: its package has `{file}`, which no user needs"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BY_CARGO, WANTED, in_files};
+
+    fn files(more: &[&str]) -> Vec<String> {
+        BY_CARGO.iter().chain(WANTED).chain(more).map(|file| (*file).to_owned()).collect()
+    }
+
+    #[test]
+    fn sources_examples_and_licences_are_all_that_a_package_has() {
+        assert!(in_files("a", &files(&["src/lib.rs", "examples/b.rs"])).is_empty());
+        assert_eq!(
+            in_files("a", &files(&["src/lib.rs", "tests/it/main.rs"])),
+            ["a: its package has `tests/it/main.rs`, which no user needs"]
+        );
+    }
+
+    #[test]
+    fn a_package_without_a_licence_is_named() {
+        let files: Vec<String> = files(&["src/lib.rs"]).into_iter().filter(|file| file != "LICENSE-MIT").collect();
+
+        assert_eq!(in_files("a", &files), ["a: its package has no `LICENSE-MIT`"]);
+    }
+}

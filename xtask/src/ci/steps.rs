@@ -1,0 +1,133 @@
+//! The steps, in the order in which they are run: quick ones first among those that need no more than what
+//! is built already. A new step is a row.
+
+use std::error::Error;
+use std::path::Path;
+
+use super::{licences, msrv, package};
+use crate::python;
+
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Environment variables of its commands.
+    pub(crate) variables: &'static [(&'static str, &'static str)],
+    pub(crate) act: Act,
+}
+
+pub(crate) enum Act {
+    /// Command lines, run in the root of the project one after the other. No word of them has a space in it.
+    Commands(&'static [&'static str]),
+    /// A function of this program.
+    Chore(fn(&Path) -> Result<(), Box<dyn Error>>),
+}
+
+use Act::{Chore, Commands};
+
+/// A model is built once and run once: no time for link-time optimization. Debug assertions check the
+/// invariants of the queues in every schedule.
+const ASSERTIONS: (&str, &str) = ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+const NO_LTO: (&str, &str) = ("CARGO_PROFILE_RELEASE_LTO", "off");
+
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "test",
+        about: "all tests of the default members, as README.md has it",
+        variables: &[],
+        act: Commands(&["cargo test --locked"]),
+    },
+    Step { name: "fmt", about: "formatting", variables: &[], act: Commands(&["cargo fmt --all --check"]) },
+    Step {
+        name: "clippy",
+        about: "lints",
+        variables: &[],
+        act: Commands(&["cargo clippy --locked --workspace --all-targets -- -D warnings"]),
+    },
+    Step {
+        name: "doc",
+        about: "the documentation builds without a warning",
+        variables: &[("RUSTDOCFLAGS", "-D warnings")],
+        act: Commands(&["cargo doc --locked --workspace --no-deps"]),
+    },
+    Step {
+        name: "licences",
+        about: "every dependency has a licence of deny.toml, and comes from the registry",
+        variables: &[],
+        act: Chore(licences::check),
+    },
+    Step {
+        name: "msrv",
+        about: "the oldest Rust of `rust-version` builds everything, if it is installed",
+        variables: &[],
+        act: Chore(msrv::check),
+    },
+    Step {
+        name: "package",
+        about: "each crate to be published packs what it needs, no more, and builds from that",
+        variables: &[],
+        act: Chore(package::check),
+    },
+    // The comparisons are a workspace of their own: they have to build.
+    Step {
+        name: "peers",
+        about: "the comparisons with other semaphores: formatting and lints",
+        variables: &[],
+        act: Commands(&[
+            "cargo fmt --manifest-path peers/Cargo.toml --check",
+            "cargo clippy --locked --manifest-path peers/Cargo.toml --target-dir target/peers -- -D warnings",
+        ]),
+    },
+    // So is the fuzzing; its corpus, and some random files, are replayed without a fuzzer.
+    Step {
+        name: "fuzz",
+        about: "the fuzzing: formatting, and its corpus replayed",
+        variables: &[],
+        act: Commands(&[
+            "cargo fmt --manifest-path fuzz/Cargo.toml --check",
+            "cargo test --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz",
+        ]),
+    },
+    // And so is the Python package. No interpreter is needed to look at its Rust.
+    Step {
+        name: "python-lints",
+        about: "the Rust of the Python package: formatting and lints",
+        variables: &[("PYO3_NO_PYTHON", "1"), ("PYO3_BUILD_EXTENSION_MODULE", "1")],
+        act: Commands(&[
+            "cargo fmt --manifest-path python/Cargo.toml --check",
+            "cargo clippy --locked --all-targets --manifest-path python/Cargo.toml --target-dir target/python-rust \
+             -- -D warnings",
+        ]),
+    },
+    Step {
+        name: "python",
+        about: "the wheel, tested on every CPython of this machine",
+        variables: &[],
+        act: Chore(python::check),
+    },
+    Step {
+        name: "shuttle",
+        about: "large crowds of `permits`, in schedules drawn at random",
+        variables: &[
+            ASSERTIONS,
+            NO_LTO,
+            ("RUSTFLAGS", "--cfg permits_shuttle -D warnings"),
+            ("CARGO_TARGET_DIR", "target/shuttle"),
+        ],
+        act: Commands(&["cargo test --locked --release -p permits --test shuttle"]),
+    },
+    Step {
+        name: "loom",
+        about: "the models of interleavings between threads and tasks",
+        variables: LOOM,
+        act: Commands(&["cargo test --locked --release -p permits --test loom"]),
+    },
+    Step {
+        name: "loom-host",
+        about: "the models of interleavings between processes",
+        variables: LOOM,
+        act: Commands(&["cargo test --locked --release -p permits-host --test loom"]),
+    },
+];
+
+const LOOM: &[(&str, &str)] =
+    &[ASSERTIONS, NO_LTO, ("RUSTFLAGS", "--cfg permits_loom -D warnings"), ("CARGO_TARGET_DIR", "target/loom")];
