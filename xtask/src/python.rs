@@ -34,6 +34,9 @@ if not (u.find_spec('test') and u.find_spec('test.lock_tests') and u.find_spec('
 print(' '.join(missing))
 ";
 
+/// What has to be among the packed sources, besides what maturin needs to build from them.
+const SOURCES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT", "README.md", "python/Cargo.lock", "permits/py.typed"];
+
 pub(crate) struct Options {
     /// Empty: all that are found.
     pythons: Vec<PathBuf>,
@@ -231,7 +234,31 @@ impl Workshop<'_> {
             return Err(format!("maturin did not make one wheel in {}", wheels.display()).into());
         };
         self.say(&format!("built {}", wheel.file_name().display()));
+        self.pack_sources(&tool)?;
         Ok(wheel.path())
+    }
+
+    /// The sources, as `pip` takes them where no wheel fits. Building from them would take as long again: only what
+    /// is in them is looked at.
+    fn pack_sources(&self, tool: &Path) -> Result<()> {
+        let log = Log::new(self.folder.join("sources.log"))?;
+        let folder = self.folder.join("sources");
+        remove(&folder)?;
+        let mut maturin = clean(&tool.join("bin/maturin"));
+        maturin.args(["sdist", "--manifest-path"]).arg(self.root.join("python/Cargo.toml")).arg("--out").arg(&folder);
+        log.run(&mut maturin)?;
+        let packed = fs::read_dir(&folder)?.next().ok_or("maturin packed no sources")??;
+        log.run(clean(&tool.join("bin/python")).args(["-m", "tarfile", "--list"]).arg(packed.path()))?;
+        let list = fs::read_to_string(&log.path)?;
+        // Each path starts with the name and version of the package.
+        let has =
+            |wanted: &str| list.lines().any(|line| line.trim().split_once('/').is_some_and(|(_, path)| path == wanted));
+        let missing: Vec<&str> = SOURCES.iter().copied().filter(|wanted| !has(wanted)).collect();
+        if !missing.is_empty() {
+            return Err(format!("{} has no {}", packed.path().display(), missing.join(", ")).into());
+        }
+        self.say(&format!("packed {}", packed.file_name().display()));
+        Ok(())
     }
 
     /// As many interpreters at a time as there are cores. Gives those that passed, and those that failed.
