@@ -2,6 +2,7 @@
 //! the packages, and builds each from its package alone, against the packages of the others.
 
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,6 +26,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    version: String,
     description: Option<String>,
     license: Option<String>,
     readme: Option<PathBuf>,
@@ -38,11 +40,13 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     let metadata: Metadata = cargo_metadata(root, &["--no-deps"])?;
     let published: Vec<_> =
         metadata.packages.iter().filter(|package| package.publish.as_ref().is_none_or(|on| !on.is_empty())).collect();
+    let python = version(&fs::read_to_string(root.join("python/Cargo.toml"))?)?;
     let mut findings = Vec::new();
     for package in &published {
         let files = packed(root, &package.name)?;
         println!("{}: {} files", package.name, files.len());
         findings.extend(in_manifest(package));
+        findings.extend(other_version(package, &python));
         findings.extend(in_files(&package.name, &files));
     }
     if !findings.is_empty() {
@@ -78,6 +82,18 @@ fn in_manifest(package: &Package) -> Vec<String> {
     missing.map(|(field, _)| format!("{}: its manifest has no `{field}`", package.name)).collect()
 }
 
+/// The version of the Python package, which is a workspace of its own.
+fn version(manifest: &str) -> Result<String> {
+    let manifest: toml::Table = manifest.parse()?;
+    let version = manifest.get("package").and_then(|package| package.get("version")?.as_str());
+    Ok(version.ok_or("python/Cargo.toml has no `package.version`")?.to_owned())
+}
+
+fn other_version(package: &Package, python: &str) -> Option<String> {
+    let Package { name, version, .. } = package;
+    (version != python).then(|| format!("{name} is {version}, and the Python package {python}"))
+}
+
 fn in_files(name: &str, files: &[String]) -> Vec<String> {
     let missing = WANTED.iter().filter(|wanted| !files.iter().any(|file| file == *wanted));
     let missing = missing.map(|wanted| format!("{name}: its package has no `{wanted}`"));
@@ -92,7 +108,7 @@ fn in_files(name: &str, files: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BY_CARGO, WANTED, in_files};
+    use super::{BY_CARGO, Package, WANTED, in_files, other_version, version};
 
     fn files(more: &[&str]) -> Vec<String> {
         BY_CARGO.iter().chain(WANTED).chain(more).map(|file| (*file).to_owned()).collect()
@@ -105,6 +121,17 @@ mod tests {
             in_files("a", &files(&["src/lib.rs", "tests/it/main.rs"])),
             ["a: its package has `tests/it/main.rs`, which no user needs"]
         );
+    }
+
+    #[test]
+    fn all_have_the_version_of_the_python_package() {
+        let json = r#"{"name": "a", "version": "0.2.0", "keywords": [], "categories": []}"#;
+        let package: Package = serde_json::from_str(json).expect("it is one");
+        let python = version("[package]\nversion = '0.1.0'").expect("it has one");
+
+        assert_eq!(other_version(&package, "0.2.0"), None);
+        let what = "a is 0.2.0, and the Python package 0.1.0";
+        assert_eq!(other_version(&package, &python).as_deref(), Some(what));
     }
 
     #[test]
