@@ -1,11 +1,12 @@
 //! A producer and a consumer that pace each other through one semaphore, because `release` waits too.
 //!
-//! A permit that is given out stands for an item that is on its way. The producer queues an item, then
-//! acquires: it waits while `IN_FLIGHT` items are on their way. The consumer releases, then takes the item:
-//! it waits while none is on its way. With a semaphore whose release never waits, it takes a second one, or a
-//! condition variable, to say "there is something".
+//! A permit that is out stands for an item in flight. The producer queues an item, then acquires: it waits
+//! while `IN_FLIGHT` items are in flight. The consumer releases, then takes the item: it waits while none is
+//! in flight. With a semaphore whose release never waits, you need a second one, or a condition variable, to
+//! signal that there is an item.
 //!
-//! `close` ends the line without losing an item: what is loose can still be released, and then `release` fails.
+//! `close` ends the stream without losing an item: loose permits can still be released, and then `release`
+//! fails.
 //!
 //! Run it with `cargo run -p permits --example back_pressure`.
 
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
 fn produce(line: &Line) -> Result<(), AcquireError> {
     for item in 1..=ITEMS {
-        line.items.lock().expect("nobody panics").push_back(item);
+        line.items.lock().expect("no thread panics").push_back(item);
         line.on_their_way.acquire().loose().wait()?;
         println!("made {item:2}");
     }
@@ -55,7 +56,7 @@ fn consume(line: &Line) -> Result<Vec<u32>, AcquireError> {
             Err(ReleaseError::TooMany { requested, max }) => return Err(AcquireError::TooMany { requested, max }),
         }
         // Its maker queued it before it acquired, and that acquire let this release through (C14).
-        let item = line.items.lock().expect("nobody panics").pop_front().expect("an item for every release");
+        let item = line.items.lock().expect("no thread panics").pop_front().expect("an item for every release");
         println!("           took {item:2}");
         thread::sleep(Duration::from_millis(50));
         taken.push(item);

@@ -1,8 +1,8 @@
 //! A budget of bytes in flight: one permit is 4 KiB, so that 4,194,303 permits reach 16 GiB.
 //!
 //! Each message asks for as many permits as it needs, all or none. It splits half of them off when it is half
-//! done, which lets the next message in earlier. A message that is larger than the budget is refused at once
-//! instead of waiting for ever.
+//! done, which lets the next message in earlier. A message that is larger than the budget fails at once
+//! instead of waiting without end.
 //!
 //! Run it with `cargo run -p permits --example byte_budget`.
 

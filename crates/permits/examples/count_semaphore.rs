@@ -1,8 +1,8 @@
-//! The exercise that the crate grew from: two threads and one permit. The taker takes three times; the giver
-//! comes a second later and gives three times, two seconds apart. Neither can run ahead of the other: there
-//! is one permit to take, and none to give back that was not taken.
+//! The exercise that the crate grew from: two threads share one permit. The taker takes three times; the
+//! giver comes a second later and gives three times, two seconds apart. Neither can run ahead of the other:
+//! there is one permit to take, and it must be taken before it can be given back.
 //!
-//! Run it with `cargo run -p permits --example count_semaphore`. It prints a word a line for five seconds:
+//! Run it with `cargo run -p permits --example count_semaphore`. It prints one word a line, for five seconds:
 //! `acquiring releasing acquiring releasing acquiring releasing`.
 
 use permits::{AcquireError, ReleaseError, Semaphore};

@@ -6,11 +6,11 @@
 //! | `new Semaphore(n, true)` | `Semaphore::fair(n)` | |
 //! | `n` zero or negative | `n` is 1 to 4,194,303 | for zero take them all at the start, see `drain` |
 //! | `acquire()`, `acquire(k)` | `acquire().wait()`, `acquire_many(k).wait()` | no interrupt: `close` ends all waits, `wait_timeout` one |
-//! | `acquireUninterruptibly()` | `acquire().wait()` | `k` above the bound fails instead of waiting for ever |
+//! | `acquireUninterruptibly()` | `acquire().wait()` | `k` above the bound fails instead of waiting without end |
 //! | `tryAcquire()` | `try_acquire()` | Java's passes waiters even when fair; ours, when fair, does not |
 //! | `tryAcquire(1, SECONDS)` | `acquire().wait_timeout(d)` | |
-//! | `release()` by the one who acquired | drop the permit | cannot be forgotten, or done twice |
-//! | `release()` by anybody | `acquire().loose()`, later `release().wait()` | waits while nothing is loose; `try_release` fails then |
+//! | `release()` by the thread that acquired | drop the permit | cannot be forgotten, or done twice |
+//! | `release()` by any thread | `acquire().loose()`, later `release().wait()` | waits while nothing is loose; `try_release` fails then |
 //! | `release()` to have more | `grow(n)` | Java cannot tell the two; a release too many raises its count |
 //! | `reducePermits(n)` (protected) | `shrink(n)` | |
 //! | `drainPermits()` | `drain` below | there is no single call for "all that are free" |
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All permits that are free, none if there are none; fails if others wait for them, whom Java's would pass.
+/// Takes all free permits, none if there are none; fails if there are waiters, which Java's would pass.
 fn drain(sem: &Semaphore) -> Result<Permit<'_>, TryAcquireError> {
     loop {
         match sem.try_acquire_many(sem.available_permits()) {

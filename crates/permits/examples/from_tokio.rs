@@ -3,10 +3,10 @@
 //! | tokio | here | what differs |
 //! |---|---|---|
 //! | `new(n)`, `const_new(n)` | `fair(n)`, or `new(n)` | tokio serves in order, as `fair`; `n` is 1 to 4,194,303 |
-//! | `new(0)` | `new(n)`, then `acquire_many(n).loose()` | there is no semaphore of none: take them at the start |
-//! | `acquire().await`, `acquire_many(n).await` | the same | `n` above the bound fails instead of waiting for ever |
+//! | `new(0)` | `new(n)`, then `acquire_many(n).loose()` | a semaphore has at least 1 permit: take them at the start |
+//! | `acquire().await`, `acquire_many(n).await` | the same | `n` above the bound fails instead of waiting without end |
 //! | `blocking_acquire()` | `acquire().wait()` | |
-//! | `timeout(d, sem.acquire())` | the same; a thread: `acquire().wait_timeout(d)` | the thread's error tells how things stood |
+//! | `timeout(d, sem.acquire())` | the same; a thread: `acquire().wait_timeout(d)` | the thread's error has the state |
 //! | `try_acquire()` | the same | under `new` it may pass waiters, within the bound; under `fair` never |
 //! | `sem.clone().acquire_owned()` | `sem.acquire_owned()` | takes `&Arc`, clones it itself |
 //! | `permit.forget()` for good | `sem.shrink(n)`, then drop it | our `forget` keeps the permit out, as a loose one |

@@ -1,7 +1,7 @@
 //! Twenty requests, four at a time: a task acquires a permit, asks a server, and the guard's drop lets the next one go.
 //!
-//! The server is part of the program, on a free port of the loopback interface. It counts how many requests it has at
-//! once, so what the semaphore promises is seen from the other end.
+//! The server is part of the program, on a free port of the loopback interface. It counts how many requests
+//! it has at once, so the promise of the semaphore is checked from the other end.
 //!
 //! Run it with `cargo run -p permits --example limit_requests`.
 
@@ -59,7 +59,7 @@ async fn request(address: SocketAddr, number: u32) -> Result<(), Box<dyn Error +
     Ok(())
 }
 
-/// Gives every connection back the number that it sent, after a while.
+/// Sends every connection the number back that it sent, after a while.
 async fn serve(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {

@@ -1,5 +1,5 @@
-//! An orderly end: `close` turns those away who wait, lets those finish who hold a permit, and the count says
-//! when all is back.
+//! An orderly shutdown: `close` ends the waits, lets the holders of permits finish, and the count says when
+//! all permits are back.
 //!
 //! Ten tasks want one of two permits, and each works for 100 ms. After 250 ms the semaphore is closed: six
 //! have started by then and finish, the other four get `Closed` at once.

@@ -1,7 +1,8 @@
-//! Blocks a thread on a future that something else drives: for reaches whose requests are futures only, and for tests.
+//! Blocks a thread on a future that another thread or task drives: for reaches whose requests are only
+//! futures, and for tests.
 //!
-//! Not for a thread that has to run tasks, and not for futures that need their own runtime on this thread to
-//! get on. Semaphores of one process and of one host block by themselves, without allocation:
+//! Do not use it in a thread that runs tasks, or on futures that need their own runtime on this thread to
+//! make progress. Semaphores of one process and of one host block by themselves, without allocation:
 //! [`Request::wait`](crate::Request::wait).
 
 use std::future::Future;
@@ -62,10 +63,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     block_on_until(future, None).expect("without a deadline it ends by the future alone")
 }
 
-/// Polls `future` on this thread until it is ready or `deadline` has passed; `None` then, and the future is dropped.
+/// Polls `future` on this thread until it is ready or `deadline` has passed; after the deadline it drops the
+/// future and returns `None`.
 ///
-/// It is polled once more after the deadline: what is ready by then wins (C11), so a deadline in the past
-/// makes it a try.
+/// It polls the future once more after the deadline: a result that is ready by then wins (C11), so a deadline
+/// in the past makes it a try.
 ///
 /// # Examples
 ///

@@ -1,10 +1,10 @@
-//! How a request or a permit reaches its semaphore.
+//! How a request or a permit refers to its semaphore.
 
 use crate::semaphore::Semaphore;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// How a request or a permit reaches its semaphore: by a reference, or by a share of it. Implemented for
+/// How a request or a permit refers to its semaphore: by a reference or by an `Arc`. Implemented for
 /// `&Semaphore` and `Arc<Semaphore>`, and for nothing else.
 pub trait Handle: Deref<Target = Semaphore> + Clone + sealed::Sealed {}
 

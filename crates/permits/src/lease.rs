@@ -1,44 +1,44 @@
-//! A lease: permits that are held until a deadline, which a session moves on as long as it can, for reaches
-//! over a network.
+//! A lease, for reaches over a network: permits are held until a deadline, which a session moves on as long
+//! as it can.
 //!
 //! # The problem
 //!
-//! A server that cannot reach a holder has to give its permits to others at some time, and the holder has to
-//! know before that happens (C20). Only the holder's own clock can tell it, and that clock goes on while the
+//! A server that cannot reach a holder must give its permits to others at some time, and the holder must know
+//! before that happens (C20). Only the holder's own clock can show it, and that clock goes on while the
 //! holder does not run, or is suspended.
 //!
 //! # The idea
 //!
 //! 1. A lease has a deadline on the holder's clock, computed from when the request for it was *sent*: so it
 //!    is never later than the server's.
-//! 2. Until that deadline the permits are held. Whoever looks from then on finds them lost, whether or not
-//!    the server has noticed.
+//! 2. Until that deadline the permits are held. A holder that looks from then on finds them lost, whether or
+//!    not the server has noticed.
 //! 3. The deadline is one word. Renewing moves it by an exchange, and so does losing, which writes `LOST`
-//!    over it: for ever.
-//! 4. Who reads the clock and finds the deadline passed writes that down before it says so. So the lease
-//!    cannot come back to life behind the back of whoever was told that it is lost.
-//! 5. No thread and no timer is here. The session of a reach calls [`Lease::check`] at the deadline, so that
-//!    those are woken who sleep.
+//!    over it for good.
+//! 4. A caller that reads the clock and finds the deadline passed records that before it reports it. So the
+//!    lease cannot come back to life after a caller has learnt that it is lost.
+//! 5. This module has no thread and no timer. The session of a reach calls [`Lease::check`] at the deadline,
+//!    to wake sleeping waiters.
 //!
 //! # Invariants
 //!
-//! - **L1 sticky.** Once anybody was told that it is lost, it is lost for ever: no renewal succeeds.
+//! - **L1 sticky.** Once a caller has learnt that it is lost, it stays lost: no renewal succeeds.
 //! - **L2 forward.** A renewal never moves the deadline back: replies come out of order.
-//! - **L3 told.** Whoever waits in [`Lost`] when the lease is lost is woken, or finds it lost by its own look.
+//! - **L3 told.** A task that waits in [`Lost`] when the lease is lost is woken, or finds it lost by its own
+//!   look.
 //! - **L4 no trace.** A [`Lost`] that is dropped leaves no waker behind (C10), in O(1).
 //!
 //! # Orderings
 //!
 //! All accesses to the deadline are Relaxed: L1 and L2 are of that one word, and nothing travels with it. L3
-//! is by the lock of the wakers: who loses the lease writes `LOST` before it takes the lock; who waits leaves
-//! its waker and then looks, both under the lock. Either the waker is found, or the look comes after and sees
-//! what was written.
+//! rests on the lock of the wakers: the thread that loses the lease writes `LOST` before it takes the lock; a
+//! waiter leaves its waker and then looks, both under the lock. Either the waker is found, or the look comes
+//! after and sees what was written.
 //!
 //! # What it gives up
 //!
-//! A holder that is paused between a look and what it does next may overlap with the next holder: that is
-//! what fencing tokens are for (C19). Clocks that run at different speeds are the reach's to allow for, by an
-//! earlier deadline.
+//! A holder that is paused between a look and its next act may overlap with the next holder: fencing tokens
+//! are for that (C19). The reach must allow for clocks that run at different speeds, by an earlier deadline.
 //!
 //! # Sources
 //!
@@ -56,7 +56,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// In the place of a deadline: lost.
+/// Instead of a deadline: lost.
 const LOST: u64 = 0;
 
 /// A reading of a clock that counts from the boot of the machine and goes on while it is suspended.
@@ -139,7 +139,7 @@ pub struct Lease {
     wakers: Mutex<Slots>,
 }
 
-/// The wakers of those who wait for the loss: each [`Lost`] has a slot, from its first poll on.
+/// The wakers of the tasks that wait for the loss: each [`Lost`] has a slot, from its first poll on.
 #[derive(Default)]
 struct Slots {
     wakers: Vec<Option<Waker>>,
@@ -179,13 +179,13 @@ impl Lease {
         }
     }
 
-    /// Whether it is lost. Once this is `true` it stays so.
+    /// Whether the lease is lost. Once this is `true` it stays so.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.live().is_none()
     }
 
-    /// How much longer it is held unless it is renewed; zero if it is lost.
+    /// How long the lease is still held if it is not renewed; zero if it is lost.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         // From the one reading that found it held: a later one could say zero of a lease that is not marked
@@ -199,15 +199,16 @@ impl Lease {
         self.live().map(BootTime)
     }
 
-    /// Loses it now, for instance since the server says that it is gone. Wakes all that wait for that.
+    /// Ends the lease now, for instance because the server says that it is gone. Wakes all that wait for the
+    /// loss.
     pub fn revoke(&self) {
         self.deadline.swap(LOST, Ordering::Relaxed);
         self.wake_all();
     }
 
-    /// For the session of a reach, which sleeps in between: looks at the clock. If the deadline has passed
-    /// the lease is lost from here on, all that wait for that are woken, and this is `None`. Otherwise it is
-    /// held, and this is the deadline, when to look again.
+    /// Looks at the clock, for the session of a reach, which sleeps in between. If the deadline has passed,
+    /// the lease is lost from here on, all that wait for the loss are woken, and the result is `None`.
+    /// Otherwise the lease is held, and the result is the deadline, the time to look again.
     ///
     /// It changes nothing else, and it may be called at any time. Ending a lease early is [`revoke`](Self::revoke).
     #[must_use = "it is when to look again"]
@@ -215,7 +216,7 @@ impl Lease {
         self.valid_until()
     }
 
-    /// A future that is ready once the lease is lost. It borrows nothing.
+    /// Returns a future that is ready once the lease is lost. It borrows nothing.
     ///
     /// # Cancel safety
     ///
@@ -225,11 +226,11 @@ impl Lease {
         Lost { lease: Arc::clone(self), slot: None }
     }
 
-    /// Blocks the thread until the lease is lost, or for `time` at most; whether it is lost.
+    /// Blocks the thread until the lease is lost, or for `time` at most; returns whether it is lost.
     ///
-    /// It looks at the deadline by itself, so that a session that is late or gone does not keep it from
-    /// knowing. It sleeps by a clock that stands still while the machine is suspended, so after that it may
-    /// be late by what was left to the deadline before.
+    /// It looks at the deadline by itself, so it notices the loss even if the session is late or gone. It
+    /// sleeps by a clock that stands still while the machine is suspended, so after a suspension it may be
+    /// late by the time that was left to the deadline before.
     #[must_use]
     pub fn wait_lost(self: &Arc<Self>, time: Duration) -> bool {
         let end = Instant::now().checked_add(time);
@@ -296,7 +297,7 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// Ready once a [`Lease`] is lost: see [`Lease::lost`].
+/// A future that is ready once a [`Lease`] is lost: see [`Lease::lost`].
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Lost {
     lease: Arc<Lease>,

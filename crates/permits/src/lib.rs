@@ -1,12 +1,12 @@
 //! One counting semaphore for the threads and the tasks of a process, whose `release` waits too.
 //!
-//! A [`Semaphore`] hands out a fixed number of permits. To acquire one waits while none is free. The twist is
-//! the other side: to release one waits while none is out that could be released, so that the count never
-//! leaves its bounds in either direction. Threads and tasks wait for the same object, in the same queues,
-//! without allocation, and without a runtime of the crate's own.
+//! A [`Semaphore`] hands out a fixed number of permits. An acquire waits while no permit is free. The twist
+//! is the other side: a release waits while no permit is out that it could return, so the count never leaves
+//! its bounds in either direction. Threads and tasks wait for the same object, in the same queues. The crate
+//! allocates nothing for that, and needs no runtime.
 //!
-//! What it promises is written down as numbered clauses in [`contract`]; where the documentation says (C8),
-//! that is one of them.
+//! Its promises are numbered clauses in [`contract`]; a number in parentheses, such as (C8), cites one of
+//! them.
 //!
 //! # Threads
 //!
@@ -25,8 +25,8 @@
 //! # ask().unwrap();
 //! ```
 //!
-//! A permit may also be let go without a guard. Then it is *loose*, and anybody may return it. Whoever comes
-//! too early waits:
+//! A permit can also be out without a guard. Then it is *loose*, and any thread or task may return it. A
+//! release that comes too early waits:
 //!
 //! ```
 //! # use permits::Semaphore;
@@ -34,7 +34,7 @@
 //! std::thread::scope(|scope| {
 //!     let giver = scope.spawn(|| sem.release().wait());     // waits: nothing is out yet
 //!     sem.acquire().loose().wait()?;                        // lets it through
-//!     giver.join().unwrap().expect("nobody closes it");
+//!     giver.join().unwrap().expect("it is not closed");
 //!     Ok::<(), permits::AcquireError>(())
 //! })?;
 //! assert_eq!(sem.available_permits(), 1);
@@ -43,7 +43,7 @@
 //!
 //! # Tasks
 //!
-//! A request is a future as it stands. Any executor will do; here it is tokio:
+//! A request is a future. Any executor works; this is tokio:
 //!
 //! ```
 //! use permits::Semaphore;
@@ -68,7 +68,7 @@
 //!
 //! # The verbs
 //!
-//! What is asked for is one verb, and the way of waiting is another, said where it is waited for:
+//! You choose *what* with one method, and *how to wait* with another, called on the request:
 //!
 //! | request | granted, it yields | `.await` or `.wait()` fails with | `.wait_timeout(d)` or `.wait_deadline(t)` | `.try_now()`; in one word |
 //! |---|---|---|---|---|
@@ -79,10 +79,10 @@
 //!
 //! [`close`](Semaphore::close) ends all waits. [`grow`](Semaphore::grow), [`shrink`](Semaphore::shrink) and
 //! [`set_max_permits`](Semaphore::set_max_permits) change how many permits there are.
-//! [`state`](Semaphore::state) tells how things stand.
+//! [`state`](Semaphore::state) has all readings.
 //!
-//! For libraries that are handed a limit, and do not care whether it spans threads, processes or machines,
-//! the contract is a trait:
+//! For libraries that take a limit as an argument, and do not care whether it spans threads, processes or
+//! machines, the contract is a trait:
 //!
 //! | in [`limit`] | is |
 //! |---|---|
@@ -91,19 +91,19 @@
 //! | [`Held`] | its permits, which may be lost where they are leased |
 //! | [`limit::Properties`] | what kind of limit it is |
 //!
-//! `docs/guide/reach.md` in the repository tells how to write a reach of your own.
+//! `docs/guide/reach.md` in the repository shows how to write a reach of your own.
 //!
 //! # When not to use it
 //!
-//! - Something to be used by one at a time, with the data inside: a mutex.
-//! - A queue of values: a bounded channel. This crate counts them, and does not carry them.
+//! - One thread at a time, with the data inside: use a mutex.
+//! - A queue of values: use a bounded channel. This crate counts values, and does not carry them.
 //! - `no_std`: this crate needs `std`, for its lock and for blocking threads, and 64-bit atomics.
 //! - More than 4,194,303 permits that cannot be counted in larger units, such as bytes by the 4 KiB.
-//! - Strict order among threads that hold a permit for less than some microseconds: [`fair`](Semaphore::fair)
-//!   does it, and is slow there, as every semaphore in strict order is, since each hand-over wakes a sleeping
-//!   thread. [`new`](Semaphore::new) is for that.
-//! - Priorities among waiters, or a limit on how many may wait: neither is here.
-//! - Work that is limited by rate, so many a second, and not by how many at once.
+//! - Strict order among threads that hold a permit for less than a few microseconds:
+//!   [`fair`](Semaphore::fair) keeps it, but is slow there, as every semaphore in strict order is, since each
+//!   hand-over wakes a sleeping thread. Use [`new`](Semaphore::new) there, without strict order.
+//! - Priorities among waiters, or a limit on the number of waiters: the crate has neither.
+//! - A limit on the rate of work, as in ten a second, rather than on how much runs at once.
 #![deny(rustdoc::broken_intra_doc_links)]
 
 #[doc = include_str!("contract.md")]

@@ -1,9 +1,9 @@
-//! The contract as a trait: for code that is handed a limit and does not care whether it spans threads,
-//! processes or machines.
+//! The contract as a trait: for code that takes a limit as an argument and does not care whether it spans
+//! threads, processes or machines.
 //!
-//! Write against the concrete types where you can: they are exact about what can fail. This is for libraries
-//! that take a limit as a parameter, for tests that put a local limit in the place of a remote one, and for
-//! the conformance suite, which is what implementing the trait means. It may change before 1.0.
+//! Use the concrete types where you can: their errors are exact. The trait is for libraries that take a limit
+//! as a parameter, for tests that replace a remote limit by a local one, and for the conformance suite, which
+//! an implementation of the trait must pass. It may change before 1.0.
 //!
 //! ```
 //! use permits::{Error, Semaphore, blocking::block_on, limit::{Held, Limit, Local}};
@@ -11,20 +11,21 @@
 //! async fn polite_download(limit: &impl Limit) -> Result<(), Error> {
 //!     let permit = limit.acquire().await?;
 //!     // … at most as many at a time as there are permits, and if `permit.is_lost()`, stop …
-//!     permit.release().await                     // or drop it, where the answer does not matter
+//!     permit.release().await                     // or drop it, if the result does not matter
 //! }
 //!
 //! block_on(polite_download(&Local::new(2)))?;
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! A thread writes `limit.acquire().wait()`, for a limit whose requests can block: `L: Limit<Acquire: WaitBlocking>`.
+//! A thread calls `limit.acquire().wait()`, on a limit whose requests can block:
+//! `L: Limit<Acquire: WaitBlocking>`.
 //!
 //! # When the other end does not answer
 //!
-//! What decides about permits may be a server, and it may be gone, stopped or cut off (C21). A reach over a
-//! network states a time in its documentation, in which every call of the upper part of this table ends,
-//! whatever the server does:
+//! A server may decide about permits, and it may be gone, stopped or cut off (C21). A reach over a network
+//! states a time in its documentation. Within it, every call of the upper part of this table ends, whatever
+//! the server does:
 //!
 //! | call | ends with |
 //! |---|---|
@@ -41,13 +42,13 @@
 //!   server answers again it ends with that error, or is served in its turn: it never waits on with no place
 //!   in the queue.
 //! - After `Unreachable` it is not known whether the call took effect. Permits that were on their way back,
-//!   by `release` or by a drop, come back in any case: the reach sends word of them when the server answers
-//!   again, or their lease ends.
+//!   by `release` or by a drop, come back in any case: the reach returns them when the server answers again,
+//!   or their lease ends.
 //! - A handle outlives its lease. Once the server answers again, the next acquire is made under a new lease.
-//!   Permits of the lease that was lost stay lost, also where the server had not given them to others yet.
-//! - In one process and on one host there is no other end, and nothing here happens.
+//!   Permits of the lost lease stay lost, even if the server had not given them to others yet.
+//! - In one process and on one host there is no server, and none of this happens.
 //!
-//! `docs/guide/reach.md` in the repository shows how a reach is written.
+//! `docs/guide/reach.md` in the repository shows how to write a reach.
 
 use crate::blocking::{block_on, block_on_until};
 use crate::engine::word::Act;
@@ -75,31 +76,31 @@ pub trait Limit: Clone + Send + Sync + 'static {
     /// A request to return permits.
     type Release: Wait<Granted = ()>;
 
-    /// What kind of limit this is, as far as a caller may want to choose by it. It is known without asking
-    /// anybody, and never changes.
+    /// What kind of limit this is, for callers that choose by it. It is known without a call to a server, and
+    /// never changes.
     fn traits(&self) -> Properties;
 
-    /// Asks for `n` permits (C3).
+    /// Requests `n` permits (C3).
     fn acquire_many(&self, n: u32) -> Self::Acquire;
 
-    /// Asks to return `n` loose permits (C4).
+    /// Requests to return `n` loose permits (C4).
     fn release_many(&self, n: u32) -> Self::Release;
 
-    /// Asks for one permit.
+    /// Requests one permit.
     fn acquire(&self) -> Self::Acquire {
         self.acquire_many(1)
     }
 
-    /// Asks to return one loose permit.
+    /// Requests to return one loose permit.
     fn release(&self) -> Self::Release {
         self.release_many(1)
     }
 
     /// Acquires `n` permits and leaves them loose, with no guard (C6): for a later
-    /// [`release_many`](Self::release_many), by anybody.
+    /// [`release_many`](Self::release_many) by any participant.
     ///
-    /// By default it is an acquire and a [`forget`](Held::forget), so it is two journeys over a network; a
-    /// reach that can do both in one does so here.
+    /// By default it is an acquire and a [`forget`](Held::forget), two round trips over a network; a reach
+    /// that can do both in one does so here.
     ///
     /// # Errors
     ///
@@ -108,14 +109,14 @@ pub trait Limit: Clone + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes the request back, or returns what it was granted (C10). Where a forget was
-    /// sent and not answered yet, the permits may be loose.
+    /// Dropping the future takes the request back, or returns what it was granted (C10). If a forget was sent
+    /// and not answered yet, the permits may be loose.
     fn acquire_loose_many(&self, n: u32) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let request = self.acquire_many(n);
         async move { request.await?.forget().await }
     }
 
-    /// The name of the semaphore, where it has one: that which its errors name. A semaphore of one process has none.
+    /// The name of the semaphore, if it has one, as its errors state it. A semaphore of one process has none.
     fn name(&self) -> Option<&str> {
         None
     }
@@ -124,11 +125,11 @@ pub trait Limit: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21); what else can go wrong on the
-    /// way to other processes.
+    /// [`ErrorKind::Unreachable`], within a time that the reach states (C21); and other errors on the way to
+    /// other processes.
     fn state(&self) -> impl Future<Output = Result<State, Error>> + Send;
 
-    /// Who holds and who waits, besides the readings. `None` where a reach does not know, as in one process.
+    /// The readings, the holders and the waiters. `None` if the reach does not know them, as in one process.
     ///
     /// # Errors
     ///
@@ -168,13 +169,14 @@ pub trait Limit: Clone + Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// A request of a [`Limit`]: `.await` it. Dropping the future takes the request back (C10).
+/// A request of a [`Limit`], to `.await`. Dropping the future takes the request back (C10).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Send + 'static> + Send + 'static {
     /// What a grant yields.
     type Granted: Send + 'static;
 
-    /// Does not wait for permits. A future, since a try may have to travel.
+    /// Tries the request, and does not wait for permits. It is a future, since a try may have to ask a
+    /// server.
     ///
     /// It must end by itself, within a time that the reach states: see [the
     /// module](self#when-the-other-end-does-not-answer). A wait with a timeout of zero is this try, and has
@@ -182,14 +184,14 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
     ///
     /// # Errors
     ///
-    /// As `.await`, and [`ErrorKind::NotNow`]; [`ErrorKind::Unreachable`] where a server does not answer (C21).
+    /// As `.await`, and [`ErrorKind::NotNow`]; [`ErrorKind::Unreachable`] if a server does not answer (C21).
     fn try_now(self) -> impl Future<Output = Result<Self::Granted, Error>> + Send;
 
-    /// The error of a wait for this request that ran out of time. It is asked for before the wait, and
-    /// awaited after it.
+    /// The error of a wait for this request that timed out. The caller calls this before the wait, and awaits
+    /// it after the wait.
     ///
-    /// Its kind must be [`ErrorKind::TimedOut`], whatever else goes wrong. It has what both sides were
-    /// waiting for (C22), see [`Error::stuck`], if the state can be read, and it must end by itself, as
+    /// Its kind must be [`ErrorKind::TimedOut`], whatever else goes wrong. If the state can be read, it says
+    /// what both sides were waiting for (C22), see [`Error::stuck`]. It must end by itself, as
     /// [`try_now`](Self::try_now). A reach reads the state, in bounded time, and makes the error by
     /// [`Error::timed_out`].
     fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static;
@@ -197,28 +199,29 @@ pub trait Wait: IntoFuture<Output = Result<Self::Granted, Error>, IntoFuture: Se
 
 /// The ways of waiting that block a thread (C11).
 ///
-/// A reach whose requests are futures alone implements this without a line of its own: the thread sleeps on
-/// the future, which the reach's own session drives.
+/// A reach whose requests are only futures implements this with an empty `impl`: the thread sleeps on the
+/// future, which the reach's own session drives.
 pub trait WaitBlocking: Wait + Sized {
-    /// Blocks the thread until it is granted. It may wait for as long as a server does not answer: see
+    /// Blocks the thread until the request is granted. It may wait as long as a server does not answer: see
     /// [the module](self#when-the-other-end-does-not-answer).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`]; over a network [`ErrorKind::Unreachable`], if its place
-    /// in the queue was lost; and what else can go wrong on the way to other processes.
+    /// in the queue was lost; and other errors on the way to other processes.
     fn wait(self) -> Result<Self::Granted, Error> {
         block_on(self.into_future())
     }
 
-    /// Blocks the thread for at most `time`; zero is a try, and a time beyond what the clock can tell is no limit.
+    /// Blocks the thread for at most `time`; zero is a try, and a time beyond the range of the clock is no
+    /// limit.
     ///
-    /// It may end about a second after its time, where how things stood has to be asked for: see
+    /// It may end about a second after its time, if it must ask a server for the state: see
     /// [`timed_out`](Wait::timed_out).
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], also where the state can no longer be read.
+    /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], even if the state can no longer be read.
     fn wait_timeout(self, time: Duration) -> Result<Self::Granted, Error> {
         wait_until(self, Instant::now().checked_add(time))
     }
@@ -245,11 +248,11 @@ fn wait_until<W: Wait>(request: W, deadline: Option<Instant>) -> Result<W::Grant
     block_on_until(request.into_future(), deadline).unwrap_or_else(|| Err(told(timed_out)))
 }
 
-/// For how long a thread whose time is over waits to hear how things stood. More than a journey to another
-/// continent and back.
+/// How long a thread that has timed out waits for the state. More than a round trip to another continent.
 const TELLING: Duration = Duration::from_secs(1);
 
-/// The error of a wait that ran out of time. A reach that breaks its word keeps no thread, and changes no kind (C11).
+/// The error of a wait that timed out. A reach that breaks its promise neither keeps the thread nor changes
+/// the kind (C11).
 fn told(timed_out: impl Future<Output = Error>) -> Error {
     const UNTOLD: &str = "timed out, and the state could not be read";
     match block_on_until(timed_out, Instant::now().checked_add(TELLING)) {
@@ -259,13 +262,13 @@ fn told(timed_out: impl Future<Output = Error>) -> Error {
     }
 }
 
-/// Permits that are held; dropping it returns them (C5), without an answer.
+/// A guard that holds permits; dropping it returns them (C5), without a result.
 pub trait Held: Sized + Send + Sync + 'static {
-    /// How many.
+    /// How many permits it holds.
     fn count(&self) -> u32;
 
-    /// Splits `n` off, `0..=count`. Both parts have the lease of the whole, and its token; where permits are
-    /// numbered, the greatest among their own slots (C19, C20). Nothing is asked of a server.
+    /// Splits `n` permits off, `0..=count`. Both parts have the lease of the whole, and its token; if permits
+    /// are numbered, the greatest among their own slots (C19, C20). It does not ask a server.
     ///
     /// # Errors
     ///
@@ -273,8 +276,8 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// stays as it was.
     fn split(&mut self, n: u32) -> Result<Self, Error>;
 
-    /// Takes in those of `other`. The token is the greater one of the two from then on (C19). Nothing is
-    /// asked of a server.
+    /// Takes the permits of `other` into this guard. From then on its token is the greater one of the two
+    /// (C19). It does not ask a server.
     ///
     /// # Errors
     ///
@@ -282,8 +285,8 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// handles have), or if one of them is lost. Both stay as they were.
     fn merge(&mut self, other: Self) -> Result<(), Self>;
 
-    /// Returns the permits, and says whether they were still held. `Ok` is the answer of what decides about
-    /// permits, never a guess.
+    /// Returns the permits, and says whether they were still held. `Ok` is the answer of the server or the
+    /// file that decides, never a guess.
     ///
     /// # Errors
     ///
@@ -293,7 +296,7 @@ pub trait Held: Sized + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the permits: they come back, without an answer.
+    /// Dropping the future drops the permits: they come back, without a result.
     fn release(self) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Leaves the permits given out, as loose ones (C6). They are held until this is done.
@@ -308,8 +311,8 @@ pub trait Held: Sized + Send + Sync + 'static {
     /// After the future is dropped they are loose, or come back.
     fn forget(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Ready once the permits are lost (C20); never, where permits cannot be lost. It borrows nothing, so
-    /// that it can be spawned beside the work that the permit is for.
+    /// A future that is ready once the permits are lost (C20); never, if permits cannot be lost. It borrows
+    /// nothing, so you can spawn it beside the work that the permit is for.
     fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
         pending()
     }
@@ -319,13 +322,13 @@ pub trait Held: Sized + Send + Sync + 'static {
         false
     }
 
-    /// How much longer the permits are held for certain, unless the lease is renewed. `None`: as long as the
-    /// holder lives.
+    /// How long the permits are still held for certain, if the lease is not renewed. `None` means as long as
+    /// the holder lives.
     fn remaining(&self) -> Option<Duration> {
         None
     }
 
-    /// The fencing token (C19); `None` where grants carry none.
+    /// The fencing token (C19); `None` if grants carry none.
     fn token(&self) -> Option<Token> {
         None
     }
@@ -344,15 +347,15 @@ pub trait Held: Sized + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Properties {
-    /// Permits are held by a lease that has to be renewed, so they can be lost (C20). Then
-    /// [`Held::remaining`] is never `None`, and a holder has to look at [`Held::is_lost`] or wait for
+    /// Permits are held by a lease that the holder must renew, so they can be lost (C20). Then
+    /// [`Held::remaining`] is never `None`, and a holder must check [`Held::is_lost`] or wait for
     /// [`Held::lost`]. Otherwise permits are held as long as the holder lives.
     pub leased: bool,
     /// Grants carry a fencing token (C19). Then [`Held::token`] is never `None`; otherwise it always is.
     pub fenced: bool,
     /// Running threads and tries may pass waiters within a bound; otherwise the order is strict (C8).
     pub overtaking: bool,
-    /// What an acknowledged grant survives, and so how far the count can be trusted when machines fail.
+    /// What an acknowledged grant survives, and so how far you can trust the count when machines fail.
     pub safety: Safety,
 }
 
@@ -385,7 +388,7 @@ impl Properties {
     }
 }
 
-/// How far the count of a limit can be trusted when machines fail.
+/// How far you can trust the count of a limit when machines fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Safety {
@@ -397,14 +400,14 @@ pub enum Safety {
     Linearizable,
     /// One server writes every grant to its disk before it says so.
     DurablePrimary,
-    /// One server grants; a grant that it has said can vanish when another one takes over.
+    /// One server grants; a grant that it has acknowledged can vanish when another server takes over.
     PrimaryOnly,
 }
 
 /// A [`Semaphore`] of this process as a [`Limit`].
 ///
-/// A type of its own, so that the trait's methods do not hide those of an `Arc<Semaphore>`:
-/// `semaphore.close()` closes it there, and would be a future that nobody awaits here.
+/// It is a separate type, so that the trait's methods do not hide those of an `Arc<Semaphore>`:
+/// `semaphore.close()` closes the semaphore there; with the trait it would be a future that is never awaited.
 #[derive(Clone, Debug)]
 pub struct Local(Arc<Semaphore>);
 
@@ -420,7 +423,7 @@ impl Local {
         Local(Arc::new(Semaphore::new(max_permits)))
     }
 
-    /// The semaphore.
+    /// The semaphore behind it.
     #[must_use]
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.0

@@ -9,19 +9,20 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-/// Permits that are held, by a borrow of their semaphore. See [`Guard`].
+/// A guard that borrows its semaphore. See [`Guard`].
 pub type Permit<'a> = Guard<&'a Semaphore>;
 
-/// Permits that are held, by a share of their semaphore: it can go to another thread or task and outlive this
-/// one. See [`Guard`].
+/// A guard that shares its semaphore by an `Arc`: it can move to another thread or task and outlive this one.
+/// See [`Guard`].
 pub type OwnedPermit = Guard<Arc<Semaphore>>;
 
-/// Permits that are held; dropping it returns them (C5).
+/// A guard that holds permits; dropping it returns them (C5).
 ///
-/// [`Permit`] and [`OwnedPermit`] are this type. Dropping waits for nothing and cannot fail, and wakes who
-/// waits for the permits. It takes the lock of the queues for a short while if somebody waits, and calls the
-/// wakers of waiting tasks after that. Leaking a guard (`mem::forget`) keeps its permits out for ever, as
-/// held ones that no `release` returns; [`forget`](Self::forget) is the way to let go of the guard alone.
+/// [`Permit`] and [`OwnedPermit`] are this type. Dropping a guard never waits and never fails, and wakes the
+/// waiters that its permits suffice for. If there are waiters, it takes the lock of the queues for a short
+/// while, and calls the wakers of waiting tasks after that. Leaking a guard (`mem::forget`) keeps its permits
+/// out for good, as held ones that no `release` returns; to end the guard and make its permits loose, call
+/// [`forget`](Self::forget).
 ///
 /// # Examples
 ///
@@ -49,24 +50,24 @@ impl<H: Handle> Guard<H> {
         Guard { handle, n }
     }
 
-    /// How many permits it holds; 0 is possible, after a split or an acquire of none.
+    /// How many permits the guard holds; 0 is possible, after a split or an acquire of none.
     #[inline]
     #[must_use]
     pub fn count(&self) -> u32 {
         self.n
     }
 
-    /// The semaphore that the permits are of.
+    /// The semaphore that the permits belong to.
     #[inline]
     #[must_use]
     pub fn semaphore(&self) -> &Semaphore {
         &self.handle
     }
 
-    /// Ends the guard and leaves its permits given out, as loose ones, which anybody may
+    /// Ends the guard and leaves its permits given out, as loose ones, which any thread or task may
     /// [`release`](Semaphore::release) (C6).
     ///
-    /// Whoever waits to release them goes ahead.
+    /// If they suffice for a waiting release, it goes ahead.
     #[inline]
     pub fn forget(mut self) {
         let n = std::mem::take(&mut self.n);
@@ -79,7 +80,7 @@ impl<H: Handle> Guard<H> {
     ///
     /// # Errors
     ///
-    /// If it holds fewer than `n`; it keeps them then.
+    /// If the guard holds fewer than `n`; then it keeps them.
     pub fn split(&mut self, n: u32) -> Result<Guard<H>, SplitError> {
         let Some(rest) = self.n.checked_sub(n) else {
             return Err(SplitError::new(n, self.n));
@@ -93,7 +94,8 @@ impl<H: Handle> Guard<H> {
     ///
     /// # Errors
     ///
-    /// If `other` belongs to another semaphore; the error has it, and both hold what they held (C6).
+    /// If `other` belongs to another semaphore; the error returns it, and both guards keep their permits
+    /// (C6).
     pub fn merge(&mut self, mut other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
         if !ptr::eq(self.semaphore(), other.semaphore()) {
             return Err(MergeError::new(other));

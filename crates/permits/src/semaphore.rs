@@ -9,20 +9,20 @@ use std::fmt;
 
 /// A counting semaphore for threads and tasks, whose [`release`](Self::release) waits too.
 ///
-/// It hands out a fixed number of permits. Who asks for more than are free waits until others come back; who
-/// wants to [`release`](Self::release) more than are *loose*, out with no guard that returns them, waits
-/// until so many are. The [contract](crate::contract) has every promise as a numbered clause, C1 to C22.
+/// It hands out a fixed number of permits. [`acquire`](Self::acquire) waits until enough permits are free.
+/// [`release`](Self::release) waits until enough are *loose*, that is, given out without a guard. The
+/// [contract](crate::contract) has every promise as a numbered clause, C1 to C22.
 ///
 /// # Fairness
 ///
 /// Two policies (C8). Both keep acquirers in one queue and releasers in another, threads and tasks mixed.
 ///
 /// - [`new`](Self::new), *bounded overtaking*: a running thread, or a try, may take free permits ahead of
-///   those who wait, which is many times faster where permits are held for less than some microseconds. No
-///   waiter is passed more than [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) times, and the first in line
-///   not for much longer than a millisecond: then newcomers queue, and permits are handed to it. A task never
-///   passes anybody.
-/// - [`fair`](Self::fair), first come, first served: nobody passes a waiter.
+///   waiters, which is many times faster if threads hold permits for less than a few microseconds. No waiter
+///   is passed more than [`DEFAULT_OVERTAKES`](Self::DEFAULT_OVERTAKES) times, and the first in line not for
+///   much longer than a millisecond: then newcomers queue, and permits are handed to it. A task never passes
+///   a waiter.
+/// - [`fair`](Self::fair), first come, first served: nothing passes a waiter.
 ///
 /// # Memory ordering
 ///
@@ -134,36 +134,36 @@ impl Semaphore {
         }
     }
 
-    /// Closes it for good (C12): whoever waits, on both sides, is woken with `Closed`, and later requests
-    /// fail with `Closed`.
+    /// Closes the semaphore for good (C12): wakes all waiters of both sides with `Closed`, and lets later
+    /// requests fail with `Closed`.
     ///
-    /// What is out can still come back: guards drop, and `release` succeeds while so many permits are loose.
-    /// A second close does nothing.
+    /// Permits that are out can still come back: guards drop, and `release` succeeds while enough permits are
+    /// loose. A second close does nothing.
     pub fn close(&self) {
         self.core.close();
     }
 
-    /// Whether it was closed.
+    /// Whether the semaphore was closed.
     #[inline]
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.core.word().closed()
     }
 
-    /// Adds `n` permits; whoever they suffice for goes ahead at once (C13).
+    /// Adds `n` permits, and serves waiters with them at once (C13).
     ///
     /// # Errors
     ///
-    /// If it would have more than [`MAX_PERMITS`](Self::MAX_PERMITS); nothing has changed then.
+    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS); nothing has changed then.
     pub fn grow(&self, n: u32) -> Result<(), MaxPermitsError> {
         self.core.resize(|old| in_range(i64::from(old) + i64::from(n)))
     }
 
-    /// Takes `n` permits away: free ones now, and those that are out as they come back (C13).
+    /// Removes `n` permits: free ones now, and those that are out as they come back (C13).
     ///
     /// While fewer permits exist than are out, nothing is granted,
     /// [`available_permits`](Self::available_permits) is 0 and [`given_out`](Self::given_out) says how many
-    /// are out. Whoever waits for more than are left gets `TooMany` (C7).
+    /// are out. A waiter that asks for more than are left gets `TooMany` (C7).
     ///
     /// # Errors
     ///

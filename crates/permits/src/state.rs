@@ -1,4 +1,4 @@
-//! What can be read off a semaphore, at every reach.
+//! The readings of a semaphore, at every reach.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl Side {
 /// All readings of a semaphore at one instant (C15).
 ///
 /// They are readings, not promises: the next instant may be another. In all of them
-/// `given_out <= max_permits` (but for a shrink that is still owed, C13) and `loose <= given_out`.
+/// `given_out <= max_permits` (except while a shrink is owed, C13) and `loose <= given_out`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// How many permits there are, given out or not.
@@ -36,11 +36,11 @@ pub struct State {
     pub loose: u32,
     /// How many threads and tasks wait to acquire.
     pub waiting_acquirers: u32,
-    /// How many permits the first of them asks for; 0 if nobody waits.
+    /// How many permits the first of them asks for; 0 if the queue is empty.
     pub next_acquirer: u32,
     /// How many threads and tasks wait to release.
     pub waiting_releasers: u32,
-    /// How many permits the first of them wants to return; 0 if nobody waits.
+    /// How many permits the first of them wants to return; 0 if the queue is empty.
     pub next_releaser: u32,
     /// Whether the semaphore was closed (C12).
     pub closed: bool,

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-/// All that there is to see of a semaphore: its readings, its holders and its waiters.
+/// The status of a semaphore: its readings, its holders and its waiters.
 ///
-/// They are of one instant, unless the reach says otherwise under "Differences".
+/// All of it is read at one instant, unless the reach says otherwise under "Differences".
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -27,7 +27,7 @@ pub struct Status {
     pub granted_total: u64,
     /// How many permits came back from dead holders since then.
     pub recovered_total: u64,
-    /// The file that it is kept in, if it is kept in one.
+    /// The file that stores the semaphore, if there is one.
     pub file: Option<SemaphoreFile>,
 }
 
@@ -35,7 +35,7 @@ pub struct Status {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SemaphoreFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Major and minor version of its format.
     pub format: (u16, u16),
@@ -47,8 +47,8 @@ pub struct SemaphoreFile {
     pub owner_uid: u32,
 }
 
-/// One handle that takes part. All but `id`, `alive` and `revoked` is what the participant wrote about
-/// itself: do not trust it, and do not print it to a terminal as it is.
+/// One handle that takes part. The participant itself wrote all fields but `id`, `alive` and `revoked`: do
+/// not trust them, and do not print them to a terminal unchanged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Participant {
@@ -98,9 +98,9 @@ pub struct Holder {
 pub struct Waiter {
     /// The participant.
     pub who: Participant,
-    /// Which queue it is in.
+    /// The queue it is in.
     pub side: Side,
-    /// Its place in that queue; 1 is the head.
+    /// Its position in that queue; 1 is the head.
     pub position: u32,
     /// How many permits it asks for, or wants to return.
     pub permits: u32,
@@ -108,9 +108,9 @@ pub struct Waiter {
     pub since: SystemTime,
 }
 
-/// The id of a participant; no other participant has it while what the semaphore is kept in lasts.
+/// The id of a participant; it stays unique as long as the semaphore's file or record lasts.
 ///
-/// It reads `7-3`.
+/// Displayed, it looks like `7-3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HolderId {
     place: u64,
@@ -118,7 +118,7 @@ pub struct HolderId {
 }
 
 impl Status {
-    /// For a reach: that of a semaphore in which nobody takes part.
+    /// For a reach: the status of a semaphore without participants.
     #[must_use]
     pub fn new(name: impl Into<String>, state: State) -> Status {
         Status {
@@ -134,7 +134,7 @@ impl Status {
 }
 
 impl SemaphoreFile {
-    /// For a reach.
+    /// For a reach: describes a file.
     #[must_use]
     pub fn new(path: PathBuf, format: (u16, u16), created: SystemTime, mode: u32, owner_uid: u32) -> SemaphoreFile {
         SemaphoreFile { path, format, created, mode, owner_uid }
@@ -142,7 +142,7 @@ impl SemaphoreFile {
 }
 
 impl Participant {
-    /// For a reach: one that lives and has said nothing about itself.
+    /// For a reach: a participant that lives and has written nothing about itself.
     #[must_use]
     pub fn new(id: HolderId) -> Participant {
         Participant {
@@ -161,7 +161,7 @@ impl Participant {
 }
 
 impl Holder {
-    /// For a reach: one without token, lease and numbers.
+    /// For a reach: a holder without token, lease and numbers.
     #[must_use]
     pub fn new(who: Participant, permits: u32, since: SystemTime) -> Holder {
         Holder { who, permits, since, token: None, lease: None, slots: Vec::new() }
@@ -169,7 +169,7 @@ impl Holder {
 }
 
 impl Waiter {
-    /// For a reach.
+    /// For a reach: describes a waiter.
     #[must_use]
     pub fn new(who: Participant, side: Side, position: u32, permits: u32, since: SystemTime) -> Waiter {
         Waiter { who, side, position, permits, since }
@@ -177,8 +177,8 @@ impl Waiter {
 }
 
 impl HolderId {
-    /// For a reach: `place` is what the participant occupies, a seat or a lease, and `generation` how often
-    /// it was taken.
+    /// For a reach: `place` is the seat or the lease that the participant occupies, and `generation` how
+    /// often it was taken.
     #[must_use]
     pub const fn new(place: u64, generation: u64) -> HolderId {
         HolderId { place, generation }

@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 
 /// A number that is strictly greater than that of every earlier grant of the same semaphore, or of the same slot (C19).
 ///
-/// Hand it to the resource that the permit protects, and let the resource refuse every token that is smaller
-/// than the greatest it has seen: then a holder that was paused until its lease expired cannot do harm. The
+/// Pass it to the resource that the permit protects, and let the resource refuse every token that is smaller
+/// than the greatest it has seen: then a holder that was paused until its lease expired can do no harm. The
 /// idea is Gray and Cheriton's, *Leases* (1989), and Chubby's sequencers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(NonZeroU64);

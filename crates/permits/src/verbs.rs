@@ -1,4 +1,4 @@
-//! What a [`Semaphore`] is for: acquire and release, in all their forms.
+//! Acquire and release on a [`Semaphore`], in all their forms.
 
 use crate::engine::word::Act;
 use crate::error::exact::{TryAcquireError, TryReleaseError};
@@ -8,7 +8,7 @@ use crate::semaphore::Semaphore;
 use std::sync::Arc;
 
 impl Semaphore {
-    /// Asks for one permit. Nothing happens until the request is waited for: see [`Request`].
+    /// Requests one permit. The request does nothing until you wait for it: see [`Request`].
     ///
     /// # Examples
     ///
@@ -17,9 +17,9 @@ impl Semaphore {
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     /// # runtime.block_on(async {
     /// let sem = Semaphore::new(1);
-    /// let permit = sem.acquire().await?;         // a task waits so
+    /// let permit = sem.acquire().await?;         // in a task
     /// drop(permit);
-    /// let permit = sem.acquire().wait()?;        // and a thread so
+    /// let permit = sem.acquire().wait()?;        // in a thread
     /// # drop(permit); Ok::<(), permits::AcquireError>(()) }).unwrap();
     /// ```
     #[inline]
@@ -27,24 +27,25 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Asks for `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at
+    /// Requests `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at
     /// once (C7), 0 succeeds at once.
     #[inline]
     pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
         Request::new(self, n)
     }
 
-    /// Takes one permit if that can be done now.
+    /// Takes one permit if that is possible now.
     ///
     /// # Errors
     ///
-    /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while anybody waits, even if permits are free (C8).
+    /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while there are waiters, even if permits
+    /// are free (C8).
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if that can be done now, or none.
+    /// Takes `n` permits if that is possible now, or none.
     ///
     /// # Errors
     ///
@@ -55,11 +56,11 @@ impl Semaphore {
         Ok(Guard::new(self, n))
     }
 
-    /// Asks to return one loose permit: one that [`forget`](crate::Guard::forget) or
+    /// Requests to return one loose permit: one that [`forget`](crate::Guard::forget) or
     /// [`loose`](Request::loose) left out.
     ///
-    /// It waits while none is loose, so that the count never leaves its bounds; a permit that a guard holds
-    /// comes back by its guard alone (C4, C5).
+    /// It waits while none is loose, so that the count never leaves its bounds; only its guard can return a
+    /// permit that a guard holds (C4, C5).
     ///
     /// # Examples
     ///
@@ -79,9 +80,9 @@ impl Semaphore {
         self.release_many(1)
     }
 
-    /// Asks to return `n` loose permits, all of them or none (C4). More than
-    /// [`max_permits`](Self::max_permits) fails at once (C7), unless a shrink left so many out; 0 succeeds at
-    /// once.
+    /// Requests to return `n` loose permits, all of them or none (C4). More than
+    /// [`max_permits`](Self::max_permits) fails at once (C7), unless a shrink left that many out; 0 succeeds
+    /// at once.
     ///
     /// Batches on both sides can wait for each other: with `n` here and `m` to acquire, keep `n + m <=
     /// max_permits + 1` (C22).
@@ -100,7 +101,7 @@ impl Semaphore {
         self.try_release_many(1)
     }
 
-    /// Returns `n` loose permits if so many are out now, or none.
+    /// Returns `n` loose permits if that many are out now, or none.
     ///
     /// # Errors
     ///
@@ -110,7 +111,7 @@ impl Semaphore {
         Ok(self.core.try_now(Act::Return, n)?)
     }
 
-    /// [`acquire`](Self::acquire) with a share of the semaphore instead of a borrow.
+    /// [`acquire`](Self::acquire) by an `Arc` instead of a borrow.
     ///
     /// # Examples
     ///
@@ -127,13 +128,13 @@ impl Semaphore {
         self.acquire_many_owned(1)
     }
 
-    /// [`acquire_many`](Self::acquire_many) with a share of the semaphore instead of a borrow.
+    /// [`acquire_many`](Self::acquire_many) by an `Arc` instead of a borrow.
     #[inline]
     pub fn acquire_many_owned(self: &Arc<Self>, n: u32) -> AcquireOwned {
         Request::new(Arc::clone(self), n)
     }
 
-    /// [`try_acquire`](Self::try_acquire) with a share of the semaphore instead of a borrow.
+    /// [`try_acquire`](Self::try_acquire) by an `Arc` instead of a borrow.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl Semaphore {
         self.acquire_owned().try_now()
     }
 
-    /// [`try_acquire_many`](Self::try_acquire_many) with a share of the semaphore instead of a borrow.
+    /// [`try_acquire_many`](Self::try_acquire_many) by an `Arc` instead of a borrow.
     ///
     /// # Errors
     ///
@@ -153,13 +154,13 @@ impl Semaphore {
         self.acquire_many_owned(n).try_now()
     }
 
-    /// [`release`](Self::release) with a share of the semaphore instead of a borrow.
+    /// [`release`](Self::release) by an `Arc` instead of a borrow.
     #[inline]
     pub fn release_owned(self: &Arc<Self>) -> ReleaseOwned {
         self.release_many_owned(1)
     }
 
-    /// [`release_many`](Self::release_many) with a share of the semaphore instead of a borrow.
+    /// [`release_many`](Self::release_many) by an `Arc` instead of a borrow.
     #[inline]
     pub fn release_many_owned(self: &Arc<Self>, n: u32) -> ReleaseOwned {
         Request::new(Arc::clone(self), n)

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 /// How long a thread stays awake before it sleeps.
 ///
-/// To wake a thread on another, idle core takes some 40 µs on a virtual machine, so that two threads that
-/// answer each other would sleep for ever after, each asleep by the time the other has woken. Being awake for
-/// a little longer than that ends it. From the first microseconds on the thread yields, so that what else
-/// wants to run does.
+/// To wake a thread on another, idle core takes some 40 µs on a virtual machine, so two threads that answer
+/// each other would from then on always sleep, each asleep by the time the other has woken. Staying awake for
+/// a little longer than that ends it. From the first microseconds on the thread yields, so that other threads
+/// can run.
 const AWAKE: Duration = Duration::from_micros(50);
 
 /// Rounds of looking before the first yield: where the other side runs at the same time, an answer takes a
@@ -16,7 +16,7 @@ const AWAKE: Duration = Duration::from_micros(50);
 /// these bounds.
 const LEAST_PAUSES: u32 = 4;
 const MOST_PAUSES: u32 = 64;
-/// Every so many waits tries the most rounds it may, to find out whether they pay by now.
+/// At regular intervals a wait tries the most rounds it may, to find out whether they pay by now.
 const PROBE_EVERY: u32 = 16;
 
 /// How long spinning has paid lately.

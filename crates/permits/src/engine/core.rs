@@ -58,7 +58,7 @@ pub(crate) enum Arrival {
 
 /// How a woken thread's try went.
 pub(crate) enum Contest {
-    /// It has its permits; the waker is to be dropped after unlocking.
+    /// It has its permits; drop the waker after unlocking.
     Won(Option<Wake>),
     Lost,
 }
@@ -123,7 +123,7 @@ impl Core {
         Ok(())
     }
 
-    /// A request for nothing succeeds at once (C7), except that a closed semaphore lets nobody acquire (C12).
+    /// A request for nothing succeeds at once (C7), except that an acquire on a closed semaphore fails (C12).
     pub(crate) fn nothing(&self, side: Side) -> Result<(), Refusal> {
         if side == Side::Acquire && self.word().closed() { Err(Refusal::Closed) } else { Ok(()) }
     }
@@ -154,8 +154,8 @@ impl Core {
         self.deal(&mut self.lock(), side)
     }
 
-    /// Leaves the word's cache line to whoever has it for a while. That thread does many operations in the
-    /// time that two who fight for the line need for one, and is out of the way sooner.
+    /// Leaves the word's cache line for a while to the thread that has it. That thread does many operations
+    /// in the time that two threads that fight for the line need for one, and is out of the way sooner.
     #[cold]
     fn back_off(&self, pauses: &mut u32) -> Word {
         for _ in 0..*pauses {
@@ -307,7 +307,8 @@ impl Core {
         self.wake_while(queues, |queues| self.serve_one(queues));
     }
 
-    /// Wakes whoever `next` takes off the queues, until there is nobody left, setting the lock free for every batch.
+    /// Wakes the waiters that `next` takes off the queues, until none is left, and releases the lock for
+    /// every batch.
     fn wake_while<'a>(&'a self, mut queues: Locked<'a>, next: impl Fn(&mut Queues) -> Option<Wake>) {
         loop {
             let mut wakes = Wakes::new();
@@ -347,7 +348,8 @@ impl Core {
     }
 
     /// A head that asks for more than there is, while smaller ones pass it, is never woken to find out how
-    /// long that has been going on: whoever gives and cannot serve it looks at the clock for it.
+    /// long that has been going on: a thread that gives permits and cannot serve it looks at the clock for
+    /// it.
     fn mind_the_large(&self, queue: &mut Queue, head: &Head, word: Word, side: Side) {
         let being_passed = word.budget(side) > 0 && !word.fits(side, head.n);
         if being_passed && self.patience_is_over(queue, head) {
@@ -407,8 +409,8 @@ impl Core {
         queue.dealt = queue.dealt.wrapping_sub(before.budget(side));
     }
 
-    /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves who
-    /// may go on now. The waker that comes back is to be dropped with the lock free.
+    /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves the
+    /// waiters that may go on now. The caller must drop the returned waker with the lock free.
     pub(crate) fn withdraw(&self, mut queues: Locked<'_>, node: Pin<&Node>) -> Option<Wake> {
         let side = node.act().side();
         let queue = &mut queues[side as usize];

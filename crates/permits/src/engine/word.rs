@@ -1,7 +1,7 @@
 //! The packed word: every count and flag that a fast path reads, in one `u64`.
 //!
-//! One word means one compare-exchange an operation, and it means that "are there permits" and "does anybody
-//! wait" are read and written together: the lost wake-ups that come from keeping them in two words cannot
+//! One word means one compare-exchange an operation, and it means that "are there permits" and "are there
+//! waiters" are read and written together: the lost wake-ups that come from keeping them in two words cannot
 //! happen (event-listener's issues 76 and 138 tell such a story). Everything here is pure arithmetic; the
 //! loops that apply it are in `core.rs`.
 //!
@@ -24,11 +24,11 @@
 //!
 //! | flags of one side | legal | means |
 //! |---|---|---|
-//! | Q=0 W=0 | yes | nobody waits |
-//! | Q=1 W=0 | yes | the head waits, and does not fit, or somebody is about to serve it |
-//! | Q=1 W=1 | yes | the head is awake and will take the lock; who gives back need not wake anybody |
+//! | Q=0 W=0 | yes | the queue is empty |
+//! | Q=1 W=0 | yes | the head waits, and does not fit, or a thread is about to serve it |
+//! | Q=1 W=1 | yes | the head is awake and will take the lock; a thread that gives back need wake no waiter |
 //! | Q=0 W=1 | no | only a queued head can be awake |
-//! | C=1 with any Q=1 | for a while | `close` is emptying the queues, a batch of wakers at a time; nobody queues any more |
+//! | C=1 with any Q=1 | for a while | `close` is emptying the queues, a batch of wakers at a time; no waiter queues any more |
 //!
 //! The Q, W and C bits and the budgets' growth change under the lock of the queues alone; the counts, and the budgets'
 //! use, change anywhere. Adding to `free` never carries into another field since it is the topmost; `loose` never
@@ -121,12 +121,12 @@ impl Act {
     }
 }
 
-/// `n` permits in the place of the free ones.
+/// `n` permits instead of the free ones.
 pub(crate) const fn free(n: u32) -> u64 {
     (n as u64) << FREE_SHIFT
 }
 
-/// `n` permits in the place of the loose ones.
+/// `n` permits instead of the loose ones.
 pub(crate) const fn loose(n: u32) -> u64 {
     (n as u64) << LOOSE_SHIFT
 }
@@ -204,13 +204,14 @@ impl Word {
         self.at_hand(side) as i64 >= n as i64
     }
 
-    /// Does that side have waiters whom nobody has woken, so that whoever feeds it must?
+    /// Whether that side has waiters that are not woken yet, so that a thread that gives it permits must wake
+    /// them.
     #[inline]
     pub(crate) const fn needs_serving(self, side: Side) -> bool {
         self.0 & (side.queued() | side.waking()) == side.queued()
     }
 
-    /// C3, C4, C8, C12 for somebody who is not in the queue. `n` is at least 1.
+    /// C3, C4, C8, C12 for a caller that is not in the queue. `n` is at least 1.
     #[inline(always)]
     pub(crate) fn enter(self, act: Act, n: u32, manner: Manner) -> Entry {
         let side = act.side();

@@ -1,4 +1,4 @@
-//! What can go wrong in one process: a small exact enum for every way of asking.
+//! The errors of one process: a small exact enum for every way of waiting.
 
 use super::refusal::Refusal;
 use super::texts::{BY_ITS_GUARD, closed, no_permits, not_loose, too_many, too_many_back};
@@ -14,12 +14,12 @@ fn timed_out(f: &mut fmt::Formatter<'_>, act: &str, stuck: &Stuck) -> fmt::Resul
     }
     if stuck.batches_may_deadlock() {
         let limit = u64::from(max_permits) + 1;
-        write!(f, "; batches on the two sides that sum up to more than `{limit}` can wait for each other for ever")?;
+        write!(f, "; batches on the two sides that sum up to more than `{limit}` can wait for each other without end")?;
     }
     Ok(())
 }
 
-/// How things stood when a wait ran out of time, and what both sides were waiting for (C22).
+/// The state at a timeout, and what both sides were waiting for (C22).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Stuck {
@@ -44,10 +44,11 @@ impl Stuck {
         self.side
     }
 
-    /// Is somebody on the other side waiting with a batch so large that it and this request can block each
-    /// other for ever?
+    /// Whether the first waiter of the other side asks for so large a batch that it and this request can
+    /// block each other without end.
     ///
-    /// It is so if the two sum up to more than `max_permits + 1`: then the counts can stand where neither fits.
+    /// This is so if the two sum up to more than `max_permits + 1`: then there are counts at which neither
+    /// fits.
     #[must_use]
     pub fn batches_may_deadlock(&self) -> bool {
         let other = match self.side {
@@ -58,7 +59,7 @@ impl Stuck {
     }
 }
 
-/// Why [`Acquire`](crate::Acquire) failed, awaited or waited for without a limit.
+/// The error of an acquire without a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AcquireError {
     /// The semaphore was closed, before the call or during the wait (C12).
@@ -72,7 +73,7 @@ pub enum AcquireError {
     },
 }
 
-/// Why a try to acquire failed.
+/// The error of a try to acquire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryAcquireError {
     /// The semaphore is closed (C12).
@@ -84,7 +85,7 @@ pub enum TryAcquireError {
         /// How many there are.
         max: u32,
     },
-    /// They are not to be had now, or others come first (C8).
+    /// Too few permits are free now, or other waiters come first (C8).
     NoPermits {
         /// How many were asked for.
         requested: u32,
@@ -93,7 +94,7 @@ pub enum TryAcquireError {
     },
 }
 
-/// Why a wait with a limit for permits failed.
+/// The error of an acquire with a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AcquireTimeoutError {
     /// The semaphore was closed, before the call or during the wait (C12).
@@ -109,7 +110,7 @@ pub enum AcquireTimeoutError {
     TimedOut(Stuck),
 }
 
-/// Why [`Release`](crate::Release) failed, awaited or waited for without a limit.
+/// The error of a release without a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReleaseError {
     /// The semaphore was closed, and fewer loose permits than that were out (C12).
@@ -123,7 +124,7 @@ pub enum ReleaseError {
     },
 }
 
-/// Why a try to release failed.
+/// The error of a try to release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TryReleaseError {
     /// The semaphore is closed, and fewer loose permits than that are out (C12).
@@ -135,7 +136,7 @@ pub enum TryReleaseError {
         /// How many there are.
         max: u32,
     },
-    /// Fewer loose permits than that are out now, or others return theirs first (C4, C8).
+    /// Fewer loose permits than that are out now, or other waiters return theirs first (C4, C8).
     NotLoose {
         /// How many were to be returned.
         requested: u32,
@@ -144,7 +145,7 @@ pub enum TryReleaseError {
     },
 }
 
-/// Why a wait with a limit for returning permits failed.
+/// The error of a release with a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReleaseTimeoutError {
     /// The semaphore was closed, and fewer loose permits than that were out (C12).
@@ -164,20 +165,20 @@ pub enum ReleaseTimeoutError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct MaxPermitsError {
-    /// The number that was refused; it saturates where a change of the bound would have left 64 bits.
+    /// The refused number; it saturates if a change of the limit would have left 64 bits.
     pub requested: i64,
-    /// The largest one that is not refused: in one process
+    /// The largest number that is allowed: in one process
     /// [`Semaphore::MAX_PERMITS`](crate::Semaphore::MAX_PERMITS), elsewhere what the reach states.
     pub limit: u32,
 }
 
-/// A permit cannot be split so: it has too few.
+/// The error of a split: the guard holds too few permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SplitError {
     /// How many were to be split off.
     pub requested: u32,
-    /// How many the permit has.
+    /// How many the guard holds.
     pub count: u32,
 }
 
@@ -190,14 +191,14 @@ impl MaxPermitsError {
 }
 
 impl SplitError {
-    /// For a reach: `requested` permits were to be split off a permit of `count`.
+    /// For a reach: cannot split `requested` permits off a guard of `count`.
     #[must_use]
     pub const fn new(requested: u32, count: u32) -> SplitError {
         SplitError { requested, count }
     }
 }
 
-/// Two permits of different semaphores do not merge; both live on (C6).
+/// The error of a merge of guards of different semaphores; both live on (C6).
 #[derive(Debug)]
 pub struct MergeError<P>(P);
 
@@ -207,7 +208,7 @@ impl<P> MergeError<P> {
         MergeError(permit)
     }
 
-    /// The permit that was to be merged into the other.
+    /// Returns the guard that could not be merged into the other.
     pub fn into_permit(self) -> P {
         self.0
     }
@@ -215,7 +216,7 @@ impl<P> MergeError<P> {
 
 impl<P> fmt::Display for MergeError<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the two permits belong to different semaphores: one is as it was, and this error has the other, see `into_permit`")
+        f.write_str("the two permits belong to different semaphores: the first is unchanged, and `into_permit` returns the second")
     }
 }
 

@@ -1,5 +1,5 @@
-//! What can go wrong. In one process every way of asking has a small exact enum, in `exact.rs`; [`Error`] is
-//! for code that does not care which reach it has, and for every reach beyond the process.
+//! Errors. In one process every way of waiting has a small exact enum, in `exact.rs`; [`Error`] is for code
+//! that does not care which reach it has, and for every reach beyond the process.
 
 pub(crate) mod exact;
 pub(crate) mod refusal;
@@ -15,9 +15,9 @@ use std::error::Error as StdError;
 use std::fmt::{self, Write};
 use texts::OneLine;
 
-/// What kind of thing went wrong, at any reach.
+/// The kind of an error, at any reach.
 ///
-/// Displayed, it is a word such as `not-found`, the same at every door of the project.
+/// Displayed, it is a word such as `not-found`, the same in Rust, Python and the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -25,7 +25,7 @@ pub enum ErrorKind {
     Closed,
     /// More permits than the semaphore, or the guard, has (C7).
     TooMany,
-    /// A try found too few permits, or others waiting.
+    /// A try found too few permits, or other waiters.
     NotNow,
     /// The time was over first (C11).
     TimedOut,
@@ -53,13 +53,13 @@ pub enum ErrorKind {
     BadDirectory,
     /// What the semaphore is kept in was removed or replaced while it was in use.
     Gone,
-    /// It was to be removed, and permits are out or somebody waits.
+    /// It cannot be removed: permits are out, or there are waiters.
     InUse,
     /// No room on the disk, or for more participants or waiters, or no descriptors left.
     Exhausted,
-    /// The permit or the request belongs to another process, which this one was forked from.
+    /// The permit or the request belongs to the process that this one was forked from.
     NotOurs,
-    /// The servers do not answer, or answer in a way that makes no sense (C21). The request may have taken effect.
+    /// The servers do not answer, or give an invalid answer (C21). The request may have taken effect.
     Unreachable,
     /// The permits were lost before they came back (C20).
     Lost,
@@ -69,7 +69,7 @@ pub enum ErrorKind {
 
 /// Whether the same call can succeed if it is made again, by the same process, on the same handle and permit.
 ///
-/// It says nothing of a new start: a process that opens the semaphore again, or a command that is run again,
+/// It says nothing about a new start: a process that opens the semaphore again, or a command that runs again,
 /// may succeed after `Never`. A lost permit stays lost, and a new one can be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -82,7 +82,7 @@ pub enum Retry {
     Unknown,
 }
 
-/// What was being done when it went wrong.
+/// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -118,13 +118,13 @@ pub enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
-    /// How many permits were asked for, were to be returned or were to be split off: `0..=u32::MAX`. For
-    /// [`ErrorKind::BadMax`] the number of permits that was refused, which a change of the bound may have
-    /// made negative.
+    /// How many permits the caller wanted to acquire, return or split off: `0..=u32::MAX`. For
+    /// [`ErrorKind::BadMax`] the refused number of permits, which a change of the limit may have made
+    /// negative.
     pub requested: i64,
-    /// What there was of them. For [`ErrorKind::TooMany`] the permits that the semaphore, or the guard, has;
-    /// for [`ErrorKind::NotNow`] and [`ErrorKind::TimedOut`] those that were free, or loose, which may
-    /// suffice, where others come first; for [`ErrorKind::BadMax`] the most that are allowed.
+    /// How many there were. For [`ErrorKind::TooMany`] the permits that the semaphore, or the guard, has; for
+    /// [`ErrorKind::NotNow`] and [`ErrorKind::TimedOut`] those that were free, or loose, which may suffice if
+    /// other waiters come first; for [`ErrorKind::BadMax`] the largest number that is allowed.
     pub limit: u32,
 }
 
@@ -156,7 +156,7 @@ impl ErrorKind {
         }
     }
 
-    /// What holds for most errors of the kind; [`Error::with_retry`] is for the others.
+    /// The retry status of most errors of the kind; [`Error::with_retry`] sets it for the others.
     #[must_use]
     pub const fn retry(self) -> Retry {
         match self {
@@ -197,9 +197,9 @@ impl fmt::Display for Operation {
 /// all that is built on it.
 ///
 /// Displayed, it names the semaphore if it has a name, says what happened, and then the cause if there is
-/// one, on one line: control characters in names and paths, and marks that turn the direction of writing, are
-/// shown as escapes. Its texts state facts, and the way out where there is one; what else to do depends on
-/// the caller, who can tell by the [`kind`](Self::kind).
+/// one, on one line: control characters in names and paths, and marks that change the direction of writing,
+/// are shown as escapes. Its texts state facts, and the way out if there is one; what else to do depends on
+/// the caller, which can decide by the [`kind`](Self::kind).
 ///
 /// # Examples
 ///
@@ -226,7 +226,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Makes one of a text, or of an error that says what happened.
+    /// Makes an error from a text, or from an error that says what happened.
     #[cold]
     pub fn new(kind: ErrorKind, what: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         let retry = kind.retry();
@@ -234,10 +234,10 @@ impl Error {
     }
 
     /// For a reach: a wait for `requested` permits on `side` ran out of time. `state` was read after the
-    /// request had left its queue, or is why it could not be read.
+    /// request had left its queue, or is the error that kept it from being read.
     ///
-    /// The kind is [`ErrorKind::TimedOut`] in both cases. Where the state is known, [`stuck`](Self::stuck)
-    /// tells both sides' needs (C22).
+    /// The kind is [`ErrorKind::TimedOut`] in both cases. If the state is known, [`stuck`](Self::stuck) has
+    /// both sides' needs (C22).
     #[cold]
     #[must_use]
     pub fn timed_out(side: Side, requested: u32, state: Result<State, Error>) -> Error {
@@ -261,35 +261,35 @@ impl Error {
         error
     }
 
-    /// Says which semaphore it was. A name that is there already stays: the innermost caller knows best.
+    /// Names the semaphore. A name that is set already stays: the innermost caller knows best.
     #[must_use]
     pub fn with_semaphore(mut self, name: &str) -> Error {
         self.0.semaphore.get_or_insert_with(|| name.into());
         self
     }
 
-    /// Says what was being done. What is there already stays: the innermost caller knows best.
+    /// Names the operation. An operation that is set already stays: the innermost caller knows best.
     #[must_use]
     pub fn with_operation(mut self, operation: Operation) -> Error {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Says whether another try can help, where it is not what holds for most errors of the kind.
+    /// Sets whether another try can help, if it differs from most errors of the kind.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Error {
         self.0.retry = retry;
         self
     }
 
-    /// Adds the cause, which [`source`](StdError::source) returns and the text ends with.
+    /// Adds the cause, which [`source`](StdError::source) returns and which ends the text.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = Some(source.into());
         self
     }
 
-    /// What kind of error it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -301,7 +301,7 @@ impl Error {
         self.0.retry
     }
 
-    /// What was being done, as far as it is known.
+    /// The operation that failed, if it is known.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         self.0.operation

@@ -1,4 +1,4 @@
-//! What errors say, where more than one of them says it.
+//! Texts that several errors share.
 
 use crate::state::MAX_PERMITS;
 use std::fmt::{self, Write};
@@ -42,7 +42,7 @@ pub(super) fn no_permits(f: &mut fmt::Formatter<'_>, requested: u32, available: 
     write!(f, "asked for `{requested}` permits, `{available}` are free")
 }
 
-pub(super) const BY_ITS_GUARD: &str = "what a guard holds returns by its guard, or is let go by `forget`";
+pub(super) const BY_ITS_GUARD: &str = "drop a guard to return its permits, or `forget` it to make them loose";
 
 pub(super) fn too_many_back(f: &mut fmt::Formatter<'_>, requested: u32, max: u32) -> fmt::Result {
     write!(f, "asked to return `{requested}` permits at once, the semaphore has `{max}`")

@@ -10,12 +10,12 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A request for permits, or for giving permits back; nothing happens until it is waited for.
+/// A request to acquire or release permits; it does nothing until you wait for it.
 ///
-/// The way of waiting is said here: `.await`, [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout),
-/// [`wait_deadline`](Self::wait_deadline), or not at all, [`try_now`](Self::try_now). A request is made by
-/// the methods of [`Semaphore`](crate::Semaphore), and is known by its short names:
-/// [`Acquire`](crate::Acquire), [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose),
+/// You choose how to wait here: `.await`, [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout),
+/// [`wait_deadline`](Self::wait_deadline), or [`try_now`](Self::try_now), which does not wait. The methods of
+/// [`Semaphore`](crate::Semaphore) make requests. Their types have short names: [`Acquire`](crate::Acquire),
+/// [`AcquireOwned`](crate::AcquireOwned), [`AcquireLoose`](crate::AcquireLoose),
 /// [`AcquireLooseOwned`](crate::AcquireLooseOwned), [`Release`](crate::Release),
 /// [`ReleaseOwned`](crate::ReleaseOwned).
 ///
@@ -25,16 +25,16 @@ use std::task::{Context, Poll};
 ///
 /// # Cancel safety
 ///
-/// As a future it may be dropped at any time. If it was not ready before, nothing has happened: nothing was
-/// taken, nothing was given back, and whoever waited behind it has moved up (C10). Its place in the queue is
-/// lost. It takes its place at the first poll.
+/// You may drop the future at any time. If it was not ready before, nothing has happened: it took no permit
+/// and returned none, and the waiters behind it have moved up (C10). Its place in the queue is lost. It takes
+/// its place at the first poll.
 ///
-/// Leaking one that waits (`mem::forget` of a pinned box) is safe, and keeps its place: the queue stands
-/// still behind it.
+/// Leaking a waiting request (`mem::forget` of a pinned box) is safe, but it keeps its place: the queue stops
+/// behind it.
 ///
 /// # Panics
 ///
-/// When it is polled again after it was ready.
+/// If it is polled again after it was ready.
 #[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`, `.wait_timeout(…)` or `.try_now()`"]
 pub struct Request<H: Handle, K: Kind> {
     /// `None` once it is ready: then the permit has it.
@@ -59,7 +59,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.handle.as_ref().expect("a request that is waited for was not ready")
     }
 
-    /// Ends the request before its first poll. (A request that was polled is pinned, and nobody owns it any more.)
+    /// Ends the request before its first poll. (A request that was polled is pinned, and no caller owns it
+    /// any more.)
     #[inline]
     pub(crate) fn into_handle(mut self) -> H {
         self.handle.take().expect("a request that can be moved was not polled")
@@ -78,10 +79,10 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// Polls it in the manner of a thread: for threads that sleep in a way of their own, such as one that a
     /// signal interrupts.
     ///
-    /// As [`poll`](Future::poll), but within the bound on overtaking it may pass those who wait, and be
-    /// passed while it does, as [`wait`](Self::wait) may (C8). Poll until it is ready, and sleep in between
-    /// until the waker is called. Each poll looks for itself, so that one made when the time is over takes
-    /// what is to be had by then (C11); dropping the request after that gives up.
+    /// As [`poll`](Future::poll), but within the bound on overtaking it may pass waiters, and be passed while
+    /// it waits, as [`wait`](Self::wait) may (C8). Poll until it is ready, and sleep in between until the
+    /// waker is called. Each poll looks for itself, so a poll at the timeout takes permits that are free by
+    /// then (C11); dropping the request after that gives up.
     ///
     /// # Examples
     ///

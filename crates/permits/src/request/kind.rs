@@ -14,13 +14,14 @@ pub trait Kind: sealed::Sealed {
     const ACT: Act;
     #[doc(hidden)]
     const NAME: &'static str;
-    /// What a request yields.
+    /// What a granted request yields.
     type Output<H: Handle>;
-    /// Why `.await` and [`wait`](crate::Request::wait) fail.
+    /// The error of `.await` and [`wait`](crate::Request::wait).
     type Error;
-    /// Why [`try_now`](crate::Request::try_now) fails.
+    /// The error of [`try_now`](crate::Request::try_now).
     type TryError;
-    /// Why [`wait_timeout`](crate::Request::wait_timeout) and [`wait_deadline`](crate::Request::wait_deadline) fail.
+    /// The error of [`wait_timeout`](crate::Request::wait_timeout) and
+    /// [`wait_deadline`](crate::Request::wait_deadline).
     type TimeoutError;
     #[doc(hidden)]
     fn refused(refusal: Refusal) -> Self::Error;
@@ -37,7 +38,7 @@ pub trait Kind: sealed::Sealed {
 /// Permits that a guard holds.
 #[derive(Debug)]
 pub enum Guarded {}
-/// Permits that nobody holds: given out until somebody releases them.
+/// Permits that no guard holds: given out until a `release` returns them.
 #[derive(Debug)]
 pub enum Loose {}
 /// Loose permits on their way back.

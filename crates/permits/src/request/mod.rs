@@ -21,16 +21,16 @@ use std::time::{Duration, Instant};
 /// A request for permits, made by [`Semaphore::acquire`] and [`Semaphore::acquire_many`]; yields a
 /// [`Permit`](crate::Permit).
 pub type Acquire<'a> = Request<&'a Semaphore, Guarded>;
-/// The same without a borrow, made by [`Semaphore::acquire_owned`] and its kin; yields an
-/// [`OwnedPermit`](crate::OwnedPermit).
+/// The same by an `Arc`, made by [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`]; yields
+/// an [`OwnedPermit`](crate::OwnedPermit).
 pub type AcquireOwned = Request<Arc<Semaphore>, Guarded>;
-/// A request for permits that nobody shall hold, made by [`Acquire::loose`](Request::loose); yields nothing.
+/// A request for permits without a guard, made by [`Acquire::loose`](Request::loose); yields nothing.
 pub type AcquireLoose<'a> = Request<&'a Semaphore, Loose>;
-/// The same without a borrow.
+/// The same by an `Arc`.
 pub type AcquireLooseOwned = Request<Arc<Semaphore>, Loose>;
 /// A request to return loose permits, made by [`Semaphore::release`] and [`Semaphore::release_many`].
 pub type Release<'a> = Request<&'a Semaphore, Returned>;
-/// The same without a borrow, made by [`Semaphore::release_owned`] and [`Semaphore::release_many_owned`].
+/// The same by an `Arc`, made by [`Semaphore::release_owned`] and [`Semaphore::release_many_owned`].
 pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 
 /// The ways of waiting that block the thread, and the one that does not wait.
@@ -38,12 +38,12 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 /// # Blocking
 ///
 /// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds
-/// on, then it sleeps. No signal and no spurious wake-up ends a wait early. Do not block a thread that has to
-/// run tasks: `.await` there.
+/// on, then it sleeps. No signal and no spurious wake-up ends a wait early. Do not block a thread that runs
+/// tasks: `.await` there.
 ///
 /// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not
-/// lost: the thread's next `park` returns at once. It may do so without one too, once, as a `park` may at any
-/// time.
+/// lost: the thread's next `park` returns at once. It may also return at once without one, once, as a `park`
+/// may at any time.
 ///
 /// The first wait of a thread that Rust did not start may allocate its handle (`std::thread::current`);
 /// nothing else here allocates.
@@ -52,9 +52,9 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 ///
 /// `Closed` if the semaphore is closed before the request is granted (C12); `TooMany` at once if it can never
 /// be granted, or when a shrink makes it so (C7); `TimedOut`, or `NoPermits` and `NotLoose` for a try, if it
-/// was not granted in time. After any error nothing was taken and nothing given back.
+/// was not granted in time. After any error no permit was taken and none returned.
 impl<H: Handle, K: Kind> Request<H, K> {
-    /// Waits until it is granted.
+    /// Blocks the thread until the request is granted.
     ///
     /// # Examples
     ///
@@ -71,10 +71,11 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.block(Patience::Endless, |_, refusal| K::refused(refusal))
     }
 
-    /// Waits for at most `time`; zero is a try, and a time beyond what the clock can tell is for ever.
+    /// Blocks the thread for at most `time`; zero is a try, and a time beyond the range of the clock is no
+    /// limit.
     ///
-    /// A grant that races the end of the time wins (C11). It does not end early, and is late by what the
-    /// system needs to wake a thread, some 0.1 ms.
+    /// A grant that races the end of the time wins (C11). The wait never ends early; it ends late by the time
+    /// the system needs to wake a thread, about 0.1 ms.
     ///
     /// # Examples
     ///
@@ -92,13 +93,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.block(Patience::For(time), stuck::<K>)
     }
 
-    /// Waits until `deadline` at most; one that has passed makes it a try.
+    /// Blocks the thread until `deadline` at most; a deadline that has passed makes it a try.
     #[inline]
     pub fn wait_deadline(self, deadline: Instant) -> Result<K::Output<H>, K::TimeoutError> {
         self.block(Patience::Until(deadline), stuck::<K>)
     }
 
-    /// Does not wait.
+    /// Tries the request now, and does not wait.
     #[inline]
     pub fn try_now(self) -> Result<K::Output<H>, K::TryError> {
         let n = self.count();
@@ -120,7 +121,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
     }
 }
 
-/// The error of a wait with a limit: if the time was over, with how things stand.
+/// The error of a wait with a time limit; after a timeout it has the state.
 #[cold]
 fn stuck<K: Kind>((semaphore, side, requested): (&Semaphore, Side, u32), refusal: Refusal) -> K::TimeoutError {
     match refusal {

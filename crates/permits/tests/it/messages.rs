@@ -63,7 +63,7 @@ fn failed_try_names_what_was_asked_for_and_what_is_there() {
     assert_eq!(text(sem.try_acquire_many(3)), "asked for `3` permits, `2` are free");
     assert_eq!(
         text(sem.try_release_many(2)),
-        "asked to return `2` permits, `1` are loose; what a guard holds returns by its guard, or is let go by `forget`"
+        "asked to return `2` permits, `1` are loose; drop a guard to return its permits, or `forget` it to make them loose"
     );
 }
 
@@ -90,8 +90,8 @@ fn timeout_tells_how_things_stand() {
     );
     assert_eq!(
         text(sem.release().wait_timeout(SHORT)),
-        "timed out returning `1` permits: 1 of 4 permits free, 3 held, 0 loose, 0 wait to acquire, 0 wait to release; what a \
-         guard holds returns by its guard, or is let go by `forget`"
+        "timed out returning `1` permits: 1 of 4 permits free, 3 held, 0 loose, 0 wait to acquire, 0 wait to release; drop a \
+         guard to return its permits, or `forget` it to make them loose"
     );
 }
 
@@ -105,7 +105,7 @@ fn timeout_tells_when_batches_may_wait_for_each_other() {
     assert_eq!(
         text(sem.release_many(3).wait_timeout(SHORT)),
         "timed out returning `3` permits: 2 of 4 permits free, 0 held, 2 loose, 1 wait to acquire (first asks for 3), \
-         0 wait to release; batches on the two sides that sum up to more than `5` can wait for each other for ever"
+         0 wait to release; batches on the two sides that sum up to more than `5` can wait for each other without end"
     );
     drop(acquire);
     let mut release = Polled::new(sem.release_many(3));
@@ -114,7 +114,7 @@ fn timeout_tells_when_batches_may_wait_for_each_other() {
         text(sem.acquire_many(3).wait_timeout(SHORT)),
         "timed out asking for `3` permits: 2 of 4 permits free, 0 held, 2 loose, 0 wait to acquire, \
          1 wait to release (first returns 3); batches on the two sides that sum up to more than `5` can wait for each \
-         other for ever"
+         other without end"
     );
 }
 
@@ -140,8 +140,8 @@ fn guards_say_why_they_do_not_split_or_merge() {
     assert_eq!(text(held.split(3)), "cannot split `3` permits off a guard that holds `2`");
     assert_eq!(
         text(held.merge(other.try_acquire().unwrap())),
-        "the two permits belong to different semaphores: one is as it was, and this error has the other, see \
-         `into_permit`"
+        "the two permits belong to different semaphores: the first is unchanged, and `into_permit` returns \
+         the second"
     );
 }
 

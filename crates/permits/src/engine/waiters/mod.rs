@@ -4,9 +4,9 @@
 //!
 //! # The problem
 //!
-//! A waiter must be found by whoever gives permits back, in order, and must be able to leave from the middle
-//! of the queue at any moment, in constant time, and none of it may allocate (C10, C16). Threads and tasks
-//! share the order (C17).
+//! A thread that gives permits back must find the waiters in order; a waiter must be able to leave from the
+//! middle of the queue at any moment, in constant time; and none of this may allocate (C10, C16). Threads and
+//! tasks share the order (C17).
 //!
 //! # The idea
 //!
@@ -36,13 +36,13 @@
 //!
 //! Only threads are ever `Notified`: in the default policy a woken thread competes with those that run, and
 //! takes its permits by itself. A task, and any waiter that has been passed too often, is `Granted`: it gets
-//! its permits from whoever serves it, before it is woken. For whoever polls, a grant is a reservation, and
-//! the poll completes it, so that a future that is dropped unpolled has done nothing; for a blocked thread
-//! nothing lies between the grant and the return, and the grant is all of it. A thread may poll as well
-//! (`Request::poll_passing`), and be `Notified`; if it drops its request then, whoever is next is woken in
-//! its place. Its waker leaves the node with the notification. From then on it has been told, and is told no
-//! more, whatever becomes of it: it looks at its stage by its next poll, which takes the permits, or puts a
-//! waker in anew before the lock is free.
+//! its permits from the thread that serves it, before it is woken. For a request that is polled, a grant is a
+//! reservation, and the poll completes it, so that a future that is dropped unpolled has done nothing; for a
+//! blocked thread nothing lies between the grant and the return, and the grant is all of it. A thread may
+//! poll as well (`Request::poll_passing`), and be `Notified`; if it drops its request then, the next waiter
+//! is woken instead. Its waker leaves the node with the notification. From then on it has been told, and is
+//! told no more, whatever becomes of it: it looks at its stage by its next poll, which takes the permits, or
+//! puts a waker in anew before the lock is free.
 //!
 //! # Invariants
 //!
@@ -72,7 +72,7 @@
 //!
 //! A slow path takes a lock, so it is not lock-free; a thread that is preempted inside it delays the other
 //! slow paths by a time slice, and none of the fast ones. A grant to a thread that is not running, or to a
-//! future that nobody polls, keeps its permits from everybody else: that is the price of order, and the
+//! future that is not polled, keeps its permits from all other waiters: that is the price of order, and the
 //! reason why the default lets running threads pass.
 //!
 //! # Sources

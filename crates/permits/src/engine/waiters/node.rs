@@ -38,7 +38,7 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
-    /// For whoever polls in that manner.
+    /// For a request that is polled in that manner.
     pub(crate) fn polling(manner: Manner, waker: Waker) -> Wake {
         match manner {
             Manner::Queuing => Wake::Task(waker),
@@ -63,13 +63,13 @@ pub(super) struct Linked {
     pub(super) next: *const Node,
     /// Present while linked.
     pub(super) wake: Option<Wake>,
-    /// Since when it is known that others pass this head; `None` until somebody asks.
+    /// Since when it is known that others pass this head; `None` until a thread looks.
     pub(super) passed_since: Option<Instant>,
     /// The queue's count of passings when it came.
     pub(super) stamp: u32,
     /// How many permits there were when it was refused.
     pub(super) max: u32,
-    /// It has been passed for long enough: nobody may any more.
+    /// It has been passed for long enough: newcomers may no longer pass it.
     pub(super) starved: bool,
 }
 
@@ -126,7 +126,7 @@ impl Node {
         Refusal::TooMany { requested: self.n, max }
     }
 
-    /// For the owner of an unlinked node, or for whoever holds the lock.
+    /// For the owner of an unlinked node, or for the thread that holds the lock.
     #[inline]
     pub(crate) fn set_stage(&self, stage: Stage) {
         // Relaxed: the owner reads its own store, or the lock orders it.

@@ -27,7 +27,7 @@ unsafe impl Send for Queue {}
 pub(crate) struct Head {
     pub(crate) n: u32,
     pub(crate) act: Act,
-    /// A task, which nobody passes, and which passes nobody.
+    /// A task, which is never passed, and passes no other waiter.
     pub(crate) is_task: bool,
     /// It completes a grant by its next poll; a thread that is blocked here needs no second step.
     pub(crate) is_polled: bool,
@@ -94,7 +94,7 @@ impl Queue {
         linked(self.head, |head| head.passed_since = Some(now));
     }
 
-    /// Marks the head as one that nobody may pass any more.
+    /// Marks the head as one that newcomers may no longer pass.
     pub(crate) fn starve(&mut self) {
         linked(self.head, |head| head.starved = true);
     }
@@ -102,8 +102,8 @@ impl Queue {
     /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W
     /// flag and wakes it.
     ///
-    /// A foreign waker is taken, not cloned: a clone is other people's code. Nobody needs it before its owner
-    /// has looked, and who looks and waits on brings a new one.
+    /// A foreign waker is taken, not cloned: a clone is foreign code. It is not needed before its owner has
+    /// looked, and an owner that looks and waits on brings a new one.
     pub(crate) fn notify(&mut self) -> Wake {
         let node = alive(self.head);
         node.set_stage(Stage::Notified);
@@ -129,7 +129,7 @@ impl Queue {
         wake
     }
 
-    /// Takes the caller's own node out, wherever it is. The waker is to be dropped after unlocking.
+    /// Takes the caller's own node out, wherever it is. Drop the waker after unlocking.
     pub(crate) fn remove(&mut self, node: Pin<&Node>) -> Option<Wake> {
         let wake = self.unlink(node.get_ref());
         node.set_stage(Stage::Idle);
@@ -141,7 +141,8 @@ impl Queue {
         ptr::eq(self.head, node)
     }
 
-    /// Would waking the caller's own, linked node wake whoever polls with that waker, and in that manner?
+    /// Whether waking the caller's own, linked node would wake a request that is polled with that waker, in
+    /// that manner.
     pub(crate) fn would_wake(&self, node: Pin<&Node>, manner: Manner, waker: &Waker) -> bool {
         // `will_wake` compares pointers, and runs none of the waker's code.
         linked(node.get_ref(), |mine| match (&mine.wake, manner) {
@@ -152,7 +153,7 @@ impl Queue {
         })
     }
 
-    /// Exchanges the waker of the caller's own, linked node. The old one is to be dropped after unlocking.
+    /// Exchanges the waker of the caller's own, linked node. Drop the old one after unlocking.
     pub(crate) fn rewake(&mut self, node: Pin<&Node>, wake: Wake) -> Option<Wake> {
         linked(node.get_ref(), |mine| mine.wake.replace(wake))
     }
@@ -174,7 +175,7 @@ impl Queue {
         ptr::eq(self.head, head)
     }
 
-    /// Takes the caller's own node out of whichever [`Refused`] it is in. The waker is to be dropped after unlocking.
+    /// Takes the caller's own node out of the [`Refused`] that it is in. Drop the waker after unlocking.
     pub(crate) fn leave_refused(&mut self, node: Pin<&Node>) -> Option<Wake> {
         debug_assert!(node.stage() == Stage::Refusing);
         let wake = leave_ring(node.get_ref());
@@ -198,7 +199,8 @@ impl Queue {
 /// be more of them than fit one batch of wakers, and to let them stay in the queue so long would show them to
 /// everybody as those who are next.
 ///
-/// A ring through a node of its own, which waits for nothing: so whoever leaves needs to know its neighbours only.
+/// A ring through a node of its own, which waits for nothing: so a node that leaves needs to know only its
+/// neighbours.
 pub(crate) struct Refused {
     sentinel: Node,
 }

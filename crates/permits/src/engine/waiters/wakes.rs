@@ -39,9 +39,9 @@ impl Wakes {
     /// Threads first: to wake one is our own code, which waits for nothing, while a task's waker may do
     /// anything, even wait for a lock that one of these threads has.
     ///
-    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would end in whoever
-    /// gave the permits or took some before, who has nothing to do with it: a permit that was won would be
-    /// lost in the unwinding, and a guard's drop would fail (C5).
+    /// A waker's panic ends here, reported by the panic hook as any other. Passed on, it would reach the
+    /// thread that gave the permits or took some before, which has nothing to do with it: a permit that was
+    /// won would be lost in the unwinding, and a guard's drop would fail (C5).
     pub(crate) fn wake_all(&mut self) {
         let Some(more) = &mut self.more else {
             return self.first.take().into_iter().for_each(call);
@@ -60,7 +60,7 @@ fn call(wake: Wake) {
     contained(|| wake.wake());
 }
 
-/// Runs somebody else's code, whose panic is not for our caller: the panic hook has told about it.
+/// Runs foreign code, whose panic is not for our caller: the panic hook has reported it.
 pub(crate) fn contained(foreign: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
         // Its drop is foreign code as well, and may panic too.
