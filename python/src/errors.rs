@@ -106,7 +106,7 @@ fn exception(error: Error) -> PyErr {
         ErrorKind::TooMany => TOO_MANY.error(error),
         ErrorKind::NotNow => WOULD_BLOCK.error(error),
         ErrorKind::TimedOut => TIMEOUT.error(error),
-        ErrorKind::BadMax | ErrorKind::BadName => PyValueError::new_err(error.to_string()),
+        ErrorKind::BadMax | ErrorKind::BadInterval | ErrorKind::BadName => PyValueError::new_err(error.to_string()),
         kind => Python::attach(|py| {
             let made = HOST.get(py).and_then(|class| class.call1((error.to_string(), kind.to_string())));
             made.map_or_else(|error| error, PyErr::from_value)

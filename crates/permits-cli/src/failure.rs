@@ -88,10 +88,11 @@ fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::NotNow | ErrorKind::TimedOut | ErrorKind::InUse => code::BUSY,
         ErrorKind::Closed | ErrorKind::NotFound | ErrorKind::NoSuchHolder | ErrorKind::Gone => code::UNAVAILABLE,
-        ErrorKind::BadName | ErrorKind::BadMax => code::USAGE,
+        ErrorKind::BadName | ErrorKind::BadMax | ErrorKind::BadInterval => code::USAGE,
         ErrorKind::Denied => code::DENIED,
         ErrorKind::TooMany
         | ErrorKind::MaxDiffers
+        | ErrorKind::IntervalDiffers
         | ErrorKind::Insecure
         | ErrorKind::ForeignFormat
         | ErrorKind::BadFileSystem
@@ -122,6 +123,9 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
         }
         ErrorKind::BadMax => format!("`--max` or `permits set {name} N` gives another number"),
         ErrorKind::MaxDiffers => format!("`--resize` or `permits set {name} N` changes the number"),
+        ErrorKind::BadInterval | ErrorKind::IntervalDiffers => {
+            format!("`permits set {name} --every DURATION` changes the time between starts")
+        }
         ErrorKind::Damaged => format!("`permits repair {name}` says what can be done"),
         ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory".into(),
         ErrorKind::BadDirectory => {
@@ -149,6 +153,8 @@ mod tests {
             (ErrorKind::TimedOut, 75, None),
             (ErrorKind::BadMax, 64, Some("--max")),
             (ErrorKind::MaxDiffers, 78, Some("--resize")),
+            (ErrorKind::BadInterval, 64, Some("--every")),
+            (ErrorKind::IntervalDiffers, 78, Some("--every")),
             (ErrorKind::BadName, 64, None),
             (ErrorKind::NotFound, 69, Some("permits set --create")),
             (ErrorKind::NoSuchHolder, 69, Some("permits status")),

@@ -9,6 +9,7 @@ use crate::protocol::layout::WAITERS;
 use permits::{AcquireError, MaxPermitsError, ReleaseError, State, TryAcquireError, TryReleaseError};
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 /// Adds what an error lacks on its way out: which semaphore it was, and what was being done. What is there
 /// already stays.
@@ -106,6 +107,9 @@ pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
         (Refusal::NotNow { requested, at_hand: loose }, Side::Release) => {
             TryReleaseError::NotLoose { requested, loose }.into()
         }
+        (Refusal::TooSoon { rest, interval }, _) => {
+            Error::new(ErrorKind::NotNow, too_soon(Duration::from_millis(interval.into()), Duration::from_nanos(rest)))
+        }
     };
     error.with_semaphore(name).with_operation(asking(side))
 }
@@ -114,6 +118,12 @@ pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
 #[cold]
 pub(crate) fn timed_out(name: &str, side: Side, requested: u32, state: Result<State, Error>) -> Error {
     named(name, Error::timed_out(side, requested, state))
+}
+
+/// That it is too soon for the next start.
+pub(crate) fn too_soon(interval: Duration, rest: Duration) -> String {
+    let rest = Duration::from_millis(u64::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
+    format!("its starts are `{interval:?}` apart, and the next may be in `{rest:?}`")
 }
 
 #[cold]

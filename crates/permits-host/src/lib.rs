@@ -61,6 +61,8 @@
 //!
 //! Clauses that this reach keeps in its own way:
 //!
+//! - **C3**, **C8** Where starts are [spaced apart](Options::every), a request that fits also waits until the
+//!   time of the next start has come; those behind it wait for it, as ever.
 //! - **C8** The policy is `fair`: first come, first served, across all processes.
 //! - **C11** A try, and a reading, first look whether holders are dead if it matters: a microsecond or two for each.
 //! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen

@@ -3,16 +3,17 @@
 use crate::doctor::{self, Finding};
 use crate::error::{self, Error, ErrorKind, Operation};
 use crate::process::attachment::Settings;
-use crate::process::files::{self, Place};
+use crate::process::files::{self, Place, Terms};
 use crate::process::remove::{self, Removal};
 use crate::protocol::book::MAX_PERMITS;
 use crate::repair::{self, Repair};
-use crate::semaphore::HostSemaphore;
+use crate::semaphore::{HostSemaphore, interval_of};
 use crate::status;
 use permits::{State, Status};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How to open a semaphore. Each method says what is done without it.
 ///
@@ -35,6 +36,19 @@ pub struct Options {
     label: OsString,
     command: Option<OsString>,
     numbered: bool,
+    every: Option<Duration>,
+}
+
+/// Refuses a semaphore that stores another time between starts than was asked for, if one was.
+fn spaced_so(stored: u32, wanted: Option<u32>) -> Result<(), Error> {
+    match wanted {
+        Some(wanted) if wanted != stored => {
+            let [stored, wanted] = [stored, wanted].map(|interval| Duration::from_millis(interval.into()));
+            let what = format!("its starts are `{stored:?}` apart, and not `{wanted:?}`");
+            Err(Error::new(ErrorKind::IntervalDiffers, what))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl HostSemaphore {
@@ -87,8 +101,8 @@ impl Options {
         self
     }
 
-    /// What becomes of a semaphore that exists with another number of permits. Default, `false`: an error.
-    /// `true`: it is resized.
+    /// What becomes of a semaphore that exists with another number of permits, or another time between
+    /// [starts](Self::every) than is given here. Default, `false`: an error. `true`: it gets what is given.
     pub fn resize(mut self, resize: bool) -> Options {
         self.resize = resize;
         self
@@ -114,6 +128,42 @@ impl Options {
         self
     }
 
+    /// The least time between two starts: a start is an acquisition that is granted, of one permit or of
+    /// several. It is stored with the semaphore, in whole milliseconds, rounded up. From 1 ms to a day; zero:
+    /// starts are not spaced.
+    ///
+    /// Default: what is stored holds, and a new semaphore does not space its starts. One that exists and
+    /// stores another time is an error ([`ErrorKind::IntervalDiffers`]), unless it is
+    /// [resized](Self::resize); [`HostSemaphore::set_interval`] changes it.
+    ///
+    /// While the time of the next start has not come, a try finds no permit ([`ErrorKind::NotNow`]), and the
+    /// first in line waits for it, however many permits are free: C3 and C8 hold, but that a request which
+    /// fits may have to wait for the time as well. Nothing else does: permits come back and loose ones are
+    /// released as ever, and 0 permits are had at once (C7). The clock goes on while the host is suspended,
+    /// and has been running since it was booted, so a new boot starts anew.
+    ///
+    /// The time is between the grants. How long a process takes from there until it does something, is its
+    /// own matter. Processes in another time namespace that shifts the clock since boot
+    /// (`time_namespaces(7)`) space their starts among themselves alone.
+    ///
+    /// ```
+    /// # let directory = std::env::temp_dir().join(format!("permits-doc-every-{}", std::process::id()));
+    /// use permits_host::{ErrorKind, HostSemaphore};
+    /// use std::time::Duration;
+    ///
+    /// let api = HostSemaphore::options().directory(&directory).every(Duration::from_secs(60)).open("api", 3)?;
+    /// let first = api.try_acquire()?;
+    /// let too_soon = api.try_acquire().unwrap_err();
+    /// assert_eq!((too_soon.kind(), api.available_permits()?), (ErrorKind::NotNow, 2));
+    /// # drop(first);
+    /// # std::fs::remove_dir_all(directory).ok();
+    /// # Ok::<(), permits_host::Error>(())
+    /// ```
+    pub fn every(mut self, interval: Duration) -> Options {
+        self.every = Some(interval);
+        self
+    }
+
     fn place(&self, name: &str) -> Result<Place, Error> {
         Place::new(&self.directory.clone().unwrap_or_else(files::default_directory), name)
     }
@@ -135,8 +185,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// See [`HostSemaphore::open`]; and [`ErrorKind::Insecure`] for a [mode](Self::mode) that lets others
-    /// read alone.
+    /// See [`HostSemaphore::open`]; [`ErrorKind::Insecure`] for a [mode](Self::mode) that lets others read
+    /// alone; [`ErrorKind::BadInterval`] and [`ErrorKind::IntervalDiffers`]: see [`every`](Self::every).
     pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
         self.open_or_make(name, max).map_err(error::during(name, Operation::Open))
     }
@@ -145,35 +195,52 @@ impl Options {
         if !(1..=MAX_PERMITS).contains(&max) {
             return Err(error::bad_max(name, i64::from(max)));
         }
+        let interval = self.every.map(interval_of).transpose()?;
+        let terms = Terms { max, interval: interval.unwrap_or(0), closed: false };
         let settings = self.settings();
         files::check_mode(settings.mode)?;
         let place = self.place(name)?;
-        let stored = loop {
-            let semaphore = HostSemaphore::attach(place.clone(), Some(max), settings.clone())?;
-            let stored = semaphore.shared.here()?.look(|tx| Ok(tx.book.max))?;
-            if stored == max {
-                return Ok(semaphore);
-            }
+        loop {
+            let semaphore = HostSemaphore::attach(place.clone(), Some(terms), settings.clone())?;
+            let (stored, spaced) = semaphore.shared.here()?.look(|tx| Ok((tx.book.max, tx.book.interval)))?;
             if !self.resize {
-                break stored;
+                if stored != max {
+                    let what = format!("it has `{stored}` permits, and not `{max}`");
+                    return Err(Error::new(ErrorKind::MaxDiffers, what));
+                }
+                return spaced_so(spaced, interval).map(|()| semaphore);
             }
-            match semaphore.set_max_permits(max) {
+            let resized = if stored == max { Ok(()) } else { semaphore.set_max_permits(max) };
+            let spaced_anew = resized.and_then(|()| match self.every {
+                Some(every) if interval != Some(spaced) => semaphore.set_interval(every),
+                _ => Ok(()),
+            });
+            match spaced_anew {
                 // Removed just now.
                 Err(error) if error.kind() == ErrorKind::Gone => {}
-                resized => return resized.map(|()| semaphore),
+                changed => return changed.map(|()| semaphore),
             }
-        };
-        Err(Error::new(ErrorKind::MaxDiffers, format!("it has `{stored}` permits, and not `{max}`")))
+        }
     }
 
-    /// Opens one that exists, whatever number of permits it has. It makes nothing, the directory included.
+    /// Opens one that exists, whatever number of permits it has. It makes and changes nothing, the directory
+    /// included.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] if there is none; see [`HostSemaphore::open`].
+    /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::IntervalDiffers`] if it stores another time
+    /// between [starts](Self::every) than was given; see [`HostSemaphore::open`].
     pub fn open_existing(self, name: &str) -> Result<HostSemaphore, Error> {
-        let opened = self.place(name).and_then(|place| HostSemaphore::attach(place, None, self.settings()));
-        opened.map_err(error::during(name, Operation::Open))
+        self.open_as_it_is(name).map_err(error::during(name, Operation::Open))
+    }
+
+    fn open_as_it_is(&self, name: &str) -> Result<HostSemaphore, Error> {
+        let interval = self.every.map(interval_of).transpose()?;
+        let semaphore = HostSemaphore::attach(self.place(name)?, None, self.settings())?;
+        if interval.is_some() {
+            spaced_so(semaphore.shared.here()?.look(|tx| Ok(tx.book.interval))?, interval)?;
+        }
+        Ok(semaphore)
     }
 
     /// Reads how things stand, without taking part: what the dead hold is shown with them, and nothing is changed.

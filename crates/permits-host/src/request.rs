@@ -256,10 +256,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
         match enter(K::SIDE, attachment, self.n, Some(Sleeper::Task))? {
             Entry::Granted => Poll::Ready(Ok(self.granted(attachment.epoch))),
             Entry::Refused(refusal) => Poll::Ready(Err(attachment.refused(K::SIDE, refusal))),
-            Entry::Queued(number) => {
+            Entry::Queued { number, spaced } => {
                 let place = QueuePlace { attachment: Arc::clone(attachment), number };
                 // If nobody would wake it, it gives up its place.
                 place.attachment.watch_task(number, cx.waker())?;
+                if spaced {
+                    place.attachment.look_anew(number);
+                }
                 // It may have been granted before there was a waker to call.
                 self.finish(place)
             }

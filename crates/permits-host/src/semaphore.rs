@@ -3,11 +3,11 @@
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind, Operation};
 use crate::process::attachment::{Attachment, Settings};
-use crate::process::files::Place;
+use crate::process::files::{Place, Terms};
 use crate::process::life::Suspects;
 use crate::process::remove::Removal;
 use crate::process::sys;
-use crate::protocol::book::MAX_PERMITS;
+use crate::protocol::book::{MAX_INTERVAL, MAX_PERMITS, MIN_INTERVAL};
 use crate::protocol::layout::{self, SEATS, seat};
 use crate::protocol::tx::Outcome;
 use crate::status;
@@ -124,8 +124,8 @@ impl HostSemaphore {
     /// How many permits can have numbers: 384. See [`Guard::slots`](crate::Guard::slots).
     pub const MAX_SLOTS: u32 = layout::NUMBERS as u32;
 
-    pub(crate) fn attach(place: Place, max: Option<u32>, settings: Settings) -> Result<HostSemaphore, Error> {
-        let attachment = Attachment::open(&place, max, &settings)?;
+    pub(crate) fn attach(place: Place, terms: Option<Terms>, settings: Settings) -> Result<HostSemaphore, Error> {
+        let attachment = Attachment::open(&place, terms, &settings)?;
         let first = Link { attachment, next: OnceLock::new() };
         Ok(HostSemaphore { shared: Arc::new(Shared { place, settings, first }) })
     }
@@ -262,6 +262,43 @@ impl HostSemaphore {
                 Some(wanted) => error::bad_max(self.name(), wanted),
                 None => error::gone(self.name()),
             })
+        })
+    }
+
+    /// Sets the least time between two starts, for all processes: see
+    /// [`Options::every`](crate::Options::every), which also says what it can be. Zero: starts are not spaced
+    /// any more.
+    ///
+    /// It counts from the last start that was spaced, so the next one may be at once; who waits for the time
+    /// of the next start, waits for the new time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadInterval`]; [`ErrorKind::Gone`] if it was removed; [`ErrorKind::Damaged`].
+    pub fn set_interval(&self, interval: Duration) -> Result<(), Error> {
+        self.during(Operation::Resize, |attachment| {
+            let interval = interval_of(interval)?;
+            let set = attachment.act(|tx, wakes| {
+                if tx.book.gone {
+                    return Ok(Outcome::Keep(false));
+                }
+                tx.space(interval, wakes)?;
+                Ok(Outcome::Commit(true))
+            })?;
+            if set { Ok(()) } else { Err(error::gone(self.name())) }
+        })
+    }
+
+    /// The least time between two starts: see [`Options::every`](crate::Options::every). `None`: they are not
+    /// spaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Damaged`].
+    pub fn interval(&self) -> Result<Option<Duration>, Error> {
+        self.during(Operation::Read, |attachment| {
+            let interval = attachment.look(|tx| Ok(tx.book.interval))?;
+            Ok((interval != 0).then(|| Duration::from_millis(u64::from(interval))))
         })
     }
 
@@ -440,6 +477,17 @@ impl HostSemaphore {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// A time between two starts in whole milliseconds, rounded up; 0: none.
+pub(crate) fn interval_of(time: Duration) -> Result<u32, Error> {
+    let [least, most] = [MIN_INTERVAL, MAX_INTERVAL].map(|limit| Duration::from_millis(limit.into()));
+    if time.is_zero() || (least..=most).contains(&time) {
+        return Ok(u32::try_from(time.as_nanos().div_ceil(1_000_000)).expect("a day is within the range"));
+    }
+    let what =
+        format!("starts cannot be `{time:?}` apart: from `{least:?}` to `{most:?}`, or `0` to leave them unspaced");
+    Err(Error::new(ErrorKind::BadInterval, what))
 }
 
 impl fmt::Debug for HostSemaphore {

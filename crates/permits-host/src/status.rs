@@ -7,7 +7,7 @@ use crate::process::enter::readings;
 use crate::process::files::{Place, byte_of, not_found};
 use crate::process::life::Life;
 use crate::process::sys::{self, Region, pid_namespace};
-use crate::protocol::book::Side;
+use crate::protocol::book::{Book, Side};
 use crate::protocol::layout::{self, FORMAT, SEATS, header, seat, waiter};
 use crate::protocol::numbers::Owner;
 use crate::protocol::seat::SeatWord;
@@ -38,6 +38,10 @@ struct Picture {
     state: State,
     granted: u64,
     recovered: u32,
+    /// Of starts, in milliseconds.
+    interval: u32,
+    /// How long it is until the next, in nanoseconds.
+    rest: u64,
     /// It is being removed, or was.
     gone: bool,
     holders: Vec<Held>,
@@ -86,7 +90,9 @@ fn picture(tx: &mut Tx<'_>) -> Result<Picture, Trouble> {
             position += 1;
         }
     }
-    Ok(Picture { state, granted: tx.book.granted, recovered: tx.book.recovered, gone: tx.book.gone, holders, waiters })
+    let Book { granted, recovered, interval, gone, .. } = tx.book;
+    let rest = if interval == 0 { 0 } else { tx.book.rest(sys::time_since_boot()) };
+    Ok(Picture { state, granted, recovered, interval, rest, gone, holders, waiters })
 }
 
 fn text(store: &Store<'_>, number: usize, at: usize, words: usize) -> String {
@@ -148,6 +154,8 @@ fn describe(
     let mut status = Status::new(&place.name, picture.state);
     (status.holders, status.waiters) = (holders, waiters);
     (status.granted_total, status.recovered_total) = (picture.granted, u64::from(picture.recovered));
+    status.interval = (picture.interval != 0).then(|| Duration::from_millis(picture.interval.into()));
+    status.next_start = (picture.rest != 0).then(|| Duration::from_nanos(picture.rest));
     let created = time(store.word(header::CREATED).load(Ordering::Relaxed));
     status.file = Some(SemaphoreFile::new(place.path.clone(), FORMAT, created, found.mode() & 0o777, found.uid()));
     Ok(status)

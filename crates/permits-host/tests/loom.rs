@@ -43,6 +43,8 @@ mod releasers;
 mod resize;
 #[path = "loom/serving.rs"]
 mod serving;
+#[path = "loom/spacing.rs"]
+mod spacing;
 #[path = "loom/transactions.rs"]
 mod transactions;
 

@@ -12,11 +12,14 @@ mod journal;
 mod process;
 #[path = "storm/rare.rs"]
 mod rare;
+#[path = "storm/starts.rs"]
+mod starts;
 #[path = "storm/sys.rs"]
 mod sys;
 
 use crate::journal::{Account, Journal, Kind};
-use crate::process::{BOUNDS, NAMES, Orders, STUCK, journal_path, options};
+use crate::process::{BOUNDS, INTERVAL, NAMES, Orders, STUCK, journal_path, options};
+use crate::starts::Starts;
 use permits_conformance::Dice;
 use permits_host::HostSemaphore;
 use permits_host::crash_points::Point;
@@ -172,9 +175,11 @@ fn report(totals: &Totals, time: Duration) {
 
 fn run_round(round: u32, dice: &mut Dice, totals: &mut Totals) {
     let directory = Directory::new(&format!("round-{round}"));
-    let open =
-        |index: usize| options(directory.path()).open(NAMES[index], BOUNDS[index]).expect("a new one can be made");
-    let semaphores = [open(0), open(1)];
+    let open = |index: usize, every| {
+        options(directory.path()).every(every).open(NAMES[index], BOUNDS[index]).expect("a new one can be made")
+    };
+    let semaphores = [open(0, Duration::ZERO), open(1, Duration::ZERO), open(2, INTERVAL)];
+    let mut starts = Starts::of(&semaphores[2]);
     let journal = Journal::open(&journal_path(directory.path()), 0);
     let (mut next, before, start) = (0, totals.deaths, Instant::now());
     let mut processes: Vec<Process> = Vec::new();
@@ -186,6 +191,7 @@ fn run_round(round: u32, dice: &mut Dice, totals: &mut Totals) {
             processes.push(spawn(directory.path(), next, survives, dice, totals));
         }
         processes.retain_mut(|process| keep(process, &journal, totals));
+        starts.look();
         // Who kills takes no processor from those who are to be killed.
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -193,6 +199,10 @@ fn run_round(round: u32, dice: &mut Dice, totals: &mut Totals) {
         kill(process, &journal);
     }
     drop(processes);
+    let status = semaphores[2].status().expect("it is sound");
+    let most = start.elapsed().as_nanos() / INTERVAL.as_nanos() + 1;
+    assert!(u128::from(status.granted_total) <= most, "{} starts, and time for `{most}`", status.granted_total);
+    assert!(starts.seen > 100, "only {} starts were seen", starts.seen);
     for (index, semaphore) in semaphores.iter().enumerate() {
         totals.recovered += look_at_the_rest(semaphore, index, &journal_path(directory.path()), totals);
     }
@@ -317,8 +327,9 @@ fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, tot
         assert_eq!(state.max_permits, BOUNDS[0]);
     }
     semaphore.try_release_many(state.loose).expect("anybody may return them");
-    let all =
-        semaphore.try_acquire_many_owned(state.max_permits).unwrap_or_else(|error| panic!("all is free: {error}"));
+    // It may be too soon for the next start.
+    let all = semaphore.acquire_many_owned(state.max_permits).wait_timeout(STUCK);
+    let all = all.unwrap_or_else(|error| panic!("all is free: {error}"));
     assert_eq!(all.count(), state.max_permits);
     status.recovered_total
 }

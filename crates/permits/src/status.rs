@@ -27,6 +27,11 @@ pub struct Status {
     pub granted_total: u64,
     /// How many permits came back from dead holders since then.
     pub recovered_total: u64,
+    /// The least time between two grants, if the semaphore spaces them.
+    pub interval: Option<Duration>,
+    /// The time until the next grant is allowed, if the interval forbids one now. It says nothing about
+    /// whether permits are free.
+    pub next_start: Option<Duration>,
     /// The file that stores the semaphore, if there is one.
     pub file: Option<SemaphoreFile>,
 }
@@ -128,6 +133,8 @@ impl Status {
             waiters: Vec::new(),
             granted_total: 0,
             recovered_total: 0,
+            interval: None,
+            next_start: None,
             file: None,
         }
     }

@@ -12,7 +12,7 @@ use crate::process::attachment::{Attachment, Probe, Settings};
 use crate::process::attendants::Attendants;
 use crate::process::descriptor::Descriptor;
 use crate::process::directory::Directory;
-use crate::process::files::{self, Place, byte_of, generation_byte, not_found, renew};
+use crate::process::files::{self, Place, Terms, byte_of, generation_byte, not_found, renew};
 use crate::process::sys::{self, LockKind, Region, pid_namespace};
 use crate::protocol::layout::{self, SEATS, seat};
 use crate::protocol::turn::Memo;
@@ -27,14 +27,14 @@ pub(crate) const TRIES: usize = 1000;
 const NO_SEAT: usize = usize::MAX;
 
 impl Attachment {
-    /// Opens the file, and makes it if there is none and `max` is given.
-    pub(crate) fn open(place: &Place, max: Option<u32>, settings: &Settings) -> Result<Arc<Attachment>, Error> {
-        let directory = place.directory_to_use(max.is_some())?.ok_or_else(|| not_found(place))?;
+    /// Opens the file, and makes it if there is none and `terms` are given.
+    pub(crate) fn open(place: &Place, terms: Option<Terms>, settings: &Settings) -> Result<Arc<Attachment>, Error> {
+        let directory = place.directory_to_use(terms.is_some())?.ok_or_else(|| not_found(place))?;
         // Each turn, somebody else has made, removed or replaced the file meanwhile; nobody does that for ever.
         for _ in 0..TRIES {
             let Some(file) = place.open_file(&directory, true)? else {
-                let Some(max) = max else { return Err(not_found(place)) };
-                place.create(&directory, max, settings.mode)?;
+                let Some(terms) = terms else { return Err(not_found(place)) };
+                place.create(&directory, terms, settings.mode)?;
                 continue;
             };
             place.check_file_system(file.as_fd())?;

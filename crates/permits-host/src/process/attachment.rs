@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::process::attendants::Attendants;
 use crate::process::descriptor::Descriptor;
 use crate::process::files::Place;
-use crate::process::sys::Region;
+use crate::process::sys::{self, Region};
 use crate::protocol::book::Quick;
 use crate::protocol::layout::{self, SEATS, seat, waiter};
 use crate::protocol::numbers::Owner;
@@ -96,10 +96,17 @@ impl Attachment {
     pub(super) fn transact_in<'s, T>(
         &'s self,
         store: Store<'s>,
-        act: impl FnMut(&mut Tx<'s>) -> Result<Outcome<T>, Trouble>,
+        mut act: impl FnMut(&mut Tx<'s>) -> Result<Outcome<T>, Trouble>,
     ) -> Result<T, Error> {
         let turn = self.memo.turn();
-        store.transact(self.seat, &turn, act).map_err(|what| self.condemn(what, &turn))
+        let timed = |tx: &mut Tx<'s>| {
+            // After the state was read: no start that it tells of is later. Read anew at each attempt.
+            if tx.book.interval != 0 {
+                tx.now = Some(sys::time_since_boot());
+            }
+            act(tx)
+        };
+        store.transact(self.seat, &turn, timed).map_err(|what| self.condemn(what, &turn))
     }
 
     /// Writes down that the file was found damaged, so that no process grants anything from now on, until a

@@ -14,11 +14,16 @@ use crate::protocol::tx::{Outcome, Trouble, Tx};
 use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
 use permits::State;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 pub(crate) enum Entry {
     Granted,
     Refused(Refusal),
-    Queued(u16),
+    Queued {
+        number: u16,
+        /// It may have to wait for the time alone (S1), so no grace is given before it is looked after.
+        spaced: bool,
+    },
 }
 
 #[cold]
@@ -28,12 +33,12 @@ pub(crate) fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<
         // What the dead hold is free, though nobody has said so yet (C18).
         Entry::Refused(Refusal::NotNow { .. }) if attachment.reap(Suspects::InTheWay)? => {}
         Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
-        Entry::Queued(_) => unreachable!("it was not told to queue"),
+        Entry::Queued { .. } => unreachable!("it was not told to queue"),
     }
     match enter(side, attachment, n, None)? {
         Entry::Granted => Ok(()),
         Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
-        Entry::Queued(_) => unreachable!("it was not told to queue"),
+        Entry::Queued { .. } => unreachable!("it was not told to queue"),
     }
 }
 
@@ -46,10 +51,12 @@ pub(crate) fn enter(side: Side, attachment: &Attachment, n: u32, sleeper: Option
             let was_idle = side == Side::Acquire && tx.held(own)? == 0;
             let entry = match (tx.enter(own, side, n)?, sleeper) {
                 (Ok(()), _) => Entry::Granted,
-                (Err(Refusal::NotNow { .. }), Some(sleeper)) => match tx.enqueue(own, side, sleeper, n)? {
-                    Some(number) => Entry::Queued(number),
-                    None => Entry::Refused(Refusal::Crowded),
-                },
+                (Err(Refusal::NotNow { .. } | Refusal::TooSoon { .. }), Some(sleeper)) => {
+                    match tx.enqueue(own, side, sleeper, n)? {
+                        Some(number) => Entry::Queued { number, spaced: tx.book.interval != 0 },
+                        None => Entry::Refused(Refusal::Crowded),
+                    }
+                }
                 (Err(refusal), _) => return Ok(Outcome::Keep((Entry::Refused(refusal), false, wakes))),
             };
             if let Entry::Refused(_) = entry {
@@ -68,7 +75,7 @@ pub(crate) fn enter(side: Side, attachment: &Attachment, n: u32, sleeper: Option
                     attachment.note(seat::SINCE);
                 }
             }
-            Entry::Queued(number) => {
+            Entry::Queued { number, .. } => {
                 if was_idle {
                     // Whoever grants it cannot tell the time for this seat.
                     attachment.store().word(layout::seat(own, seat::SINCE)).store(0, Ordering::Relaxed);
@@ -161,8 +168,16 @@ impl Attachment {
     }
 
     pub(crate) fn timed_out(&self, side: Side, n: u32) -> Error {
-        error::timed_out(&self.place.name, side, n, self.readings())
+        let error = error::timed_out(&self.place.name, side, n, self.readings());
+        // Otherwise the readings may say that it could have had them.
+        match (side, self.look(|tx| Ok(tx.book.interval)), self.rest()) {
+            (Side::Acquire, Ok(interval), Ok(Some(rest))) => {
+                error.with_source(error::too_soon(Duration::from_millis(interval.into()), rest))
+            }
+            _ => error,
+        }
     }
+
     /// The readings, at one instant.
     pub(crate) fn readings(&self) -> Result<State, Error> {
         self.look(readings)

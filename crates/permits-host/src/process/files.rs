@@ -55,6 +55,15 @@ pub fn default_directory() -> PathBuf {
     PathBuf::from(format!("{parent}/permits-{}", sys::user()))
 }
 
+/// What a new file says of its semaphore, in which all permits are free.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) max: u32,
+    /// Of starts, in milliseconds; 0: they are not spaced.
+    pub(crate) interval: u32,
+    pub(crate) closed: bool,
+}
+
 /// A semaphore's files.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -165,19 +174,20 @@ impl Place {
         }
     }
 
-    /// Makes the file with `max` permits, all free. `false` if somebody else was faster.
-    pub(crate) fn create(&self, directory: &Directory, max: u32, mode: u32) -> Result<bool, Error> {
+    /// Makes the file. `false` if somebody else was faster.
+    pub(crate) fn create(&self, directory: &Directory, terms: Terms, mode: u32) -> Result<bool, Error> {
         let failed = |error| self.failed("create", error);
         self.check_file_system(directory.as_fd())?;
         let (file, temporary) = self.unnamed_file(directory).map_err(failed)?;
-        let made = self.finish(directory, &file, temporary.as_deref(), max, mode).or_else(|error| match error.kind() {
-            // A file without a name is given one through /proc, which a container may not have.
-            io::ErrorKind::NotFound if temporary.is_none() => {
-                let (file, temporary) = self.named_file(directory)?;
-                self.finish(directory, &file, Some(&temporary), max, mode)
-            }
-            _ => Err(error),
-        });
+        let made =
+            self.finish(directory, &file, temporary.as_deref(), terms, mode).or_else(|error| match error.kind() {
+                // A file without a name is given one through /proc, which a container may not have.
+                io::ErrorKind::NotFound if temporary.is_none() => {
+                    let (file, temporary) = self.named_file(directory)?;
+                    self.finish(directory, &file, Some(&temporary), terms, mode)
+                }
+                _ => Err(error),
+            });
         match made {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -191,10 +201,10 @@ impl Place {
         directory: &Directory,
         file: &File,
         temporary: Option<&OsStr>,
-        max: u32,
+        terms: Terms,
         mode: u32,
     ) -> io::Result<()> {
-        let named = self.fill(file, max, false, mode).and_then(|()| {
+        let named = self.fill(file, terms, mode).and_then(|()| {
             point(Point::Created);
             match temporary {
                 None => directory.name(file, self.file_name()),
@@ -232,17 +242,19 @@ impl Place {
         }
     }
 
-    fn fill(&self, file: &File, max: u32, closed: bool, mode: u32) -> io::Result<()> {
+    fn fill(&self, file: &File, terms: Terms, mode: u32) -> io::Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         sys::without_size_signal(|| {
             file.set_len(BYTES)?;
             back_seats(file, 0, FIRST_SEATS)?;
             back_waiters(file, 0, FIRST_WAITERS)
         })?;
+        let Terms { max, interval, closed } = terms;
         let book = Book {
             free: max.cast_signed(),
             max,
             closed,
+            interval,
             waiters_backed: FIRST_WAITERS as u16,
             seats_backed: FIRST_SEATS as u16,
             ..Book::default()
@@ -381,10 +393,10 @@ impl Place {
 
     /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the
     /// caller has locked alone.
-    pub(crate) fn replace(&self, directory: &Directory, max: u32, closed: bool, mode: u32) -> Result<(), Error> {
+    pub(crate) fn replace(&self, directory: &Directory, terms: Terms, mode: u32) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file(directory).map_err(failed)?;
-        let filled = self.fill(&file, max, closed, mode);
+        let filled = self.fill(&file, terms, mode);
         filled.and_then(|()| directory.rename(&temporary, self.file_name())).map_err(|error| {
             let _ = directory.remove(&temporary);
             failed(error)
@@ -573,9 +585,9 @@ pub(crate) fn not_found(place: &Place) -> Error {
     Error::new(ErrorKind::NotFound, what).with_semaphore(&place.name)
 }
 
-/// Replaces a file of an earlier boot, with as many permits, all free: whoever held them is dead. `false` if
-/// it is in use after all: some containers make up a number for the boot. Then the attach byte is locked as
-/// it was.
+/// Replaces a file of an earlier boot, on the same terms, with all permits free: whoever held them is dead.
+/// `false` if it is in use after all: some containers make up a number for the boot. Then the attach byte is
+/// locked as it was.
 pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
     // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
     sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
@@ -590,11 +602,10 @@ pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity:
     let region = Region::map(file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     // Whatever was found damaged in it ends with it.
     let store = Store::new(region.words()).despite_damage();
-    let max = store.look(|tx| Ok((tx.book.max, tx.book.closed)));
-    let (max, closed) = max.map_err(|what| place.damaged(what))?;
+    let Book { max, interval, closed, .. } = store.look(|tx| Ok(tx.book)).map_err(|what| place.damaged(what))?;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
     let left = place.commands_files(directory);
-    place.replace(directory, max, closed, mode)?;
+    place.replace(directory, Terms { max, interval, closed }, mode)?;
     Place::clear_commands_files(directory, &left);
     Ok(true)
 }

@@ -119,9 +119,19 @@ fn new_epoch(mark: &AtomicU64) -> u64 {
 
 /// Nanoseconds since 1970, as of the last tick of the clock: some milliseconds late at most, and cheap.
 pub(crate) fn now() -> u64 {
+    clock(libc::CLOCK_REALTIME_COARSE)
+}
+
+/// Nanoseconds since the host has started, those in which it was suspended included. It never goes back, and
+/// all processes of a host have the same, but for those in another time namespace: time_namespaces(7).
+pub(crate) fn time_since_boot() -> u64 {
+    clock(libc::CLOCK_BOOTTIME)
+}
+
+fn clock(which: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes the time to where it is told.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    unsafe { libc::clock_gettime(which, &raw mut time) };
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 

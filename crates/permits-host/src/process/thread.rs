@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// How often a thread looks after its own wait, if no watch can be started.
+const LOOKS_ITSELF: Duration = Duration::from_millis(50);
+
 #[cold]
 pub(crate) fn block_slowly(
     side: Side,
@@ -30,7 +33,7 @@ pub(crate) fn block_slowly(
     match enter(side, attachment, n, Some(Sleeper::Thread))? {
         Entry::Granted => Ok(()),
         Entry::Refused(refusal) => Err(attachment.refused(side, refusal)),
-        Entry::Queued(number) => match attachment.sleep(number, deadline)? {
+        Entry::Queued { number, spaced } => match attachment.sleep(number, spaced, deadline)? {
             Collected::Granted => {
                 attachment.note_since(side, n);
                 Ok(())
@@ -47,11 +50,14 @@ pub(crate) fn block_slowly(
 
 impl Attachment {
     /// Sleeps until a waiter of this thread is granted or refused, or its time is over.
-    fn sleep(self: &Arc<Self>, number: u16, deadline: Option<Instant>) -> Result<Collected, Error> {
+    ///
+    /// `spaced`: it may be the time alone that it waits for, which the watch counts.
+    fn sleep(self: &Arc<Self>, number: u16, spaced: bool, deadline: Option<Instant>) -> Result<Collected, Error> {
         let bell = self.waiter_bell(usize::from(number));
-        let (mut watched, mut looks_itself) = (self.attendants.arrive(number), false);
+        let (mut watched, mut looks_itself) = (!spaced && self.attendants.arrive(number), false);
         let on_patrol = watched;
-        let grace_ends = Instant::now() + GRACE;
+        let grace_ends = Instant::now() + if spaced { Duration::ZERO } else { GRACE };
+        let mut look_again = LOOKS_ITSELF;
         let mut failing = None;
         point(Point::Waiting);
         let end = loop {
@@ -78,7 +84,7 @@ impl Attachment {
             }
             let nap = match (watched, looks_itself) {
                 (false, _) => Some(grace_ends - now),
-                (true, true) => Some(Duration::from_millis(50)),
+                (true, true) => Some(look_again),
                 (true, false) => None,
             };
             let limit = [rest, nap].into_iter().flatten().min();
@@ -96,8 +102,9 @@ impl Attachment {
             if looks_itself {
                 let looked = self.look_after(number);
                 if patience(&mut failing, looked.as_ref().err()).is_some() {
-                    break looked.map(|()| GiveUp::No);
+                    break looked.map(|_| GiveUp::No);
                 }
+                look_again = looked.ok().flatten().map_or(LOOKS_ITSELF, |rest| rest.min(LOOKS_ITSELF));
             }
         };
         // A wait that was cut short says nothing of how long the others take.

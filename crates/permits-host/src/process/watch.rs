@@ -20,6 +20,10 @@
 //! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may
 //! close all of its descriptors at any time, and give their numbers to other files.
 //!
+//! Where starts are spaced, the first acquirer may wait for the time alone. Its watch looks when that has
+//! come, and serves it. Whoever becomes the first is told so in any case, so its watch takes that over, and
+//! those behind it sleep on.
+//!
 //! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had
 //! (another PID namespace, no inotify left, a kernel before 5.9), the watch looks ten times a second. And
 //! since whoever was to wake somebody may have been stopped or killed between its commit and the wake, and
@@ -155,15 +159,21 @@ impl Watch {
             // Whoever died before it was there, or while it was not looked at, is found by looking once more.
             survey = self.survey(numbers);
         }
+        let rest = self.rest_after(&survey);
+        self.looks += 1;
+        // Whoever is first serves itself when its time has come (S1), and nobody else has to wake for it.
+        survey.rest.map_or(rest, |next_start| rest.min(next_start))
+    }
+
+    /// When to look again for who may have died.
+    fn rest_after(&self, survey: &Survey) -> Duration {
         let blind = survey.blind || (survey.first && self.closes.is_none());
-        let rest = match LOOKS_AFTER_HINT.get(self.looks) {
+        match LOOKS_AFTER_HINT.get(self.looks) {
             Some(&soon) => soon,
             None if blind => BLIND_LOOKS,
             None if survey.first => FIRST_LOOKS,
             None => OTHERS_LOOK,
-        };
-        self.looks += 1;
-        rest
+        }
     }
 
     fn survey(&mut self, numbers: &[u16]) -> Survey {
@@ -286,12 +296,16 @@ impl Attachment {
             }
         }
         pidfds.retain(|target, _| survey.targets.contains(target));
+        // Before serving: what is over by then is served, and what is not over is waited for.
+        let rest = self.rest()?;
         self.serve_all()?;
         let (decider, heads) =
             self.look(|tx| Ok((tx.book.decider, [tx.book.acquirers.head, tx.book.releasers.head])))?;
         if let Some(decider) = decider.checked_sub(1) {
             self.wake_for(usize::from(decider));
         }
+        // Who becomes the first after this is told, and looks again.
+        survey.rest = rest.filter(|_| numbers.contains(&heads[0]));
         // Ours know it by now. Only after a death: two watches, each with the first of one side, would tell
         // each other for ever.
         for head in heads.into_iter().filter(|head| survey.found_dead && !numbers.contains(head)) {
@@ -318,6 +332,15 @@ impl Attachment {
         pidfd.is_some()
     }
 
+    /// How long it is until the next start may be; nothing if it may be now (S1).
+    pub(crate) fn rest(&self) -> Result<Option<Duration>, Error> {
+        self.look(|tx| {
+            let spaced = tx.book.interval != 0;
+            let rest = if spaced { tx.book.rest(sys::time_since_boot()) } else { 0 };
+            Ok((rest > 0).then(|| Duration::from_nanos(rest)))
+        })
+    }
+
     fn standing(&self, number: u16) -> Result<Standing, Error> {
         self.look(|tx| {
             let who = tx.who(number)?;
@@ -335,9 +358,10 @@ impl Attachment {
         })
     }
 
-    /// One look after a waiter, by a thread that no watch could be started for.
-    pub(crate) fn look_after(&self, number: u16) -> Result<(), Error> {
-        self.survey(&[number], &mut HashMap::new(), &self.probe).map(drop)
+    /// One look after a waiter, by a thread that no watch could be started for. For how long it waits for the
+    /// time alone, if it does.
+    pub(crate) fn look_after(&self, number: u16) -> Result<Option<Duration>, Error> {
+        self.survey(&[number], &mut HashMap::new(), &self.probe).map(|survey| survey.rest)
     }
 }
 
@@ -369,5 +393,7 @@ struct Survey {
     /// There is somebody whose end the kernel will not tell of by a pidfd.
     blind: bool,
     found_dead: bool,
+    /// One of ours is the first acquirer, and the next start may be in so long (S1).
+    rest: Option<Duration>,
     targets: Vec<Target>,
 }

@@ -5,13 +5,19 @@
 //! - **H1** `free + loose + reserved + all that seats hold = max`. Every commit keeps it.
 //! - **H2** Waiters enter at the tail and leave from the head, unless they give up, are refused, or their
 //!   process has died (C8).
-//! - **H3** When a process has nothing more to do, no head fits: every commit that can make a head fit
-//!   serves, as far as the changes of one commit go, and says whether there is `more`; its process goes on
-//!   then, and so does whoever is woken, in case it cannot. Who is woken also wakes those whom the last
-//!   `decider` decided about, and tells who is first now: that one may be dead.
+//! - **H3** When a process has nothing more to do, no head fits, but for one that S1 holds up, whose process
+//!   comes back when it is time: every commit that can make a head fit serves, as far as the changes of one
+//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in
+//!   case it cannot. Who is woken also wakes those whom the last `decider` decided about, and tells who is
+//!   first now: that one may be dead.
 //! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
+//! - **S1** Where starts are spaced (`Book::interval`), a commit starts one at most, and none before the
+//!   interval is over since the last. A start is an acquisition that is granted, of any number of permits but
+//!   0.
+//! - **S2** The commit that starts one writes down when, with the grant itself: a start counts though its
+//!   process dies right after it. Releases are not spaced, and are served while acquirers wait for the time.
 
-use crate::protocol::book::{Book, MAX_PERMITS, Side};
+use crate::protocol::book::{Book, MAX_INTERVAL, MAX_PERMITS, Side};
 use crate::protocol::layout::{self, WAITERS, seat, waiter};
 use crate::protocol::seat::SeatWord;
 use crate::protocol::tx::{Trouble, Tx};
@@ -29,6 +35,12 @@ pub(crate) enum Refusal {
     NotNow {
         requested: u32,
         at_hand: u32,
+    },
+    /// The last start was too short a time ago (S1): how many nanoseconds are left.
+    TooSoon {
+        rest: u64,
+        /// In milliseconds.
+        interval: u32,
     },
     /// Every place of the queue is taken.
     Crowded,
@@ -180,8 +192,12 @@ impl Tx<'_> {
                 if n > 0 && (self.book.acquirers.head != 0 || !self.book.fits(n)) {
                     return Ok(Err(Refusal::NotNow { requested: n, at_hand: self.book.available() }));
                 }
-                self.book.free -= n.cast_signed();
-                self.book.granted = self.book.granted.wrapping_add(1);
+                if n > 0
+                    && let Some(rest) = self.too_soon()
+                {
+                    return Ok(Err(Refusal::TooSoon { rest, interval: self.book.interval }));
+                }
+                self.start(n);
                 self.add_own(own, n.cast_signed())?;
             }
             Side::Release => {
@@ -202,6 +218,41 @@ impl Tx<'_> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// How many nanoseconds it is too soon for the next start (S1); nothing if it may be now.
+    #[inline]
+    fn too_soon(&self) -> Option<u64> {
+        if self.book.interval == 0 {
+            return None;
+        }
+        let rest = self.now.map_or(u64::MAX, |now| self.book.rest(now));
+        (rest > 0).then_some(rest)
+    }
+
+    /// Takes permits out of the free ones for an acquirer that is granted them now (S2).
+    #[inline]
+    fn start(&mut self, n: u32) {
+        self.book.free -= n.cast_signed();
+        self.book.granted = self.book.granted.wrapping_add(1);
+        if self.book.interval != 0
+            && n > 0
+            && let Some(now) = self.now
+        {
+            self.book.started = now;
+        }
+    }
+
+    /// Sets the time between two starts, in milliseconds; 0: they are not spaced.
+    pub(crate) fn space(&mut self, interval: u32, wakes: &mut Wakes) -> Result<(), Trouble> {
+        debug_assert!(interval <= MAX_INTERVAL);
+        self.book.interval = interval;
+        if interval == 0 {
+            self.book.started = 0;
+        }
+        // Its process has gone by what was.
+        wakes.heads[index(Side::Acquire)] = self.book.acquirers.head;
+        self.serve(wakes)
     }
 
     /// Puts a waiter at the end of a queue. Nothing if every place that has backing is taken.
@@ -302,7 +353,7 @@ impl Tx<'_> {
             // What is asked for may be more than there are since a shrink: of the free ones it never fits
             // then, of the loose ones it may.
             let fits = match side {
-                Side::Acquire => !closed && !gone && self.book.fits(n),
+                Side::Acquire => !closed && !gone && self.book.fits(n) && self.too_soon().is_none(),
                 Side::Release => loose >= n,
             };
             let stage = match (fits, side, who.sleeper) {
@@ -358,8 +409,7 @@ impl Tx<'_> {
         self.unlink(number, who.side, wakes)?;
         match (stage, who.side) {
             (Stage::Granted, Side::Acquire) => {
-                self.book.free -= n.cast_signed();
-                self.book.granted = self.book.granted.wrapping_add(1);
+                self.start(n);
                 self.add_given(who.seat, n)?;
             }
             (Stage::Granted, Side::Release) => {

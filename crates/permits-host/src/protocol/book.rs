@@ -1,10 +1,18 @@
 //! The state of a semaphore, as one record holds it.
 
-use crate::protocol::layout::{SEATS, WAITERS, record::BOOK_WORDS};
+use crate::protocol::layout::{SEATS, WAITERS, record::BOOK_WORDS, record::CHANGES_MASK};
 pub(crate) use permits::Side;
 use permits::{Semaphore, State};
 
 pub(crate) const MAX_PERMITS: u32 = Semaphore::MAX_PERMITS;
+
+/// The shortest time between two starts, in milliseconds. A shorter one would be lost in how long a start
+/// takes.
+pub(crate) const MIN_INTERVAL: u32 = 1;
+/// The longest one: a day. It has 27 bits.
+pub(crate) const MAX_INTERVAL: u32 = 24 * 60 * 60 * 1000;
+
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
 
 /// The ends of a queue, and how many are in it. Waiters are numbered from 1; 0 is nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,12 +53,22 @@ pub(crate) struct Book {
     pub(crate) granted: u64,
     /// How many permits were taken back from the dead; saturates.
     pub(crate) recovered: u32,
+    /// The least time between two starts, in milliseconds; 0: none is asked for. See S1 and S2 in `acts.rs`.
+    pub(crate) interval: u32,
+    /// When the last start was, if they are spaced, in nanoseconds of the clock of `Tx::now`, below 2^60; 0:
+    /// there was none.
+    pub(crate) started: u64,
 }
 
 const CLOSED: u64 = 1;
 const GONE: u64 = 2;
 const SWEEP: u64 = 4;
 const DAMAGED: u64 = 8;
+/// Above the flags, and below the number of permits.
+const INTERVAL_SHIFT: u32 = 5;
+const INTERVAL: u64 = 0xffff_ffff & !0 << INTERVAL_SHIFT;
+/// Above how many changes follow.
+const STARTED_SHIFT: u32 = CHANGES_MASK.count_ones();
 
 impl Book {
     #[inline]
@@ -60,7 +78,7 @@ impl Book {
             flag(self.closed, CLOSED) | flag(self.gone, GONE) | flag(self.sweep, SWEEP) | flag(self.damaged, DAMAGED);
         [
             u64::from(self.free.cast_unsigned()) << 32 | u64::from(self.loose),
-            u64::from(self.max) << 32 | flags,
+            u64::from(self.max) << 32 | u64::from(self.interval) << INTERVAL_SHIFT | flags,
             u64::from(self.acquirers.head)
                 | u64::from(self.acquirers.tail) << 16
                 | u64::from(self.releasers.head) << 32
@@ -72,13 +90,14 @@ impl Book {
                 | u64::from(self.decider) << 48,
             u64::from(self.seats_used) | u64::from(self.seats_backed) << 16 | u64::from(self.recovered) << 32,
             self.granted,
+            self.started << STARTED_SHIFT,
         ]
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the fields are cut out of the words by truncation")]
     pub(crate) fn unpack(words: [u64; BOOK_WORDS]) -> Book {
-        let [counts, max, ends, lengths, waiters, seats, granted] = words;
+        let [counts, max, ends, lengths, waiters, seats, granted, started] = words;
         Book {
             free: ((counts >> 32) as u32).cast_signed(),
             loose: counts as u32,
@@ -97,6 +116,8 @@ impl Book {
             seats_backed: (seats >> 16) as u16,
             granted,
             recovered: (seats >> 32) as u32,
+            interval: max as u32 >> INTERVAL_SHIFT,
+            started: started >> STARTED_SHIFT,
         }
     }
 
@@ -117,6 +138,9 @@ impl Book {
         }
         if out < i64::from(self.loose) || out > i64::from(MAX_PERMITS) {
             return Some("its counts do not add up");
+        }
+        if self.interval > MAX_INTERVAL || (self.interval == 0 && self.started != 0) {
+            return Some("its starts are not spaced as they can be");
         }
         let backed = (usize::from(self.waiters_backed), usize::from(self.seats_backed));
         if self.waiters_used > self.waiters_backed || self.seats_used > self.seats_backed {
@@ -169,6 +193,19 @@ impl Book {
         i64::from(self.free) >= i64::from(n)
     }
 
+    /// How many nanoseconds after `now` the next start may be; 0: right now.
+    pub(crate) fn rest(&self, now: u64) -> u64 {
+        let interval = u64::from(self.interval) * NANOSECONDS_PER_MILLISECOND;
+        if self.started == 0 {
+            return 0;
+        }
+        let rest = (self.started + interval).saturating_sub(now);
+        // The last start is yet to come by far: it was written by another clock, or is nonsense, and would be
+        // waited for for years. The next one puts it right. By less it may be yet to come, where processors
+        // disagree.
+        if rest > 2 * interval { 0 } else { rest }
+    }
+
     /// How many could be had right now.
     #[inline]
     pub(crate) fn available(&self) -> u32 {
@@ -194,7 +231,7 @@ impl Book {
 // Where what `Quick` looks at lies in a packed book.
 /// Free, and loose.
 const COUNTS: usize = 0;
-/// The number of permits, and the flags.
+/// The number of permits, the interval, and the flags.
 const MAX_AND_FLAGS: usize = 1;
 /// The ends of both queues.
 const ENDS: usize = 2;
@@ -220,7 +257,7 @@ impl Quick {
         let free = (book[COUNTS] >> 32).cast_signed();
         // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the bounds.
         let max = (book[MAX_AND_FLAGS] >> 32).cast_signed();
-        let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);
+        let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED | INTERVAL);
         if book[ENDS] != 0 || flags != 0 {
             return None;
         }
@@ -252,7 +289,7 @@ impl Quick {
 
 #[cfg(all(test, not(permits_loom)))]
 mod tests {
-    use super::{Book, Queue};
+    use super::{Book, MAX_INTERVAL, Queue};
 
     #[test]
     fn what_is_packed_unpacks() {
@@ -274,6 +311,8 @@ mod tests {
             seats_backed: 32,
             granted: u64::MAX,
             recovered: 9,
+            interval: MAX_INTERVAL,
+            started: (1 << 60) - 1,
         };
 
         assert_eq!(Book::unpack(book.pack()), book);

@@ -15,7 +15,7 @@
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"PERMITS\n");
 
 /// A file of another major version is refused; a newer minor one only adds what an older reader may ignore.
-pub(crate) const FORMAT: (u16, u16) = (2, 0);
+pub(crate) const FORMAT: (u16, u16) = (3, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
@@ -48,9 +48,11 @@ pub(crate) mod header {
 pub(crate) mod record {
     /// The state proper, as `Book` packs it.
     pub(crate) const BOOK: usize = 0;
-    pub(crate) const BOOK_WORDS: usize = 7;
-    /// How many changes follow.
+    pub(crate) const BOOK_WORDS: usize = 8;
+    /// The last word of the state has room for how many changes follow.
     pub(crate) const CHANGES: usize = 7;
+    /// The bits of it that say so.
+    pub(crate) const CHANGES_MASK: u64 = 0xf;
     /// The changes, three words each: where, what was there, what is to be there.
     pub(crate) const FIRST_CHANGE: usize = 8;
     pub(crate) const MOST_CHANGES: usize = 8;

@@ -102,6 +102,9 @@ pub(crate) struct Tx<'m> {
     pub(crate) seat: usize,
     /// The state: as it is, and as it is to be.
     pub(crate) book: Book,
+    /// The time, in nanoseconds of a clock that goes on while the host is suspended and begins with its boot.
+    /// Only starts that are spaced need it: without it there is none of them (S1).
+    pub(crate) now: Option<u64>,
     /// What is read has to be of one state (T5).
     strict: bool,
     changes: [Change; record::MOST_CHANGES],
@@ -153,11 +156,10 @@ impl<'m> Store<'m> {
     /// Writes the first state into memory that nobody else knows.
     #[cfg(permits_loom)]
     pub(crate) fn found(&self, book: &Book) {
-        // Relaxed: others get to know the memory by other means.
+        // Relaxed: others get to know the memory by other means. No changes follow.
         for (offset, word) in book.pack().into_iter().enumerate() {
             self.words[layout::record(0) + record::BOOK + offset].store(word, Ordering::Relaxed);
         }
-        self.words[layout::record(0) + record::CHANGES].store(0, Ordering::Relaxed);
         self.words[header::ROOT].store(1 << 16, Ordering::Relaxed);
     }
 
@@ -166,8 +168,8 @@ impl<'m> Store<'m> {
         [2 * seat, 2 * seat + 1].into_iter().flat_map(move |number| {
             let at = layout::record(number);
             // Relaxed: a hint.
-            let length = self.words[at + record::CHANGES].load(Ordering::Relaxed).min(record::MOST_CHANGES as u64);
-            (0..length as usize).map(move |number| {
+            let length = self.words[at + record::CHANGES].load(Ordering::Relaxed) & record::CHANGES_MASK;
+            (0..record::MOST_CHANGES.min(length as usize)).map(move |number| {
                 let at = at + record::FIRST_CHANGE + 3 * number;
                 usize::try_from(self.words[at].load(Ordering::Relaxed)).unwrap_or(usize::MAX)
             })
@@ -276,8 +278,18 @@ impl<'m> Store<'m> {
         let at = layout::record(record_of(root)?);
         // Relaxed: what a record says counts only after the root was found unmoved, below; its writer is
         // fenced off by T1.
-        let packed = std::array::from_fn(|offset| self.words[at + record::BOOK + offset].load(Ordering::Relaxed));
-        let tx = |book, changes, length| Tx { store: *self, root, seat: NO_SEAT, book, strict: true, changes, length };
+        let packed: [u64; record::BOOK_WORDS] =
+            std::array::from_fn(|offset| self.words[at + record::BOOK + offset].load(Ordering::Relaxed));
+        let tx = |book, changes, length| Tx {
+            store: *self,
+            root,
+            seat: NO_SEAT,
+            book,
+            now: None,
+            strict: true,
+            changes,
+            length,
+        };
         if root == known {
             self.still(root)?;
             let book = Book::unpack(packed);
@@ -285,8 +297,8 @@ impl<'m> Store<'m> {
             return self.check(&book).map(|()| tx(book, [Change::default(); record::MOST_CHANGES], 0));
         }
         let mut changes = [Change::default(); record::MOST_CHANGES];
-        let length = self.words[at + record::CHANGES].load(Ordering::Relaxed);
-        for (number, change) in changes.iter_mut().take(usize::try_from(length).unwrap_or(usize::MAX)).enumerate() {
+        let length = (packed[record::CHANGES] & record::CHANGES_MASK) as usize;
+        for (number, change) in changes.iter_mut().take(length).enumerate() {
             let [place, old, new] = std::array::from_fn(|offset| {
                 self.words[at + record::FIRST_CHANGE + 3 * number + offset].load(Ordering::Relaxed)
             });
@@ -295,7 +307,6 @@ impl<'m> Store<'m> {
         self.still(root)?;
         let book = Book::unpack(packed);
         self.check(&book)?;
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(due) = changes.get(..length) else {
             return Err(Trouble::Damaged("its record has more changes than fit"));
         };
@@ -335,8 +346,9 @@ impl<'m> Store<'m> {
             let Ok(number) = record_of(from) else { return };
             let words = &self.words[layout::record(number)..][..record::WORDS];
             // Relaxed: as in `begin`.
-            let mut book = std::array::from_fn(|offset| words[record::BOOK + offset].load(Ordering::Relaxed));
-            let length = words[record::CHANGES].load(Ordering::Relaxed).min(record::MOST_CHANGES as u64) as usize;
+            let mut book: [u64; record::BOOK_WORDS] =
+                std::array::from_fn(|offset| words[record::BOOK + offset].load(Ordering::Relaxed));
+            let length = record::MOST_CHANGES.min((book[record::CHANGES] & record::CHANGES_MASK) as usize);
             let changes: [Change; record::MOST_CHANGES] = std::array::from_fn(|number| {
                 let [at, old, new] = std::array::from_fn(|offset| {
                     words[record::FIRST_CHANGE + 3 * number + offset].load(Ordering::Relaxed)
@@ -416,10 +428,11 @@ impl<'m> Store<'m> {
         let record = &self.words[layout::record(number)..][..record::WORDS];
         // Pairs with the fence in `still`: the root had moved off this record before it is written over.
         fence(Ordering::Release);
-        for (word, value) in record.iter().zip(book) {
+        for (word, value) in record.iter().zip(&book[..record::CHANGES]) {
             word.store(*value, Ordering::Relaxed);
         }
-        record[record::CHANGES].store(changes.len() as u64, Ordering::Relaxed);
+        let last = book[record::CHANGES] & !record::CHANGES_MASK | changes.len() as u64;
+        record[record::CHANGES].store(last, Ordering::Relaxed);
         for (words, change) in record[record::FIRST_CHANGE..].chunks_exact(3).zip(changes) {
             words[0].store(change.at as u64, Ordering::Relaxed);
             words[1].store(change.old, Ordering::Relaxed);

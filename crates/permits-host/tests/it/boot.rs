@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 /// Makes a file that nobody uses any more one of an earlier boot.
-fn reboot(directory: &Directory) {
+pub(crate) fn reboot(directory: &Directory) {
     let file = File::open(file_in(directory)).expect("it is there");
     // A child that another test has just forked may have copies of this process's descriptors until it executes its
     // program, and with them the lock of a handle that is gone.

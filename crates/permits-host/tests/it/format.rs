@@ -1,4 +1,4 @@
-//! Where things are in a file of format 2.0. It is copied from `layout.rs` and `files.rs`, which are private:
+//! Where things are in a file of format 3.0. It is copied from `layout.rs` and `files.rs`, which are private:
 //! a change of either is a change of the format, and fails here.
 
 /// In bytes: where the header has the version, and the boot that the file belongs to, 16 of them; and where
@@ -23,7 +23,7 @@ pub(crate) const OWN: u64 = 1;
 pub(crate) const GIVEN: u64 = 2;
 /// Words of a seat, and of a waiter.
 pub(crate) const BELL: u64 = 3;
-/// Words of a record.
+/// Words of a record. The first of them says how many changes follow in its low bits.
 pub(crate) const CHANGES: u64 = 7;
 pub(crate) const FIRST_CHANGE: u64 = 8;
 /// In the second word of a record: it was found damaged.

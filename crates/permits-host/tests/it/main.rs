@@ -20,6 +20,7 @@ mod place;
 mod remove;
 mod repair;
 mod slots;
+mod spacing;
 mod status;
 mod strangers;
 mod sys;

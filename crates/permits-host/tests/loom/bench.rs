@@ -31,15 +31,18 @@ impl Memory {
 
     /// With backing for so many waiters.
     pub(crate) fn with(max: u32, waiters: usize) -> Arc<Memory> {
+        Memory::of(Book { free: max.cast_signed(), max, waiters_backed: waiters as u16, ..Book::default() })
+    }
+
+    /// Whose starts are so many milliseconds apart.
+    pub(crate) fn spaced(max: u32, interval: u32) -> Arc<Memory> {
+        let book = Book { free: max.cast_signed(), max, waiters_backed: WAITERS as u16, interval, ..Book::default() };
+        Memory::of(book)
+    }
+
+    fn of(book: Book) -> Arc<Memory> {
         let memory = Memory((0..TOTAL).map(|_| AtomicU64::new(0)).collect());
-        let book = Book {
-            free: max.cast_signed(),
-            max,
-            seats_used: SEATS as u16,
-            seats_backed: SEATS as u16,
-            waiters_backed: waiters as u16,
-            ..Book::default()
-        };
+        let book = Book { seats_used: SEATS as u16, seats_backed: SEATS as u16, ..book };
         memory.store().found(&book);
         Arc::new(memory)
     }
@@ -54,7 +57,7 @@ impl Memory {
 
     /// The process that has a seat.
     pub(crate) fn process(self: &Arc<Self>, seat: usize) -> Process {
-        Process { memory: Arc::clone(self), seat, memo: Memo::default() }
+        Process { memory: Arc::clone(self), seat, memo: Memo::default(), now: None }
     }
 
     pub(crate) fn look<T>(&self, act: impl for<'m> FnMut(&mut Tx<'m>) -> Result<T, Trouble>) -> T {
@@ -104,11 +107,22 @@ pub(crate) struct Process {
     pub(crate) memory: Arc<Memory>,
     pub(crate) seat: usize,
     pub(crate) memo: Memo,
+    /// The time of all that it does.
+    pub(crate) now: Option<u64>,
 }
 
 impl Process {
-    pub(crate) fn transact<T>(&self, act: impl for<'m> FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>) -> T {
-        self.memory.store().transact(self.seat, &self.memo.turn(), act).expect("the memory is sound")
+    /// The same, later.
+    pub(crate) fn at(self, now: u64) -> Process {
+        Process { now: Some(now), ..self }
+    }
+
+    pub(crate) fn transact<T>(&self, mut act: impl for<'m> FnMut(&mut Tx<'m>) -> Result<Outcome<T>, Trouble>) -> T {
+        let timed = |tx: &mut Tx<'_>| {
+            tx.now = self.now;
+            act(tx)
+        };
+        self.memory.store().transact(self.seat, &self.memo.turn(), timed).expect("the memory is sound")
     }
 
     pub(crate) fn try_acquire(&self, n: u32) -> bool {
@@ -141,7 +155,7 @@ impl Process {
             let mut wakes = Wakes::default();
             let number = match tx.enter(seat, side, n)? {
                 Ok(()) => None,
-                Err(Refusal::NotNow { .. }) => match tx.enqueue(seat, side, sleeper, n)? {
+                Err(Refusal::NotNow { .. } | Refusal::TooSoon { .. }) => match tx.enqueue(seat, side, sleeper, n)? {
                     None => return Ok(Outcome::Keep(Err(Refusal::Crowded))),
                     number => number,
                 },

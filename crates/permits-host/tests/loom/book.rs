@@ -27,6 +27,8 @@ fn every_book_unpacks_as_it_was_packed() {
                 seats_backed: extreme ^ 23,
                 granted: u64::from(wide) << 32 | 29,
                 recovered: wide ^ 31,
+                interval: wide >> 5,
+                started: (u64::from(wide) << 32 | 41) >> 4,
             };
 
             assert_eq!(Book::unpack(book.pack()), book);

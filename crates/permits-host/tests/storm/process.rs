@@ -13,11 +13,14 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The semaphores of the storm: how many permits the first has for good, and the second at most.
-pub(crate) const BOUNDS: [u32; 2] = [3, 6];
+/// The semaphores of the storm: how many permits the first has for good, the second at most, and the third,
+/// whose starts are spaced.
+pub(crate) const BOUNDS: [u32; 3] = [3, 6, 4];
 /// The least that the second has.
 const LEAST: u32 = 2;
-pub(crate) const NAMES: [&str; 2] = ["steady", "resized"];
+pub(crate) const NAMES: [&str; 3] = ["steady", "resized", "spaced"];
+/// How far apart the starts of the third are.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(1);
 /// Who waits for longer than this waits for ever.
 pub(crate) const STUCK: Duration = Duration::from_secs(20);
 
@@ -100,7 +103,7 @@ struct Process {
     /// The journal, and the number of the next guard.
     common: Arc<(Journal, AtomicU64)>,
     directory: PathBuf,
-    semaphores: [HostSemaphore; 2],
+    semaphores: [HostSemaphore; 3],
     survives: bool,
     dice: Dice,
 }
@@ -124,7 +127,11 @@ impl Process {
 
     fn live(&mut self) -> ! {
         loop {
-            let semaphore = usize::from(self.dice.below(4) == 0);
+            let semaphore = match self.dice.below(8) {
+                0 | 1 => 1,
+                2 => 2,
+                _ => 0,
+            };
             match self.dice.below(100) {
                 0..60 => self.take(semaphore),
                 60..72 => self.cancel(semaphore),
@@ -151,6 +158,7 @@ impl Process {
         loop {
             self.release(0, 1, Duration::from_millis(5));
             self.release(1, 1, Duration::from_millis(5));
+            self.release(2, 1, Duration::from_millis(5));
         }
     }
 

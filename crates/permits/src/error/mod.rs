@@ -33,6 +33,10 @@ pub enum ErrorKind {
     BadMax,
     /// The semaphore exists with another number of permits.
     MaxDiffers,
+    /// A time between two grants that no semaphore can have.
+    BadInterval,
+    /// The semaphore exists with another time between two grants.
+    IntervalDiffers,
     /// Not a name for a semaphore.
     BadName,
     /// There is no semaphore of that name.
@@ -137,6 +141,8 @@ impl ErrorKind {
             ErrorKind::TimedOut => "timed-out",
             ErrorKind::BadMax => "bad-max",
             ErrorKind::MaxDiffers => "max-differs",
+            ErrorKind::BadInterval => "bad-interval",
+            ErrorKind::IntervalDiffers => "interval-differs",
             ErrorKind::BadName => "bad-name",
             ErrorKind::NotFound => "not-found",
             ErrorKind::NoSuchHolder => "no-such-holder",

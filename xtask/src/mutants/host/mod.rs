@@ -13,6 +13,7 @@ mod queue;
 mod releasers;
 mod resize;
 mod serving;
+mod spacing;
 mod transactions;
 
 use super::mutant::Mutant;
@@ -21,6 +22,7 @@ pub(super) const MUTANTS: &[&[Mutant]] = &[
     transactions::MUTANTS,
     queue::MUTANTS,
     serving::MUTANTS,
+    spacing::MUTANTS,
     releasers::MUTANTS,
     resize::MUTANTS,
     close::MUTANTS,

@@ -115,7 +115,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what is granted is not taken from the free (H1)",
         file: ACTS,
-        from: "self.book.free -= n.cast_signed();\n                self.book.granted = self.book.granted.wrapping_add(1);\n                self.add_given",
+        from: "self.start(n);\n                self.add_given",
         to: "self.book.granted = self.book.granted.wrapping_add(1);\n                self.add_given",
         model: "what_the_dead_granted_is_granted_once",
     },
@@ -206,22 +206,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the quick way is open though the semaphore is closed (C12)",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
-        to: "let flags = book[MAX_AND_FLAGS] & (GONE | SWEEP | DAMAGED);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED | INTERVAL);",
+        to: "let flags = book[MAX_AND_FLAGS] & (GONE | SWEEP | DAMAGED | INTERVAL);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
     Mutant {
         name: "the quick way leads into a file that is gone",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
-        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | SWEEP | DAMAGED);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED | INTERVAL);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | SWEEP | DAMAGED | INTERVAL);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
     Mutant {
         name: "the quick way leaves a sweep to others",
         file: BOOK,
-        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED);",
-        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | DAMAGED);",
+        from: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED | INTERVAL);",
+        to: "let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | DAMAGED | INTERVAL);",
         model: "the_quick_way_is_closed_with_the_semaphore",
     },
 ];

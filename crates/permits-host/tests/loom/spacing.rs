@@ -1,0 +1,220 @@
+//! Starts that are spaced apart (S1, S2).
+
+use crate::bench::{Memory, Process, check, join};
+use crate::protocol::acts::{Collected, GiveUp, Refusal};
+use crate::protocol::book::{Book, Side};
+use crate::protocol::waiter::{Sleeper, Stage, Wakes};
+use loom::thread;
+use std::sync::Arc;
+
+/// Of the starts in these models, in milliseconds and in nanoseconds.
+const INTERVAL: u32 = 2;
+const APART: u64 = 2_000_000;
+/// When the first thing happens.
+const FIRST: u64 = 5_000_000;
+/// When the next start may be, if that was one.
+const NEXT: u64 = FIRST + APART;
+
+/// Seat 0 has started at `FIRST`, and each of the others has a waiter; there are permits for all.
+fn one_started_and_two_wait() -> (Arc<Memory>, [u16; 2]) {
+    let memory = Memory::spaced(4, INTERVAL);
+    assert_eq!(memory.process(0).at(FIRST).acquire(1), None);
+    let numbers = [1, 2].map(|seat| memory.process(seat).at(FIRST).acquire(1).expect("it is too soon"));
+    (memory, numbers)
+}
+
+fn serve(process: &Process) -> Wakes {
+    process.act(|tx, wakes| tx.serve(wakes))
+}
+
+#[test]
+fn of_two_tries_at_once_one_starts() {
+    check(2, || {
+        let memory = Memory::spaced(3, INTERVAL);
+
+        let tries = join([0, 1].map(|seat| {
+            let process = memory.process(seat).at(FIRST);
+            thread::spawn(move || process.try_acquire(1))
+        }));
+
+        assert_eq!(tries.iter().filter(|&&granted| granted).count(), 1);
+        assert_eq!((memory.book().free, memory.book().granted, memory.book().started), (2, 1, FIRST));
+        let [early, due] = [NEXT - 1, NEXT].map(|now| memory.process(2).at(now));
+        assert!(!early.try_acquire(1) && due.try_acquire(2));
+        assert_eq!(memory.book().started, NEXT);
+    });
+}
+
+#[test]
+fn two_who_serve_at_once_start_the_first_alone() {
+    check(2, || {
+        let (memory, [first, second]) = one_started_and_two_wait();
+        assert_eq!(memory.stages([first, second]), [Stage::Queued; 2]);
+
+        join([1, 2].map(|seat| {
+            let process = memory.process(seat).at(NEXT);
+            thread::spawn(move || drop(serve(&process)))
+        }));
+
+        assert_eq!(memory.stages([first, second]), [Stage::Granted, Stage::Queued]);
+        let _ = serve(&memory.process(0).at(NEXT + APART - 1));
+        assert_eq!(memory.stage(second), Stage::Queued);
+        let _ = serve(&memory.process(0).at(NEXT + APART));
+        assert_eq!((memory.stage(second), memory.held()), (Stage::Granted, [1, 1, 1]));
+    });
+}
+
+/// The time has come when the first gives up, and another one comes: one of the two serves it.
+#[test]
+fn who_comes_while_the_first_gives_up_starts_in_its_place() {
+    check(2, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        assert_eq!(memory.process(0).at(FIRST).acquire(1), None);
+        let first = memory.process(1).at(FIRST).acquire(1).expect("it is too soon");
+        let [leaver, comer] = [1, 2].map(|seat| memory.process(seat).at(NEXT));
+
+        let leaver = thread::spawn(move || leaver.collect(first, GiveUp::Wholly).0);
+        let comer = thread::spawn(move || comer.acquire(1));
+
+        assert_eq!(leaver.join().unwrap(), Collected::GaveUp);
+        let number = comer.join().unwrap();
+        // The start was that of the first if it was served before it went; then the other waits for the next.
+        let started = match number.map(|number| memory.stage(number)) {
+            None | Some(Stage::Granted) => 1,
+            Some(Stage::Queued) => 0,
+            stage => panic!("{stage:?}"),
+        };
+        assert_eq!((memory.held()[2], memory.held()[1]), (started, 0));
+        assert_eq!((memory.book().started, memory.book().granted), (NEXT, 2));
+    });
+}
+
+#[test]
+fn who_is_first_when_the_first_has_given_up_is_told() {
+    check(0, || {
+        let (memory, [first, second]) = one_started_and_two_wait();
+
+        let (collected, wakes) = memory.process(1).at(NEXT - 1).collect(first, GiveUp::Unless);
+
+        assert_eq!((collected, wakes.heads, memory.stage(second)), (Collected::GaveUp, [second, 0], Stage::Queued));
+    });
+}
+
+/// It has died with the commit that started it: nothing but the root was moved.
+#[test]
+fn the_start_of_one_who_dies_with_it_counts() {
+    check(2, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        let died = memory.store().commit_and_die(0, |tx| {
+            tx.now = Some(FIRST);
+            assert_eq!(tx.enter(0, Side::Acquire, 1)?, Ok(()));
+            Ok(())
+        });
+        assert!(died);
+
+        let others = join([(1, NEXT - 1), (2, NEXT)].map(|(seat, now)| {
+            let process = memory.process(seat).at(now);
+            thread::spawn(move || process.try_acquire(1))
+        }));
+
+        assert_eq!((others, memory.held()), ([false, true], [1, 0, 1]));
+    });
+}
+
+#[test]
+fn the_quick_way_starts_nobody_too_soon() {
+    check(0, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        let process = memory.process(0).at(FIRST);
+
+        assert!(process.acquire_quickly(1));
+        assert!(!process.acquire_quickly(1));
+
+        process.give_back_quickly(1);
+        assert!(!process.acquire_quickly(1));
+        assert!(process.at(NEXT).acquire_quickly(1));
+    });
+}
+
+#[test]
+fn releases_are_served_while_acquirers_wait_for_the_time() {
+    check(0, || {
+        let (memory, [first, second]) = one_started_and_two_wait();
+        let releaser = memory.process(1).at(FIRST).release(Sleeper::Thread, 1).expect("none is loose");
+
+        let _ = memory.process(0).at(FIRST).let_go(1);
+
+        assert_eq!(memory.stages([first, second, releaser]), [Stage::Queued, Stage::Queued, Stage::Granted]);
+        assert_eq!((memory.book().free, memory.book().loose), (4, 0));
+    });
+}
+
+#[test]
+fn none_are_had_at_once_and_are_no_start() {
+    check(0, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        let process = memory.process(0).at(FIRST);
+
+        assert!(process.try_acquire(0) && process.try_acquire(1) && process.try_acquire(0));
+
+        assert!(!process.at(NEXT - 1).try_acquire(1));
+    });
+}
+
+#[test]
+fn a_start_that_is_yet_to_come_is_not_waited_for() {
+    check(0, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        assert!(memory.process(0).at(1 << 59).try_acquire(1));
+
+        assert!(memory.process(1).at(FIRST).try_acquire(1));
+
+        assert!(!memory.process(2).at(NEXT - 1).try_acquire(1), "the clock that is right has put it right");
+    });
+}
+
+#[test]
+fn who_has_no_time_starts_nobody() {
+    check(0, || {
+        let memory = Memory::spaced(3, INTERVAL);
+        let timeless = memory.process(0);
+
+        let refused = timeless.ask(Side::Acquire, Sleeper::Thread, 4).unwrap_err();
+        assert_eq!(refused, Refusal::TooMany { requested: 4, max: 3 });
+        let number = timeless.acquire(1).expect("it queues");
+
+        assert_eq!((memory.stage(number), memory.book().started), (Stage::Queued, 0));
+    });
+}
+
+#[test]
+fn who_is_first_goes_by_a_new_interval() {
+    check(0, || {
+        let (memory, [first, second]) = one_started_and_two_wait();
+        let setter = |now| memory.process(0).at(now);
+
+        let wakes = setter(FIRST).act(|tx, wakes| tx.space(2 * INTERVAL, wakes));
+        assert_eq!((wakes.heads, memory.stage(first)), ([first, 0], Stage::Queued), "it is told");
+        let _ = serve(&setter(NEXT));
+        assert_eq!(memory.stage(first), Stage::Queued);
+
+        let wakes = setter(NEXT).act(|tx, wakes| tx.space(INTERVAL, wakes));
+        assert_eq!((wakes.heads, memory.stages([first, second])), ([second, 0], [Stage::Granted, Stage::Queued]));
+
+        let _ = setter(NEXT).act(|tx, wakes| tx.space(0, wakes));
+        assert_eq!(memory.stage(second), Stage::Granted);
+        assert!(memory.process(2).try_acquire(1));
+        assert_eq!(memory.book().flaw(), None);
+    });
+}
+
+#[test]
+fn an_interval_that_cannot_be_is_damage() {
+    check(0, || {
+        let most = Book { interval: 24 * 60 * 60 * 1000, max: 1, seats_backed: 1, free: 1, ..Book::default() };
+
+        assert_eq!(most.flaw(), None);
+        assert!(Book { interval: most.interval + 1, ..most }.flaw().is_some());
+        assert!(Book { interval: 0, started: 1, ..most }.flaw().is_some());
+    });
+}
