@@ -65,12 +65,14 @@ pub enum Point {
     Revoked,
     /// A removal is committed; nobody is woken, and the file has its name still.
     Removed,
+    /// A handle has marked those that it supersedes, and rung for none.
+    Superseded,
 }
 
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 impl Point {
     /// All of them.
-    pub const ALL: [Point; 29] = [
+    pub const ALL: [Point; 30] = [
         Point::BeforeCommit,
         Point::Committed,
         Point::ChangeMade,
@@ -100,6 +102,7 @@ impl Point {
         Point::Leaving,
         Point::Revoked,
         Point::Removed,
+        Point::Superseded,
     ];
 }
 

@@ -111,6 +111,7 @@ mod repair;
 mod request;
 mod semaphore;
 mod status;
+mod supersede;
 mod sync;
 mod verbs;
 
@@ -126,6 +127,7 @@ pub use self::{
     repair::Repair,
     request::{Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Kind, Release, ReleaseOwned, Request},
     semaphore::HostSemaphore,
+    supersede::Supersede,
 };
 // What this reach says with the words of all reaches.
 pub use permits::{

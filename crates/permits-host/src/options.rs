@@ -114,7 +114,7 @@ impl Options {
         self
     }
 
-    /// What others are shown as this handle's command; 224 bytes of it are kept. Default: the arguments of
+    /// What others are shown as this handle's command; 192 bytes of it are kept. Default: the arguments of
     /// this process.
     pub fn command(mut self, command: impl Into<OsString>) -> Options {
         self.command = Some(command.into());

@@ -1,7 +1,7 @@
 //! What can be done about a damaged file, and what could go wrong before it does.
 
 use crate::error::{self, Error, ErrorKind};
-use crate::process::attach::TRIES;
+use crate::process::attachment::TRIES;
 use crate::process::attachment::{Attachment, Settings};
 use crate::process::directory::Directory;
 use crate::process::files::{self, Place, SEAT_BYTES, byte_of, not_found};

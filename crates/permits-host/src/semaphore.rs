@@ -8,7 +8,8 @@ use crate::process::life::Suspects;
 use crate::process::remove::Removal;
 use crate::process::sys;
 use crate::protocol::book::{MAX_INTERVAL, MAX_PERMITS, MIN_INTERVAL};
-use crate::protocol::layout::{self, SEATS, seat};
+use crate::protocol::layout::{self, SEATS};
+use crate::protocol::numbers::Owner;
 use crate::protocol::tx::Outcome;
 use crate::status;
 use permits::{HolderId, Semaphore, State, Status};
@@ -192,7 +193,7 @@ impl HostSemaphore {
     }
 
     /// Does something with this process's part; an error gets what it lacks.
-    fn during<T>(
+    pub(crate) fn during<T>(
         &self,
         operation: Operation,
         act: impl FnOnce(&Arc<Attachment>) -> Result<T, Error>,
@@ -415,26 +416,18 @@ impl HostSemaphore {
     pub fn revoke(&self, holder: HolderId) -> Result<(), Error> {
         self.during(Operation::Revoke, |attachment| {
             let (number, generation) = holder.parts();
-            let number = usize::try_from(number).ok().filter(|&number| number < SEATS);
-            let taken = |number: &usize| {
-                let status = attachment.look(|tx| tx.status(*number))?;
-                Ok::<_, Error>(status.taken && u64::from(status.generation) == generation)
-            };
-            let Some(number) =
-                number.map(|number| taken(&number).map(|taken| taken.then_some(number))).transpose()?.flatten()
-            else {
-                return Err(Error::new(ErrorKind::NoSuchHolder, format!("no participant has the id `{holder}`")));
-            };
-            let revoked = attachment.store().word(layout::seat(number, seat::REVOKED));
-            // SeqCst: rung for after it was written.
-            revoked.store(generation, Ordering::SeqCst);
-            point(Point::Revoked);
-            sys::ring(attachment.seat_bell(number));
-            Ok(())
+            let owner =
+                usize::try_from(number).ok().filter(|&number| number < SEATS).zip(u32::try_from(generation).ok());
+            let asked = owner.map(|(seat, generation)| attachment.revoke(Owner { seat, generation })).transpose()?;
+            if asked == Some(true) {
+                return Ok(());
+            }
+            Err(Error::new(ErrorKind::NoSuchHolder, format!("no participant has the id `{holder}`")))
         })
     }
 
-    /// Whether this handle was asked to give up.
+    /// Whether this handle was asked to give up: it was [revoked](Self::revoke), or holds nothing and was
+    /// [superseded](Self::supersede).
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.shared.here().is_ok_and(|attachment| attachment.is_revoked())

@@ -14,7 +14,7 @@ use crate::protocol::seat::SeatWord;
 use crate::protocol::tx::{Store, Trouble, Tx};
 use crate::protocol::waiter::Stage;
 use permits::{Holder, HolderId, Participant, SemaphoreFile, State, Status, Waiter};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -106,6 +106,26 @@ fn text(store: &Store<'_>, number: usize, at: usize, words: usize) -> String {
     String::from_utf8_lossy(&bytes[..end]).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// What the owner of a seat tells about itself.
+pub(crate) fn participant(store: &Store<'_>, owner: Owner, alive: bool) -> Participant {
+    let Owner { seat: number, generation } = owner;
+    // Relaxed: told for tables.
+    let told = |word| store.word(layout::seat(number, word)).load(Ordering::Relaxed);
+    let small = |word| u32::try_from(told(word)).unwrap_or(0);
+    let namespace = told(seat::PID_NAMESPACE);
+    let mut who = Participant::new(id(number, generation));
+    who.pid = small(seat::PID);
+    who.foreign_pid_namespace = (namespace != pid_namespace()).then_some(namespace);
+    who.command_pid = Some(small(seat::COMMAND_PID)).filter(|&pid| pid > 1);
+    who.uid = small(seat::UID);
+    who.command = text(store, number, seat::COMMAND, seat::COMMAND_WORDS);
+    who.label = text(store, number, seat::LABEL, seat::LABEL_WORDS);
+    who.supersede_key = store.has_key(number).then(|| text(store, number, seat::KEY, seat::KEY_WORDS));
+    who.alive = alive;
+    who.revoked = told(seat::REVOKED) == u64::from(generation);
+    who
+}
+
 fn describe(
     place: &Place,
     store: &Store<'_>,
@@ -115,20 +135,12 @@ fn describe(
 ) -> Result<Status, Error> {
     let mut lives = HashMap::new();
     let numbers: Vec<(u32, Owner)> = store.numbers().collect();
-    let mut who = |number: usize, generation: u32| {
-        // Relaxed: told for tables.
-        let told = |word| store.word(layout::seat(number, word)).load(Ordering::Relaxed);
-        let small = |word| u32::try_from(told(word)).unwrap_or(0);
-        let namespace = told(seat::PID_NAMESPACE);
-        let mut who = Participant::new(id(number, generation));
-        who.pid = small(seat::PID);
-        who.foreign_pid_namespace = (namespace != pid_namespace()).then_some(namespace);
-        who.command_pid = Some(small(seat::COMMAND_PID)).filter(|&pid| pid > 1);
-        who.uid = small(seat::UID);
-        who.command = text(store, number, seat::COMMAND, seat::COMMAND_WORDS);
-        who.label = text(store, number, seat::LABEL, seat::LABEL_WORDS);
-        who.alive = *lives.entry(number).or_insert_with(|| alive(number));
-        who.revoked = told(seat::REVOKED) == u64::from(generation);
+    let holding: HashSet<usize> = picture.holders.iter().map(|held| held.seat).collect();
+    let mut who = |seat: usize, generation: u32| {
+        let alive = *lives.entry(seat).or_insert_with(|| alive(seat));
+        let mut who = participant(store, Owner { seat, generation }, alive);
+        // See `Attachment::is_revoked`.
+        who.revoked |= store.superseded_by(seat).is_some() && !holding.contains(&seat);
         who
     };
     let mut holders: Vec<Holder> = (picture.holders.iter())

@@ -45,6 +45,8 @@ mod resize;
 mod serving;
 #[path = "loom/spacing.rs"]
 mod spacing;
+#[path = "loom/supersede.rs"]
+mod supersede;
 #[path = "loom/transactions.rs"]
 mod transactions;
 

@@ -243,6 +243,7 @@ fn choose_death(dice: &mut Dice, totals: &Totals) -> (Point, u32) {
         Point::Locked | Point::Seated => 3,
         Point::Leaving
         | Point::Revoked
+        | Point::Superseded
         | Point::Resized
         | Point::FoundDead
         | Point::WaiterRemoved

@@ -73,6 +73,8 @@ pub struct Participant {
     pub command: String,
     /// The label that it gave itself; may be empty.
     pub label: String,
+    /// The key by which the newest participant supersedes the others, if it has one and the reach has keys.
+    pub supersede_key: Option<String>,
     /// Whether its process, or the command that it ran, lives.
     pub alive: bool,
     /// Whether it was asked to give up.
@@ -161,6 +163,7 @@ impl Participant {
             uid: 0,
             command: String::new(),
             label: String::new(),
+            supersede_key: None,
             alive: true,
             revoked: false,
         }

@@ -8,7 +8,7 @@
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
-use crate::process::attachment::{Attachment, Probe, Settings};
+use crate::process::attachment::{Attachment, Probe, Settings, TRIES};
 use crate::process::attendants::Attendants;
 use crate::process::descriptor::Descriptor;
 use crate::process::directory::Directory;
@@ -22,8 +22,6 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// More tries than this mean that something is wrong: each fails only if others changed the same just now.
-pub(crate) const TRIES: usize = 1000;
 const NO_SEAT: usize = usize::MAX;
 
 impl Attachment {
@@ -190,6 +188,7 @@ impl Attachment {
         put(seat::SINCE, 0);
         // What an owner of an earlier generation was told.
         put(seat::REVOKED, 0);
+        self.store().forget_key(self.seat);
         put(seat::COMMAND_PID, 0);
         for (at, length, text) in
             [(seat::LABEL, seat::LABEL_WORDS, &settings.label), (seat::COMMAND, seat::COMMAND_WORDS, &settings.command)]

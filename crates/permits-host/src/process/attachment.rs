@@ -1,6 +1,7 @@
 //! What a process has of a semaphore that it takes part in: the mapping and the seat, and how the state is
 //! read and changed from there.
 
+use crate::crash::{Point, point};
 use crate::error::Error;
 use crate::process::attendants::Attendants;
 use crate::process::descriptor::Descriptor;
@@ -15,6 +16,9 @@ use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// More tries than this mean that something is wrong: each fails only if others changed the same just now.
+pub(crate) const TRIES: usize = 1000;
 
 /// What a handle needs to know besides the name.
 #[derive(Clone, Debug)]
@@ -136,11 +140,39 @@ impl Attachment {
         self.store().look(act).map_err(|what| self.condemn(what, &self.memo.turn()))
     }
 
-    /// Whether this handle was asked to give up.
+    /// Whether this handle was asked to give up: it alone, or as one that waits, by the newest of its key.
     pub(crate) fn is_revoked(&self) -> bool {
         let revoked = self.store().word(layout::seat(self.seat, seat::REVOKED));
-        // SeqCst: written before the bell of the seat is rung; see `HostSemaphore::revoke`.
-        revoked.load(Ordering::SeqCst) == u64::from(self.generation)
+        // SeqCst: written before the bell of the seat is rung; see `revoke`.
+        let alone = revoked.load(Ordering::SeqCst) == u64::from(self.generation);
+        alone || (self.store().superseded_by(self.seat).is_some() && !self.holds())
+    }
+
+    fn holds(&self) -> bool {
+        // What is granted is held, though the change of the seat's words may not be made yet.
+        let held = self.store_to_give_back().look(|tx| tx.held(self.seat));
+        held.is_ok_and(|held| held > 0)
+    }
+
+    /// Asks the owner of a seat to give up; `false` if it takes part no more.
+    pub(crate) fn revoke(&self, owner: Owner) -> Result<bool, Error> {
+        let due = SeatWord { taken: true, generation: owner.generation };
+        let revoked = self.store().word(layout::seat(owner.seat, seat::REVOKED));
+        for _ in 0..TRIES {
+            let found = revoked.load(Ordering::SeqCst);
+            if self.look(|tx| tx.status(owner.seat))? != due {
+                return Ok(false);
+            }
+            // By exchange, lest one that comes late take back that the next owner of the seat was asked.
+            // SeqCst: rung for after it was written.
+            let asked = u64::from(owner.generation);
+            if revoked.compare_exchange(found, asked, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                point(Point::Revoked);
+                sys::ring(self.seat_bell(owner.seat));
+                return Ok(true);
+            }
+        }
+        Err(self.place.damaged("a revocation changes without end"))
     }
 
     /// The word by which the watch asks to be told when a waiter has become the first.

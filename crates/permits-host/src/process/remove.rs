@@ -10,8 +10,7 @@
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
-use crate::process::attach::TRIES;
-use crate::process::attachment::{Attachment, Settings};
+use crate::process::attachment::{Attachment, Settings, TRIES};
 use crate::process::descriptor::Descriptor;
 use crate::process::directory::Directory;
 use crate::process::enter::readings;

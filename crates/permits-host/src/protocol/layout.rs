@@ -40,6 +40,8 @@ pub(crate) mod header {
     pub(crate) const BOOT: usize = 2;
     /// Nanoseconds since 1970.
     pub(crate) const CREATED: usize = 4;
+    /// How many handles have announced a key so far: the last arrival that was given out; see `supersede.rs`.
+    pub(crate) const ARRIVALS: usize = if cfg!(permits_loom) { 1 } else { 5 };
     /// The root has a cache line of its own, as every commit of everybody writes to it.
     pub(crate) const ROOT: usize = if cfg!(permits_loom) { 0 } else { 64 };
 }
@@ -71,6 +73,10 @@ pub(crate) mod seat {
     pub(crate) const BELL: usize = 3;
     /// Not tagged: the generation that was asked to give up.
     pub(crate) const REVOKED: usize = 4;
+    /// Not tagged: when it announced its key, as the number of that arrival; 0 if it has none. See `supersede.rs`.
+    pub(crate) const ARRIVAL: usize = 5;
+    /// Not tagged: the latest arrival of the same key that another has told this seat of.
+    pub(crate) const SUPERSEDED: usize = 6;
 
     // What the seat tells about itself; nobody decides anything by it but for hints and tables.
     pub(crate) const PID: usize = 8;
@@ -85,10 +91,13 @@ pub(crate) mod seat {
     pub(crate) const LABEL: usize = 16;
     pub(crate) const LABEL_WORDS: usize = 8;
     pub(crate) const COMMAND: usize = 24;
-    pub(crate) const COMMAND_WORDS: usize = 28;
+    pub(crate) const COMMAND_WORDS: usize = 24;
+    /// The key by which it supersedes others and is superseded; see `supersede.rs`.
+    pub(crate) const KEY: usize = if cfg!(permits_loom) { 7 } else { 48 };
+    pub(crate) const KEY_WORDS: usize = if cfg!(permits_loom) { 1 } else { 8 };
 
     /// Two, so that one can be written while the root names the other.
-    pub(crate) const RECORDS: usize = if cfg!(permits_loom) { 5 } else { 64 };
+    pub(crate) const RECORDS: usize = if cfg!(permits_loom) { 8 } else { 64 };
     pub(crate) const WORDS: usize = RECORDS + 2 * super::record::WORDS;
 }
 
@@ -112,7 +121,7 @@ pub(crate) mod waiter {
     pub(crate) const WORDS: usize = if cfg!(permits_loom) { 5 } else { 8 };
 }
 
-pub(crate) const NUMBERS_AT: usize = if cfg!(permits_loom) { 1 } else { 128 };
+pub(crate) const NUMBERS_AT: usize = if cfg!(permits_loom) { 2 } else { 128 };
 pub(crate) const SEATS_AT: usize = NUMBERS_AT + NUMBERS;
 pub(crate) const WAITERS_AT: usize = SEATS_AT + SEATS * seat::WORDS;
 /// The length of the file.

@@ -7,6 +7,7 @@ pub(crate) mod book;
 pub(crate) mod layout;
 pub(crate) mod numbers;
 pub(crate) mod seat;
+pub(crate) mod supersede;
 pub(crate) mod turn;
 pub(crate) mod tx;
 pub(crate) mod waiter;

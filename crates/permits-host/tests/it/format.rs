@@ -12,6 +12,7 @@ pub(crate) const ATTACH_BYTE: i64 = 1 << 40;
 pub(crate) const SEAT_BYTES: i64 = 1 << 41;
 
 /// In words of 8 bytes, from here on.
+pub(crate) const ARRIVALS: u64 = 5;
 pub(crate) const ROOT: u64 = 64;
 /// Of the numbers of permits, a word each.
 pub(crate) const NUMBERS_AT: u64 = 128;
@@ -21,6 +22,9 @@ const SEAT_WORDS: u64 = 128;
 pub(crate) const STATUS: u64 = 0;
 pub(crate) const OWN: u64 = 1;
 pub(crate) const GIVEN: u64 = 2;
+pub(crate) const ARRIVAL: u64 = 5;
+pub(crate) const SUPERSEDED: u64 = 6;
+pub(crate) const KEY: std::ops::Range<u64> = 48..56;
 /// Words of a seat, and of a waiter.
 pub(crate) const BELL: u64 = 3;
 /// Words of a record. The first of them says how many changes follow in its low bits.

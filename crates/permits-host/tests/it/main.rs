@@ -23,6 +23,7 @@ mod slots;
 mod spacing;
 mod status;
 mod strangers;
+mod supersede;
 mod sys;
 mod undone;
 mod victim;

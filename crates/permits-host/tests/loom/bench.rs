@@ -31,18 +31,24 @@ impl Memory {
 
     /// With backing for so many waiters.
     pub(crate) fn with(max: u32, waiters: usize) -> Arc<Memory> {
-        Memory::of(Book { free: max.cast_signed(), max, waiters_backed: waiters as u16, ..Book::default() })
+        Memory::with_seats(max, waiters, SEATS)
+    }
+
+    /// The same; of all seats, so many were ever used.
+    pub(crate) fn with_seats(max: u32, waiters: usize, seats: usize) -> Arc<Memory> {
+        let book = Book { free: max.cast_signed(), max, waiters_backed: waiters as u16, ..Book::default() };
+        Memory::of(Book { seats_used: seats as u16, ..book })
     }
 
     /// Whose starts are so many milliseconds apart.
     pub(crate) fn spaced(max: u32, interval: u32) -> Arc<Memory> {
         let book = Book { free: max.cast_signed(), max, waiters_backed: WAITERS as u16, interval, ..Book::default() };
-        Memory::of(book)
+        Memory::of(Book { seats_used: SEATS as u16, ..book })
     }
 
     fn of(book: Book) -> Arc<Memory> {
         let memory = Memory((0..TOTAL).map(|_| AtomicU64::new(0)).collect());
-        let book = Book { seats_used: SEATS as u16, seats_backed: SEATS as u16, ..book };
+        let book = Book { seats_backed: SEATS as u16, ..book };
         memory.store().found(&book);
         Arc::new(memory)
     }

@@ -5,7 +5,7 @@ use crate::sys;
 use permits_conformance::Dice;
 use permits_conformance::wait::Polled;
 use permits_host::crash_points::{Point, die_at};
-use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit};
+use permits_host::{Error, ErrorKind, HostSemaphore, OwnedPermit, Supersede};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,7 +133,8 @@ impl Process {
                 _ => 0,
             };
             match self.dice.below(100) {
-                0..60 => self.take(semaphore),
+                0..58 => self.take(semaphore),
+                58..60 => self.supersede(semaphore),
                 60..72 => self.cancel(semaphore),
                 72..88 => {
                     let n = 1 + self.dice.below(2);
@@ -294,6 +295,13 @@ impl Process {
             }
             None => self.write(Kind::NotReleased, semaphore, n, guard),
         }
+    }
+
+    /// What is superseded takes no notice: it is asked, and that is all.
+    fn supersede(&mut self, semaphore: usize) {
+        let whom = [Supersede::Waiters, Supersede::WaitersAndHolders][self.dice.below(2) as usize];
+        let key = ["one", "other"][self.dice.below(2) as usize];
+        self.semaphores[semaphore].supersede(key, whom).expect("it is sound");
     }
 
     fn revoke(&mut self, semaphore: usize) {

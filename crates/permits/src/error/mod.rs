@@ -37,7 +37,7 @@ pub enum ErrorKind {
     BadInterval,
     /// The semaphore exists with another time between two grants.
     IntervalDiffers,
-    /// Not a name for a semaphore.
+    /// Not a name for a semaphore, or not a key.
     BadName,
     /// There is no semaphore of that name.
     NotFound,

@@ -14,6 +14,7 @@ mod releasers;
 mod resize;
 mod serving;
 mod spacing;
+mod supersede;
 mod transactions;
 
 use super::mutant::Mutant;
@@ -28,4 +29,5 @@ pub(super) const MUTANTS: &[&[Mutant]] = &[
     close::MUTANTS,
     death::MUTANTS,
     numbers::MUTANTS,
+    supersede::MUTANTS,
 ];

@@ -39,6 +39,7 @@ pub(crate) enum Order {
     /// Opens or makes the semaphore, with so many permits.
     Open(u32),
     DieWhileCreating,
+    DieWhileSuperseding,
     RemoveByForce,
     /// Fills the file system up, and sees what becomes of everything.
     Fill,
@@ -82,7 +83,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 53] = [
+    const ALL: [fn(u32) -> Order; 54] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -108,6 +109,7 @@ impl Order {
         |_| Order::Read,
         Order::Open,
         |_| Order::DieWhileCreating,
+        |_| Order::DieWhileSuperseding,
         |_| Order::RemoveByForce,
         |_| Order::Fill,
         |_| Order::UseFromElsewhere,

@@ -7,7 +7,7 @@ use crate::{crowd, handles, strangers, sys};
 use permits::limit::Held;
 use permits_conformance::wait::{Polled, block_on, eventually};
 use permits_host::crash_points::{self, Point};
-use permits_host::{Error, HostSemaphore, Options, OwnedPermit, Removal};
+use permits_host::{Error, HostSemaphore, Options, OwnedPermit, Removal, Supersede};
 use std::fs::{self, File, Permissions};
 use std::io::Seek;
 use std::mem::ManuallyDrop;
@@ -187,6 +187,10 @@ impl Scene {
             Order::DieWhileCreating => {
                 crash_points::die_at(Point::Created, 1);
                 self.open(3);
+            }
+            Order::DieWhileSuperseding => {
+                crash_points::die_at(Point::Superseded, 1);
+                let _ = self.semaphore().supersede("k", Supersede::Waiters);
             }
             Order::RemoveByForce => {
                 let removed = self.options().remove(NAME, Removal::Force);
