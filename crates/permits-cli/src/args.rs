@@ -19,7 +19,7 @@ Exit codes:
   64     wrong arguments
   69     unavailable: no such semaphore, closed, removed, or its file was replaced
   75     busy: no permit with --try, or --wait ran out (run -E changes it); in use (remove)
-  76     lost: the grant was revoked
+  76     lost: the grant was revoked, or a newer run superseded this one
   77     no permission
   78     wrong configuration: --max differs, more units than permits, another format,
          unsafe or missing directory, unsuitable file system
@@ -253,6 +253,15 @@ pub(crate) struct Run {
     /// Inside a run of the same semaphore: share its permits, take none
     #[arg(long)]
     pub(crate) reentrant: bool,
+    /// Replace the runs that wait for this semaphore with the same key, at most 64 bytes: they exit 76
+    ///
+    /// Of those that wait with one key, the newest stays. Without it all wait, in the order in which they came.
+    /// A run that holds its permits goes on, but for --supersede-running.
+    #[arg(long, value_name = "KEY", conflicts_with = "try_now", value_parser = supersede_key)]
+    pub(crate) supersede: Option<String>,
+    /// Replace the runs that hold permits with that key, too: see --on-lost
+    #[arg(long, requires = "supersede")]
+    pub(crate) supersede_running: bool,
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
@@ -483,6 +492,9 @@ pub(crate) enum Jobserver {
 /// The most permits that a semaphore has. A copy, since this file stands alone; the tests of `place` compare it.
 pub(crate) const MOST: u32 = 4_194_303;
 
+/// The most bytes of a key of `--supersede`. A copy likewise.
+pub(crate) const LONGEST_KEY: usize = 64;
+
 /// A number of permits, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
@@ -560,6 +572,21 @@ fn on_lost(text: OsString) -> Result<OnLost, String> {
         Some("ignore") => Ok(OnLost::Ignore),
         Some("") => Err("nothing is said; give `term`, `kill`, `ignore` or a command".to_owned()),
         _ => Ok(OnLost::Command(text)),
+    }
+}
+
+/// What the library takes for a key, with the way out at the shell.
+fn supersede_key(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("it is empty, give a text that the runs have in common of which the newest is wanted".to_owned()),
+        1..=LONGEST_KEY if text.chars().any(char::is_control) => {
+            Err(format!("{text:?} has a control character in it, give a text without"))
+        }
+        1..=LONGEST_KEY => Ok(text.to_owned()),
+        long => Err(format!(
+            "`{text}` has `{long}` bytes, `{LONGEST_KEY}` are the most, give a shorter one, such as the first field of \
+             `printf %s KEY | md5sum`"
+        )),
     }
 }
 

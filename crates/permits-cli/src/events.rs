@@ -19,6 +19,9 @@ use permits_host::HostSemaphore;
 use crate::failure::Failure;
 use crate::sys::{self, Received};
 
+/// After this time it is looked at again whether one that was superseded is to end; twice as long each further time.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Where signals and wake-ups arrive.
 pub(crate) struct Events {
     signals: OwnedFd,
@@ -64,8 +67,17 @@ impl Events {
         }
         let (semaphore, waker) = (semaphore.clone(), self.waker());
         let watch = move || {
-            while !semaphore.wait_revoked(Duration::from_secs(3600)) {}
-            waker.wake();
+            let mut nap = LOOK_AGAIN;
+            loop {
+                while !semaphore.wait_revoked(Duration::from_secs(3600)) {}
+                waker.wake_by_ref();
+                if !semaphore.is_superseded() {
+                    return;
+                }
+                // Granted in the same moment, it goes on, and may be revoked yet.
+                thread::sleep(nap);
+                nap *= 2;
+            }
         };
         // Without the thread a revocation is seen at the next event, which is late but not wrong.
         let _ = thread::Builder::new().name("revocation".into()).spawn(watch);

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use permits_host::{Participant, Side};
+use permits_host::{HostSemaphore, Participant, Side};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -30,6 +30,8 @@ pub(crate) struct Who {
     pub(crate) user: String,
     pub(crate) command: String,
     pub(crate) label: String,
+    /// The key of its `--supersede`.
+    pub(crate) supersede_key: Option<String>,
     pub(crate) alive: bool,
     /// Was asked to give up.
     pub(crate) revoked: bool,
@@ -67,10 +69,22 @@ impl From<&Participant> for Who {
             user: user(who.uid),
             command: tame(&who.command),
             label: tame(&who.label),
+            supersede_key: who.supersede_key.as_deref().map(tame),
             alive: who.alive,
             revoked: who.revoked,
         }
     }
+}
+
+/// What became of a grant or a wait that this process was asked to give up: `revoked`, or
+/// `superseded by 4711 (nightly)`, with the command if there is no label.
+pub(crate) fn revocation(semaphore: &HostSemaphore) -> String {
+    if !semaphore.is_superseded() {
+        return "revoked".to_owned();
+    }
+    let Some(by) = semaphore.superseded_by() else { return "superseded by a newer one, which has ended".to_owned() };
+    let by = Who::from(&by);
+    format!("superseded by {} ({})", by.pid_text(), if by.label.is_empty() { &by.command } else { &by.label })
 }
 
 /// Name of a user, or its number if it has no name here. Looked up once for each: the answer may come over the network.

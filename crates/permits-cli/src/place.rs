@@ -147,11 +147,12 @@ fn in_ranges(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::MOST;
+    use crate::args::{LONGEST_KEY, MOST};
 
     #[test]
-    fn arguments_know_the_most_permits() {
+    fn arguments_know_the_limits_of_the_library() {
         assert_eq!(MOST, HostSemaphore::MAX_PERMITS);
+        assert_eq!(LONGEST_KEY, HostSemaphore::MAX_KEY);
     }
 
     #[test]

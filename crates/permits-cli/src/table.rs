@@ -113,6 +113,9 @@ fn waiters(waiters: &[Waiter]) -> String {
 /// The command, with what is unusual about its process.
 fn command(who: &Who) -> String {
     let mut text = who.command.clone();
+    if let Some(key) = &who.supersede_key {
+        text += &format!(" (key `{key}`)");
+    }
     if who.revoked {
         text += " (revoked)";
     }

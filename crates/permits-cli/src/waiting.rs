@@ -22,7 +22,7 @@ use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
-use crate::people::Who;
+use crate::people::{self, Who};
 use crate::place::Scene;
 use crate::sys;
 
@@ -153,6 +153,9 @@ impl<'a> Waiting<'a> {
         mut queued: impl FnMut(Option<u32>),
     ) -> Result<R::Given, Ungranted> {
         let began = Instant::now();
+        if self.semaphore.is_revoked() {
+            return Err(self.revoked());
+        }
         if self.patience.try_now || self.patience.wait == Some(Duration::ZERO) {
             return make().try_now().map_err(|error| match error.kind() {
                 ErrorKind::NotNow => Ungranted::TooLate(self.too_late(side, "not now".to_owned())),
@@ -177,8 +180,7 @@ impl<'a> Waiting<'a> {
             }
             let now = Instant::now();
             if self.semaphore.is_revoked() {
-                let text = format!("revoked while it waited for `{}`", self.semaphore.name());
-                return Err(Ungranted::Revoked(Failure::new(code::LOST, text)));
+                return Err(self.revoked());
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
                 // First the place, lest the text count this one among those who wait.
@@ -207,6 +209,12 @@ impl<'a> Waiting<'a> {
                 }
             }
         }
+    }
+
+    /// `superseded by 4711 (nightly) while it waited for `build``
+    fn revoked(&self) -> Ungranted {
+        let text = format!("{} while it waited for `{}`", people::revocation(self.semaphore), self.semaphore.name());
+        Ungranted::Revoked(Failure::new(code::LOST, text))
     }
 
     /// `not now: asked for `1`, `build` has `0` of `1` free; held by 4711 (cargo test)`

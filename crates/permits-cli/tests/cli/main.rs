@@ -21,6 +21,7 @@ mod signals;
 mod size;
 mod strangers;
 mod streams;
+mod supersede;
 mod surroundings;
 mod terminal;
 mod top;

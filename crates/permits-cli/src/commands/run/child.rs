@@ -19,6 +19,7 @@ use crate::args::OnLost;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
+use crate::people;
 use crate::sys::{self, BeforeExec, Changed, Received};
 
 /// Commands that last longer than this are worth a thread that watches for revocations.
@@ -200,8 +201,9 @@ impl Running<'_> {
 
     fn lost(&mut self, grant: &str) {
         let args = self.job.args;
+        let why = people::revocation(self.job.semaphore);
         let warn =
-            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was revoked, {what}", args.name));
+            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was {why}, {what}", args.name));
         match &args.on_lost {
             OnLost::Ignore => warn("going on as --on-lost says"),
             OnLost::Term => {

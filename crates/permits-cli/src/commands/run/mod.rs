@@ -24,7 +24,7 @@ use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use permits_host::{HostSemaphore, OwnedPermit};
+use permits_host::{HostSemaphore, OwnedPermit, Supersede};
 
 use self::command::{Job, cannot_start, command, shown};
 use self::report::{Event, Reason, Report};
@@ -32,6 +32,7 @@ use crate::args::Run;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
+use crate::people::tame;
 use crate::place::{self, Scene};
 use crate::sys::{self, BeforeExec};
 use crate::waiting::{Ungranted, Waiting};
@@ -68,6 +69,9 @@ fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result
         return child::supervise(job, events, report, None, &outer).map(Some);
     }
 
+    if let Some(key) = &args.supersede {
+        supersede(job, key)?;
+    }
     let began = Instant::now();
     let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
     let permit = match Waiting::new(scene, semaphore, units, &args.patience).acquire(events, queued) {
@@ -103,6 +107,15 @@ fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result
         return become_command(job, permit, &grant).map(Some);
     }
     child::supervise(job, events, report, Some(permit), &grant).map(Some)
+}
+
+/// Asks those that came before with the same key to give up.
+fn supersede(job: &Job<'_>, key: &str) -> Result<(), Failure> {
+    let &Job { scene, args, semaphore, .. } = job;
+    let whom = if args.supersede_running { Supersede::WaitersAndHolders } else { Supersede::Waiters };
+    let earlier = semaphore.supersede(key, whom)?;
+    scene.notes.verbose(|| format!("`{}`: {earlier} came before with the key `{}`", args.name, tame(key)));
+    Ok(())
 }
 
 /// Executes the command in place of this program. Returns only if that fails.

@@ -20,6 +20,7 @@ pub(crate) fn who(grant: &str, pid: u32, user: &str, label: &str, command: &str)
         uid: 1000,
         user: user.to_owned(),
         label: label.to_owned(),
+        supersede_key: None,
         command: command.to_owned(),
         alive: true,
         revoked: false,
