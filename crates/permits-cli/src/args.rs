@@ -21,7 +21,7 @@ Exit codes:
   75     busy: no permit with --try, or --wait ran out (run -E changes it); in use (remove)
   76     lost: the grant was revoked, or a newer run superseded this one
   77     no permission
-  78     wrong configuration: --max differs, more units than permits, another format,
+  78     wrong configuration: --max or --every differs, more units than permits, another format,
          unsafe or missing directory, unsuitable file system
   124    --max-hold ran out and the command was stopped
   125    permits itself failed: input or output error, damaged file
@@ -121,7 +121,7 @@ pub(crate) enum Act {
     List(List),
     /// Watch the semaphores live
     Top(Top),
-    /// Change the number of permits
+    /// Change the number of permits, or the time between starts
     Set(Set),
     /// Wait until nothing is given out and nobody waits
     Wait(Wait),
@@ -169,6 +169,18 @@ pub(crate) struct Size {
     pub(crate) resize: bool,
 }
 
+/// How far apart the starts of a semaphore are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Spacing {
+    /// Time between two starts at least: `2s`, `500ms`, `1m30s`; from 1ms to 24h, 0 for none
+    ///
+    /// A start is a grant, of however many permits, to whichever command waits first. The time is stored with
+    /// the semaphore. If it stores another one, that is an error (exit 78) unless --max and --resize are
+    /// given; `permits set NAME --every DURATION` changes it. Without --every the stored time holds.
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_hyphen_values = true)]
+    pub(crate) every: Option<Duration>,
+}
+
 /// Run a command with a permit, and give the permit back when the command ends.
 ///
 /// The command is executed directly, without a shell. It gets stdin, stdout, stderr and the signals of this
@@ -181,6 +193,8 @@ pub(crate) struct Size {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) size: Size,
+    #[command(flatten)]
+    pub(crate) spacing: Spacing,
     /// Permits to take at once: a number, a percentage of the processors that this program may use, or
     /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
@@ -278,6 +292,8 @@ pub(crate) struct Run {
 pub(crate) struct Acquire {
     #[command(flatten)]
     pub(crate) size: Size,
+    #[command(flatten)]
+    pub(crate) spacing: Spacing,
     /// Permits to take at once: a number, a percentage of the processors that this program may use, or
     /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
@@ -370,7 +386,7 @@ pub(crate) struct Top {
     pub(crate) names: Vec<String>,
 }
 
-/// Change the number of permits.
+/// Change the number of permits, or the time between starts.
 ///
 /// Growing serves waiters at once. Shrinking below what is given out takes effect as permits come back. `+1` is one
 /// more, and `-1` one less.
@@ -381,10 +397,15 @@ pub(crate) struct Set {
     pub(crate) name: String,
     /// New number of permits: a number, a percentage of the host's processors, or `nproc`; `+N` or `-N`: so many more
     /// or less
-    #[arg(value_name = "N|N%|nproc|+N|-N", allow_negative_numbers = true)]
-    pub(crate) max: Change,
+    #[arg(value_name = "N|N%|nproc|+N|-N", required_unless_present = "every", allow_negative_numbers = true)]
+    pub(crate) max: Option<Change>,
+    /// New time between two starts at least: `2s`, `500ms`, `1m30s`; from 1ms to 24h, 0 for none
+    ///
+    /// A waiter that waits for the time of the next start waits for the new time.
+    #[arg(long, value_name = "DURATION", value_parser = interval, allow_hyphen_values = true)]
+    pub(crate) every: Option<Duration>,
     /// Create the semaphore if there is none
-    #[arg(long)]
+    #[arg(long, requires = "max")]
     pub(crate) create: bool,
 }
 
@@ -612,6 +633,22 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(time) => Ok(time),
         Err(humantime::DurationError::NumberOverflow) => Err(too_long()),
         Err(error) => Err(format!("{}: {error}", none())),
+    }
+}
+
+/// The least that is none.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A time between two starts. Copies of the library's limits, since this file stands alone; the tests of
+/// `place` compare them.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if !time.is_zero() && time < SHORTEST_INTERVAL => {
+            Err(format!("`{text}` is too short, `1ms` is the least, and `0` leaves starts unspaced"))
+        }
+        time if time > LONGEST_INTERVAL => Err(format!("`{text}` is too long, `24h` is the most")),
+        time => Ok(time),
     }
 }
 

@@ -192,6 +192,10 @@ pub(crate) struct Counts {
     pub(crate) closed: bool,
     pub(crate) granted_total: u64,
     pub(crate) recovered_total: u64,
+    /// `null` if starts are not spaced.
+    pub(crate) interval_seconds: Option<f64>,
+    /// `null` if the next one may be now.
+    pub(crate) next_start_seconds: Option<f64>,
 }
 
 impl Counts {
@@ -208,6 +212,8 @@ impl Counts {
             closed: state.closed,
             granted_total: status.granted_total,
             recovered_total: status.recovered_total,
+            interval_seconds: status.interval.map(|time| time.as_secs_f64()),
+            next_start_seconds: status.next_start.map(|time| time.as_secs_f64()),
         }
     }
 }

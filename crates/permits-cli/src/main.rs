@@ -19,6 +19,7 @@ mod out;
 mod people;
 mod place;
 mod slips;
+mod spacing;
 mod sys;
 mod table;
 mod waiting;

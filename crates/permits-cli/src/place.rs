@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use permits_host::{ErrorKind, HostSemaphore, Options, Status};
 
-use crate::args::{Common, Number, Size};
+use crate::args::{Common, Number, Size, Spacing};
 use crate::failure::Failure;
 use crate::neighbours;
 use crate::out::Notes;
@@ -41,8 +41,15 @@ impl Scene<'_> {
 }
 
 /// Opens the semaphore to take permits, or creates it: without `--max` and `--create` with one permit.
-pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
-    making(scene, name, || open_with(scene, options, name, size, Some(Number::Exactly(1))))
+pub(crate) fn open(
+    scene: Scene<'_>,
+    options: &Options,
+    name: &str,
+    size: &Size,
+    spacing: &Spacing,
+) -> Result<HostSemaphore, Failure> {
+    let options = spacing.every.into_iter().fold(options.clone(), Options::every);
+    making(scene, name, || open_with(scene, &options, name, size, Some(Number::Exactly(1))))
 }
 
 /// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a
@@ -147,12 +154,30 @@ fn in_ranges(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{LONGEST_KEY, MOST};
+    use crate::args::{LONGEST_KEY, MOST, interval};
+    use std::time::Duration;
 
     #[test]
     fn arguments_know_the_limits_of_the_library() {
         assert_eq!(MOST, HostSemaphore::MAX_PERMITS);
         assert_eq!(LONGEST_KEY, HostSemaphore::MAX_KEY);
+    }
+
+    #[test]
+    fn arguments_know_the_least_and_the_most_between_starts() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |every| Options::new().directory(directory.path()).every(every).resize(true).open("a", 1);
+        let nanosecond = Duration::from_nanos(1);
+
+        for (text, beyond) in
+            [("1ms", Duration::from_millis(1) - nanosecond), ("24h", Duration::from_hours(24) + nanosecond)]
+        {
+            let limit = interval(text).unwrap();
+            assert_eq!(open(limit).unwrap().interval().unwrap(), Some(limit));
+            assert_eq!(open(beyond).unwrap_err().kind(), ErrorKind::BadInterval);
+        }
+        assert!(interval("0.9ms").is_err() && interval("86400.1").is_err());
+        assert_eq!(open(interval("0").unwrap()).unwrap().interval().unwrap(), None);
     }
 
     #[test]

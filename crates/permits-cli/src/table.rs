@@ -8,6 +8,7 @@ use permits_host::{Holder, Status, Waiter};
 
 use crate::failure::{Failure, code};
 use crate::people::{Who, age, side, tame};
+use crate::spacing;
 
 const HEADING: Style = Style::new().bold();
 
@@ -60,6 +61,9 @@ pub(crate) fn status(status: &Status) -> String {
         humantime::format_rfc3339_seconds(crate::json::file_of(status).created),
         status.recovered_total
     );
+    if let Some(spaced) = spacing::text(status.interval, status.next_start) {
+        text += &format!("{spaced}\n");
+    }
     if !status.holders.is_empty() {
         text += "\n";
         text += &holders(&status.holders);

@@ -24,6 +24,7 @@ use crate::failure::{Failure, code};
 use crate::out::Notes;
 use crate::people::{self, Who};
 use crate::place::Scene;
+use crate::spacing;
 use crate::sys;
 
 /// A request that queues: for permits, or to give loose ones back.
@@ -171,7 +172,7 @@ impl<'a> Waiting<'a> {
         let waker = events.waker();
         events.watch_revocation(self.semaphore);
         queued(request.position());
-        self.notes.verbose(|| self.waiting_text(request.position(), began));
+        self.notes.verbose(|| self.waiting_text(side, request.position(), began));
         let mut redraw = self.notes.can_show_waiting().then(|| began + UNNOTICED);
         loop {
             if let Some(given) = ready(&mut request, &waker)? {
@@ -189,7 +190,7 @@ impl<'a> Waiting<'a> {
                 return Err(Ungranted::TooLate(self.too_late(side, how)));
             }
             if redraw.is_some_and(|at| now >= at) {
-                self.notes.show_waiting(&self.waiting_text(request.position(), began));
+                self.notes.show_waiting(&self.waiting_text(side, request.position(), began));
                 redraw = Some(now + REDRAW);
             }
             let seen =
@@ -231,20 +232,30 @@ impl<'a> Waiting<'a> {
             if side == Side::Acquire && waiting_acquirers > 0 {
                 text += &format!(", {waiting_acquirers} wait before");
             }
+            if let (Side::Acquire, Some(_)) = (side, status.next_start) {
+                text += &format!("; {}", spacing::text(status.interval, status.next_start).unwrap_or_default());
+            }
             text += &held_by(&status);
         }
         Failure::new(code::BUSY, text)
     }
 
     /// `waiting for `build`, position 2, 3 s; held by 4711 (cargo test), 4712 (make)`
-    fn waiting_text(&self, position: Option<u32>, began: Instant) -> String {
+    fn waiting_text(&self, side: Side, position: Option<u32>, began: Instant) -> String {
         let mut text = format!("waiting for `{}`", self.semaphore.name());
         if let Some(position) = position {
             text += &format!(", position {position}");
         }
         text += &format!(", {} s", began.elapsed().as_secs());
         if let Ok(status) = self.semaphore.status() {
-            text += &held_by(&status);
+            let State { next_acquirer, available_permits, .. } = status.state;
+            text += &match status.next_start {
+                // Nobody has what the first waits for.
+                Some(_) if side == Side::Acquire && next_acquirer <= available_permits => {
+                    format!("; {}", spacing::text(status.interval, status.next_start).unwrap_or_default())
+                }
+                _ => held_by(&status),
+            };
         }
         text
     }

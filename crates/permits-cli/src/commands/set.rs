@@ -1,6 +1,6 @@
-//! `permits set`: another number of permits.
+//! `permits set`: another number of permits, or another time between starts.
 
-use permits_host::{ErrorKind, HostSemaphore};
+use permits_host::{ErrorKind, HostSemaphore, Options};
 
 use crate::args::{Change, MOST, Set};
 use crate::end::End;
@@ -10,7 +10,8 @@ use crate::place::{self, Scene};
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
     let options = scene.options();
     let semaphore = match args.max {
-        Change::To(max) if args.create => {
+        Some(Change::To(max)) if args.create => {
+            let options = args.every.into_iter().fold(options, Options::every);
             place::making(scene, &args.name, || Ok(options.resize(true).open(&args.name, place::total(max))?))?
         }
         _ if args.create => {
@@ -19,7 +20,8 @@ pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
         }
         change => {
             let semaphore = options.open_existing(&args.name)?;
-            set(&semaphore, change)?;
+            change.map(|change| set(&semaphore, change)).transpose()?;
+            args.every.map(|every| semaphore.set_interval(every)).transpose()?;
             semaphore
         }
     };

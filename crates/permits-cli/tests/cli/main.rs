@@ -19,6 +19,7 @@ mod remove;
 mod report;
 mod signals;
 mod size;
+mod spacing;
 mod strangers;
 mod streams;
 mod supersede;

@@ -114,7 +114,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
         ],
         granted: 8_412 + tick * 2 + tick / 3 * 2,
         recovered: 3 + u64::from(tick > 6),
-        closed: false,
+        ..Reading::default()
     });
     let deploy = Reading { max: 1, free: 1, granted: 96, ..Reading::default() };
     let gpu = numbered(Reading {

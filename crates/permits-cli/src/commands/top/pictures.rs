@@ -11,6 +11,7 @@ use super::sample::Reading;
 use super::text::{age, rate};
 use super::theme::Theme;
 use crate::columns::{cut, width};
+use crate::spacing;
 
 /// Title, bar, and its numbers, where there is room for all three; on two rows without the title.
 pub(crate) fn gauge(frame: &mut Frame, area: Rect, app: &App) {
@@ -82,6 +83,9 @@ fn numbers(theme: Theme, reading: &Reading, past: Option<&Past>, name: Option<&s
             past.and_then(|past| past.longest).map_or(String::new(), |time| format!(", longest {}", age(time)));
         let waiting = if reading.waiters.len() == 1 { "waits" } else { "wait" };
         parts.push((format!("{} {waiting}{longest}", reading.waiters.len()), theme.wait()));
+    }
+    if let Some(spaced) = spacing::text(reading.interval, reading.next_start) {
+        parts.push((spaced, if reading.next_start.is_some() { theme.wait() } else { Style::new() }));
     }
     let mut spans = Vec::new();
     let mut used = 0;

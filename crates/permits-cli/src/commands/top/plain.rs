@@ -72,6 +72,8 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
             closed: reading.closed,
             granted_total: reading.granted,
             recovered_total: reading.recovered,
+            interval_seconds: reading.interval.map(|time| time.as_secs_f64()),
+            next_start_seconds: reading.next_start.map(|time| time.as_secs_f64()),
         },
         holders: holders.collect(),
         waiters: waiters.collect(),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use permits_host::{Error, ErrorKind, HostSemaphore, Options, Side, Status};
 
@@ -49,6 +49,10 @@ pub(crate) struct Reading {
     pub(crate) granted: u64,
     /// Permits taken back from the dead since then.
     pub(crate) recovered: u64,
+    /// Between two starts at least, if they are spaced; and how long it is until the next, if that may not be
+    /// now.
+    pub(crate) interval: Option<Duration>,
+    pub(crate) next_start: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -193,6 +197,8 @@ impl From<Status> for Reading {
                 .collect(),
             granted: status.granted_total,
             recovered: status.recovered_total,
+            interval: status.interval,
+            next_start: status.next_start,
         }
     }
 }

@@ -242,6 +242,19 @@ fn shrink_that_is_owed_is_told() {
 }
 
 #[test]
+fn starts_that_are_spaced_are_told() {
+    let spaced = Reading {
+        interval: Some(Duration::from_secs(2)),
+        next_start: Some(Duration::from_millis(1150)),
+        ..reading(3, 1)
+    };
+
+    let lines = screen(&mut app(sample_of("build", spaced, at(0))), 80, 24);
+
+    assert_has(&lines, "starts 2s apart, next in 1.2 s");
+}
+
+#[test]
 fn permits_of_the_dead_are_told() {
     let mut reading = reading(2, 2);
     reading.holders[1].who.alive = false;
