@@ -1,4 +1,4 @@
-//! Permits that a command keeps, also when the process that started it is killed.
+//! Permits that a command keeps, even when the process that started it is killed.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error};
@@ -14,17 +14,18 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The lock that a command takes for itself, between fork and exec.
+/// A lock that a command takes for itself between fork and exec, so that it keeps the permits of this
+/// process.
 ///
-/// Its process has the lock until it ends, whatever it executes, or until it closes the descriptor that is
-/// left open for it. The processes that it starts do not have it, daemons that it leaves behind included: it
-/// is a lock of the process (`fcntl(2)`, `F_SETLK`), on another file than the semaphore's, as such a lock
-/// goes when its process closes *any* descriptor of the file.
+/// The process of the command has the lock until it ends, whatever it executes, or until it closes the
+/// descriptor that is left open for it. The processes that it starts do not have it, including daemons that
+/// it leaves behind: it is a lock of the process (`fcntl(2)`, `F_SETLK`). It is on another file than the
+/// semaphore's, since such a lock ends when its process closes *any* descriptor of the file.
 ///
-/// As long as the process that made this or the command lives, permits stay held.
+/// As long as the process that made this lock or the command lives, permits stay held.
 ///
-/// Before Linux 5.11 a process with several threads that executes a command in its own place loses the lock:
-/// fork there.
+/// Before Linux 5.11 a process with several threads that replaces itself by a command loses the lock: fork
+/// there.
 pub struct CommandLock {
     attachment: Arc<Attachment>,
     file: CommandsFile,
@@ -33,11 +34,11 @@ pub struct CommandLock {
 }
 
 impl HostSemaphore {
-    /// Lets a command keep what this handle holds; to be made before the fork.
+    /// Lets a command keep the permits of this handle; call it before the fork.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the commands' file, as with [`open`](Self::open).
+    /// Those of the commands' file, as for [`open`](Self::open).
     pub fn command_lock(&self) -> Result<CommandLock, Error> {
         self.shared.here().and_then(CommandLock::new).map_err(|error| error.with_semaphore(self.name()))
     }
@@ -65,13 +66,13 @@ impl CommandLock {
         Ok(lock)
     }
 
-    /// Takes the lock, for the process that calls this: in a child between fork and exec, where it does
-    /// nothing but system calls; or in this process, right before it executes the command in its own place.
+    /// Takes the lock, for the process that calls this: in a child between fork and exec, where it makes only
+    /// system calls; or in this process, right before it replaces itself by the command.
     ///
     /// # Errors
     ///
-    /// If the lock cannot be had, or if the process that made this has died before it was: then the permits
-    /// may be somebody else's by now, and the command must not be executed.
+    /// If the lock cannot be taken, or if the process that made it died before that: then another process may
+    /// have the permits by now, and you must not execute the command.
     pub fn take(&self) -> io::Result<()> {
         point(Point::CommandForked);
         let (seat, generation) = (self.attachment.seat, self.attachment.generation);
@@ -89,8 +90,8 @@ impl CommandLock {
         }
     }
 
-    /// Tells who the command is, in the process that made this; in a child it does nothing. It is for
-    /// `status`, and so that its end is noticed at once when this process was killed before.
+    /// Records the process id of the command, in the process that made this lock; in a child it does nothing.
+    /// `status` shows it, and waiters notice its end at once if this process was killed before.
     pub fn set_command_pid(&self, pid: u32) {
         if self.attachment.epoch != sys::epoch() {
             // The child does not have the memory; and whoever made this knows as well.

@@ -1,23 +1,23 @@
-//! Points where a test can have the process killed, or a thread panic: the steps between which the file says
-//! something that is not the whole truth.
+//! Points where a test can have the process killed, or a thread panic: the steps between which the file does
+//! not record the whole truth.
 
-/// A place where to die. What stands in the file then is said at each.
+/// A point at which the process dies. Each says what the file records then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 #[non_exhaustive]
 #[cfg_attr(not(feature = "crash-points"), allow(unreachable_pub, reason = "public where it is of use"))]
 pub enum Point {
-    /// A commit is written down, and nobody knows of it.
+    /// A commit is written down, and no other process knows of it.
     BeforeCommit = 1,
     /// The root names the commit; none of its changes is made.
     Committed,
     /// Some of its changes are made.
     ChangeMade,
-    /// All of its changes are made; whoever was granted or refused is not woken.
+    /// All of its changes are made; the waiters that were granted or refused are not woken.
     AllMade,
-    /// A fast acquisition is through, and its caller does not know.
+    /// A fast acquisition is committed, and its caller does not know.
     Taken,
-    /// A request is queued, and nobody waits for it.
+    /// A request is queued, and no thread waits for it yet.
     Queued,
     /// It waits, and watches nothing yet.
     Waiting,
@@ -31,7 +31,7 @@ pub enum Point {
     Held,
     /// Permits are on the way back; the book does not know.
     Returning,
-    /// Permits are back, and whoever they were passed on to is not woken.
+    /// Permits are back, and the waiter that they were passed on to is not woken.
     Returned,
     /// One was woken, and the next was not told that it is the first.
     Woken,
@@ -53,9 +53,9 @@ pub enum Point {
     Grown,
     /// A resize is committed; waiters that it made impossible are not refused yet.
     Resized,
-    /// A close is committed; nobody is woken.
+    /// A close is committed; no waiter is woken.
     Closed,
-    /// The lock on the byte of a seat's command is not taken yet, by the process that is to become the command.
+    /// The process that becomes the command has not taken the lock on the byte of the seat's command yet.
     CommandForked,
     /// The lock is taken; the command is not executed yet.
     CommandLocked,
@@ -63,7 +63,7 @@ pub enum Point {
     Leaving,
     /// A holder was asked to give up, and was not rung for.
     Revoked,
-    /// A removal is committed; nobody is woken, and the file has its name still.
+    /// A removal is committed; no waiter is woken, and the file still has its name.
     Removed,
     /// A handle has marked those that it supersedes, and rung for none.
     Superseded,
@@ -115,13 +115,13 @@ mod armed {
     static PASSES: AtomicI64 = AtomicI64::new(0);
     static PANICS: AtomicBool = AtomicBool::new(false);
 
-    /// Has this process killed (SIGKILL) when it comes by `point` for the `passes`-th time from now; 1 is the
-    /// next time.
+    /// Kills this process (SIGKILL) when it passes `point` for the `passes`-th time from now; 1 is the next
+    /// time.
     pub fn die_at(point: Point, passes: u32) {
         arm(point, passes, false);
     }
 
-    /// Has the thread panic that comes by `point` for the `passes`-th time from now; 1 is the next time.
+    /// Lets the thread panic that passes `point` for the `passes`-th time from now; 1 is the next time.
     pub fn panic_at(point: Point, passes: u32) {
         arm(point, passes, true);
     }
@@ -133,7 +133,7 @@ mod armed {
         AT.store(point as u32, Ordering::Relaxed);
     }
 
-    /// Lets it live.
+    /// Cancels that.
     pub fn live() {
         AT.store(0, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What could go wrong with a directory and the semaphores in it, before it does.
+//! Checks of a directory and the semaphores in it, for what could go wrong.
 
 use crate::error::ErrorKind;
 use crate::process::directory::Directory;
@@ -10,24 +10,24 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Something that was looked at.
+/// A finding: something that was checked.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How it stands.
+    /// How good or bad it is.
     pub level: Level,
-    /// What was looked at.
+    /// What was checked.
     pub about: String,
     /// What was found, and what to do about it.
     pub text: String,
 }
 
-/// How something stands.
+/// How good or bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// As it should be.
+    /// It works well.
     Good,
-    /// It works, and not as well as it could.
+    /// It works, but not as well as it could.
     Warning,
     /// It does not work.
     Bad,
@@ -40,7 +40,7 @@ impl Finding {
     }
 }
 
-/// What could go wrong in a directory.
+/// Checks a directory.
 pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(trust(directory));
@@ -54,7 +54,7 @@ pub(crate) fn examine(directory: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Whether the directory is there, can be trusted, and can be written to.
+/// Whether the directory exists, can be trusted, and can be written to.
 fn trust(directory: &Path) -> Vec<Finding> {
     let about = "directory";
     let shown = directory.display();
@@ -73,12 +73,12 @@ fn trust(directory: &Path) -> Vec<Finding> {
     let (owner, mode) = (looked_at.uid(), looked_at.mode() & 0o7777);
     let mut findings = vec![Finding::new(Level::Good, about, format!("`{shown}`, of user `{owner}`, mode `{mode:o}`"))];
     if !sys::may_write(found.as_fd()) {
-        let text = "this user may not write to it, and can create no semaphores there";
+        let text = "this user has no write permission, and can create no semaphores there";
         findings.push(Finding::new(Level::Bad, about, text));
     }
     let links = fs::read_to_string("/proc/sys/fs/protected_hardlinks");
     if found.is_for_all() && links.is_ok_and(|value| value.trim() == "0") {
-        let text = "anybody may give the files in it second names, with which they are refused: an administrator can set the \
+        let text = "any user can add hard links to the files in it, which `permits` then refuses: an administrator can set the \
                     sysctl `fs.protected_hardlinks` to 1";
         findings.push(Finding::new(Level::Warning, about, text));
     }
@@ -95,11 +95,11 @@ fn file_system(directory: &Path) -> Option<Finding> {
             None => Finding::new(Level::Good, about, format!("local (`{kind:#x}`)")),
             Some(name) => Finding::new(Level::Bad, about, format!("{name}: choose a local directory")),
         },
-        Err(error) => Finding::new(Level::Warning, about, format!("it cannot be asked for: {error}")),
+        Err(error) => Finding::new(Level::Warning, about, format!("it cannot be determined: {error}")),
     })
 }
 
-/// Whether the files go when the user does.
+/// Whether the files are deleted when the user logs out.
 fn logout(directory: &Path) -> Option<Finding> {
     let text =
         "systemd removes a user's files in `/dev/shm` when the user logs out (RemoveIPC): choose another directory";
@@ -108,16 +108,16 @@ fn logout(directory: &Path) -> Option<Finding> {
 
 /// Whether services may have another directory of that name.
 fn private_tmp(directory: &Path) -> Option<Finding> {
-    let text = "services with PrivateTmp have another one, and old files may be tidied away: an administrator can make \
+    let text = "services with PrivateTmp have another `/tmp`, and the system may delete old files there: an administrator can create \
                 `/run/permits` (mode 1777, by tmpfiles.d(5)), which is used if no other is named";
     let by_default = directory == files::default_directory() && directory.starts_with("/tmp");
     by_default.then(|| Finding::new(Level::Warning, "directory", text))
 }
 
-/// Whether the kernel tells when a process has ended.
+/// Whether the kernel reports the end of a process.
 fn ends_of_processes() -> Finding {
     match sys::pidfd(std::process::id()) {
-        Ok(_) => Finding::new(Level::Good, "kernel", "it tells when a process ends (pidfd)"),
+        Ok(_) => Finding::new(Level::Good, "kernel", "it reports the end of a process (pidfd)"),
         Err(error) => {
             let text = format!("no pidfd, so deaths are noticed later, within 250 ms: {error}");
             Finding::new(Level::Warning, "kernel", text)
@@ -125,7 +125,7 @@ fn ends_of_processes() -> Finding {
     }
 }
 
-/// Whether the kernel tells when a file was let go.
+/// Whether the kernel reports the closing of a file.
 fn closes_of_files(directory: &Path) -> Finding {
     let parent = directory.ancestors().find_map(|ancestor| Directory::find(ancestor).ok().flatten());
     let watched = match parent {
@@ -133,7 +133,7 @@ fn closes_of_files(directory: &Path) -> Finding {
         None => sys::refer(c"/", libc::O_DIRECTORY).and_then(|root| sys::watch_closes(root.as_fd())),
     };
     match watched {
-        Ok(_) => Finding::new(Level::Good, "kernel", "it tells when a file is let go (inotify)"),
+        Ok(_) => Finding::new(Level::Good, "kernel", "it reports the closing of a file (inotify)"),
         Err(error) => {
             let why = match error.raw_os_error() {
                 Some(libc::EMFILE) => ": see `/proc/sys/fs/inotify/max_user_instances`",
@@ -145,9 +145,9 @@ fn closes_of_files(directory: &Path) -> Finding {
     }
 }
 
-/// Whether files of an earlier boot are known for what they are.
+/// Whether files of an earlier boot are recognised.
 fn boots() -> Option<Finding> {
-    let text = "`/proc` cannot be read, so files of an earlier boot are not found out";
+    let text = "`/proc` cannot be read, so files of an earlier boot are not recognised";
     (files::boot() == [0, 0]).then(|| Finding::new(Level::Warning, "kernel", text))
 }
 
@@ -170,7 +170,7 @@ fn semaphore(directory: &Path, name: &str) -> Finding {
             let mode = status.file.as_ref().map_or(0, |file| file.mode);
             if files::readers_alone(mode) != 0 {
                 let text = format!(
-                    "its mode is `{mode:03o}`: who may read it and not write to it can lock it and keep everybody out: \
+                    "its mode is `{mode:03o}`: a user with read permission alone can lock it and keep all others out: \
                      `chmod` it to `600`, `660` or `666`"
                 );
                 return Finding::new(Level::Warning, about, text);

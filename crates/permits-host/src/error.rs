@@ -11,15 +11,14 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-/// Adds what an error lacks on its way out: which semaphore it was, and what was being done. What is there
-/// already stays.
+/// Adds to an error what it lacks on its way out: the semaphore and the operation. What is set already stays.
 ///
 /// Every public call that can fail ends with it, so no text inside names the semaphore.
 pub(crate) fn during(name: &str, operation: Operation) -> impl FnOnce(Error) -> Error {
     move |error| error.with_semaphore(name).with_operation(operation)
 }
 
-/// What is asked for on a side.
+/// The operation on a side.
 pub(crate) fn asking(side: Side) -> Operation {
     match side {
         Side::Acquire => Operation::Acquire,
@@ -27,7 +26,7 @@ pub(crate) fn asking(side: Side) -> Operation {
     }
 }
 
-/// An exact error, of a semaphore that has a name.
+/// An exact error, with the name of the semaphore.
 #[cold]
 pub(crate) fn named(name: &str, error: impl Into<Error>) -> Error {
     error.into().with_semaphore(name)
@@ -50,8 +49,8 @@ pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
     };
     let what = match source.raw_os_error() {
         Some(libc::EMFILE) => format!(
-            "{what}: this process has as many descriptors open as it may (`ulimit -n`), and a handle needs `{DESCRIPTORS}` more to \
-             be opened, and keeps `1`"
+            "{what}: this process has reached its limit of open descriptors (`ulimit -n`): opening a handle needs `{DESCRIPTORS}` more, \
+             and the handle keeps `1`"
         ),
         _ => what.to_string(),
     };
@@ -65,11 +64,11 @@ pub(crate) fn damaged(name: &str, what: &str) -> Error {
 
 #[cold]
 pub(crate) fn gone(name: &str) -> Error {
-    let what = "it was removed, or its file was replaced, while it was in use: what is held stays held, and it has to be opened anew for more";
+    let what = "it was removed, or its file was replaced, while it was in use: held permits stay held; open it anew to acquire more";
     Error::new(ErrorKind::Gone, what).with_semaphore(name)
 }
 
-/// Why it is not removed.
+/// The error of a removal: what is in use.
 #[cold]
 pub(crate) fn in_use(state: &State) -> Error {
     let held = state.given_out.saturating_sub(state.loose);
@@ -85,7 +84,7 @@ pub(crate) fn in_use(state: &State) -> Error {
 
 #[cold]
 pub(crate) fn not_ours(name: &str) -> Error {
-    let what = "it belongs to the process that this one was forked from: ask again here";
+    let what = "it belongs to the process that this one was forked from: make a new request in this process";
     Error::new(ErrorKind::NotOurs, what).with_semaphore(name)
 }
 
@@ -114,7 +113,7 @@ pub(crate) fn refused(name: &str, side: Side, refusal: Refusal) -> Error {
     error.with_semaphore(name).with_operation(asking(side))
 }
 
-/// Says both sides' needs (C22), if they can be read.
+/// Adds both sides' needs (C22), if they can be read.
 #[cold]
 pub(crate) fn timed_out(name: &str, side: Side, requested: u32, state: Result<State, Error>) -> Error {
     named(name, Error::timed_out(side, requested, state))

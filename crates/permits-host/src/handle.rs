@@ -1,9 +1,9 @@
-//! How a request or a permit reaches its semaphore.
+//! How a request or a permit refers to its semaphore.
 
 use crate::semaphore::{HostSemaphore, Shared};
 use std::sync::Arc;
 
-/// How a request or a permit reaches its semaphore: by a reference, or by a handle of its own. Implemented
+/// How a request or a permit refers to its semaphore: by a reference, or by a handle of its own. Implemented
 /// for `&HostSemaphore` and `HostSemaphore`, and for nothing else.
 pub trait Handle: Clone + sealed::Handle {}
 

@@ -1,15 +1,16 @@
-//! A counting semaphore for the processes of one host: in shared memory, without a daemon, and permits come
-//! back when their holder dies.
+//! A counting semaphore for the processes of one host, in shared memory, without a daemon; permits come back
+//! when their holder dies.
 //!
-//! Whoever opens the same name on the same host has the same semaphore: shells, build jobs, services,
+//! All processes of a host that open the same name share the semaphore: shells, build jobs, services,
 //! containers that mount the directory. It is the semaphore of the crate [`permits`], with the same
-//! [contract](permits::contract), whose clauses are cited here as (C8), and its twist: `release` waits too.
+//! [contract](permits::contract), whose clauses this page cites as in (C8), and its twist: `release` waits
+//! too.
 //!
 //! ```
 //! # let directory = std::env::temp_dir().join(format!("permits-doc-lib-{}", std::process::id()));
 //! # let options = || permits_host::HostSemaphore::options().directory(&directory);
 //! # /*
-//! let builds = HostSemaphore::open("builds", 2)?;        // two at a time on this host, whoever asks
+//! let builds = HostSemaphore::open("builds", 2)?;        // two at a time on this host
 //! # */
 //! # let builds = options().open("builds", 2)?;
 //! let permit = builds.acquire().wait()?;                 // a task writes `.await`
@@ -22,40 +23,41 @@
 //!
 //! # What it does not do
 //!
-//! - Several machines: a file on NFS, SMB, 9p or FUSE is refused. Those need a reach of their own. The layers
-//!   of a container (overlayfs) are refused as well, as locks do not last there: mount a directory of the
-//!   host.
-//! - Other systems than Linux, and 32-bit targets. It needs Linux 4.14, and notices deaths best with 5.9.
-//! - Full file systems that back no space in advance (btrfs, zfs): a store to the mapping may end the process
-//!   (`SIGBUS`).
-//! - Protection from who may write to the file; who may not has no part in it, and cannot hold anybody up,
-//!   also where everybody may make files (mode 1777), but by taking a name first. Whoever may take a permit
-//!   may write nonsense as well; that is found out, and leads to errors: once a process has found damage, no
-//!   process is granted anything until [`Options::repair`]. Whoever may truncate the file can end all
-//!   processes that use it (`SIGBUS`).
-//! - More than 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
+//! - It does not span several machines: it refuses a file on NFS, SMB, 9p or FUSE. Machines need a reach of
+//!   their own. It refuses the layers of a container (overlayfs) as well, since locks do not last there:
+//!   mount a directory of the host.
+//! - It does not build for other systems than Linux, or for 32-bit targets. It needs Linux 4.14, and notices
+//!   deaths best with 5.9.
+//! - It does not protect against full file systems that reserve no space in advance (btrfs, zfs): a store to
+//!   the mapping may kill the process (`SIGBUS`).
+//! - It does not protect against processes that can write to the file: they can corrupt it. Corruption is
+//!   detected and reported as an error: once a process has found damage, no process is granted anything until
+//!   [`Options::repair`]. A process that can truncate the file can kill all processes that use it (`SIGBUS`).
+//!   A user without write permission cannot take part, and cannot hold up others, even in a directory where
+//!   all users may create files (mode 1777), except by taking a name first.
+//! - It has at most 4,194,303 permits, 4,096 handles and 65,535 waiters at once.
 //!
 //! # After a crash
 //!
 //! The permits of a process come back when it dies, and only then (C18): not when it is stopped, slow, or
-//! old. If somebody waits, they have them within a millisecond or so, or within 250 ms if the dead lived in
-//! another PID namespace or the kernel has no means to tell; if nobody does, whoever asks next. No daemon is
-//! there to do it: those who wait do.
+//! old. If a process waits, it gets them within about a millisecond, or within 250 ms if the dead process
+//! lived in another PID namespace or the kernel cannot report deaths. If none waits, the next process that
+//! asks gets them. This needs no daemon: the waiters do it.
 //!
 //! | what happens to a holder | its permits |
 //! |---|---|
 //! | it ends, panics, aborts, is killed, runs out of memory | come back |
 //! | it is stopped (`SIGSTOP`), waits for a disk, dumps core | stay |
 //! | it is a zombie: dead, and not waited for by its parent | come back |
-//! | its process id is given to another process | come back: no process id is asked |
+//! | another process gets its process id | come back: process ids do not matter |
 //! | it closes all file descriptors | stay |
-//! | it forks without exec | stay with the parent; the child is somebody else, and guards that it inherited do nothing (unless another thread was just opening a semaphore: then its seat lasts as long as the child) |
-//! | it executes another program in its place | come back, unless it took a [`CommandLock`] |
+//! | it forks without exec | stay with the parent; the child is another participant, and guards that it inherited do nothing (unless another thread was just opening a semaphore: then its seat lasts as long as the child) |
+//! | it replaces itself by another program (`exec`) | come back, unless it took a [`CommandLock`] |
 //! | it lives in another PID namespace, in a container | the same as here |
-//! | the host is started anew | come back, loose ones too |
-//! | it is removed, or the file deleted or replaced | stay with the old file; whoever waits there is told ([`ErrorKind::Gone`]), and the next to open makes a new one |
+//! | the host reboots | come back, including loose ones |
+//! | the semaphore is removed, or its file deleted or replaced | stay with the old file; waiters there fail ([`ErrorKind::Gone`]), and the next process that opens the name creates a new one |
 //!
-//! *Loose* permits are owned by nobody, so nobody's death returns them: [`HostSemaphore::release`] does.
+//! *Loose* permits have no owner whose death could return them: [`HostSemaphore::release`] does.
 //!
 //! # Differences
 //!
@@ -64,22 +66,24 @@
 //! - **C3**, **C8** Where starts are [spaced apart](Options::every), a request that fits also waits until the
 //!   time of the next start has come; those behind it wait for it, as ever.
 //! - **C8** The policy is `fair`: first come, first served, across all processes.
-//! - **C11** A try, and a reading, first look whether holders are dead if it matters: a microsecond or two for each.
-//! - **C14** Memory shared by other means than this file follows too: what happened before a return is seen
-//!   after the acquisition.
-//! - **C15** A [`Status`] of a semaphore that never stands still may be of some instants close to each other.
-//!   Readings are of one.
-//! - **C16** does not hold: opening allocates, and a task that waits allocates. Two threads of the crate's own
-//!   run in a process while a task waits in it, or a thread for longer than a millisecond; and for a moment
-//!   when several shorter waits were granted in a row.
-//! - **C18** What a [`CommandLock`] keeps is kept as long as the process *or* its command lives.
+//! - **C11** A try, and a reading, first check for dead holders if it matters: a microsecond or two for each
+//!   holder.
+//! - **C14** It also covers memory shared by other means than this file: what happened before a return is
+//!   visible after the acquisition.
+//! - **C15** A [`Status`] of a semaphore that changes all the time may be of several instants close to each
+//!   other. Readings are of one.
+//! - **C16** does not hold: opening allocates, and a waiting task allocates. The crate runs two threads in a
+//!   process while a task waits in it, or while a thread waits for longer than a millisecond; and for a
+//!   moment when several shorter waits were granted in a row.
+//! - **C18** A [`CommandLock`] keeps permits as long as the process *or* its command lives.
 //!
 //! # How it works
 //!
-//! The state is never changed in place: a commit writes a new one beside it, and moves a word that says where
-//! it is. So nobody is ever found half-way, and who is stopped or dies there holds up nobody
-//! (`protocol/tx.rs`). Who is alive is the kernel's word: a lock that goes with the memory of a process
-//! (`process/life.rs`). Who waits watches those whom it waits for (`process/watch.rs`).
+//! A process never changes the state in place: a commit writes a new state beside the old one, and moves a
+//! word that says where it is. So no other process ever sees a half-made change, and a process that stops or
+//! dies there holds up no other (`protocol/tx.rs`). The kernel decides whether a process is alive: its lock
+//! ends with the memory of the process (`process/life.rs`). A waiter watches the holders it waits for
+//! (`process/watch.rs`).
 
 #![cfg_attr(
     permits_loom,

@@ -95,7 +95,8 @@ impl Limit for HostSemaphore {
     }
 }
 
-/// What a live process holds is not lost. Being asked to give up is another thing, see [`OwnedPermit::is_revoked`].
+/// A live process never loses its permits. Being asked to give up is different, see
+/// [`OwnedPermit::is_revoked`].
 impl Held for OwnedPermit {
     fn count(&self) -> u32 {
         OwnedPermit::count(self)

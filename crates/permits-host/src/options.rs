@@ -1,4 +1,4 @@
-//! Where, for whom and as whom a semaphore is opened.
+//! Options for opening a semaphore.
 
 use crate::doctor::{self, Finding};
 use crate::error::{self, Error, ErrorKind, Operation};
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How to open a semaphore. Each method says what is done without it.
+/// Options for opening a semaphore. Each method documents its default.
 ///
 /// ```
 /// # let directory = std::env::temp_dir().join(format!("permits-doc-options-{}", std::process::id()));
@@ -52,50 +52,49 @@ fn spaced_so(stored: u32, wanted: Option<u32>) -> Result<(), Error> {
 }
 
 impl HostSemaphore {
-    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), and makes it if
+    /// Opens a semaphore by its name, in the [default directory](crate::default_directory), or creates it if
     /// there is none.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::BadMax`] unless `1 <= max <= MAX_PERMITS`; [`ErrorKind::MaxDiffers`] if it has another
-    /// number of permits; [`ErrorKind::BadName`]; [`ErrorKind::BadDirectory`]; and whatever is wrong with the
-    /// file: [`ErrorKind::Insecure`], [`ErrorKind::Denied`], [`ErrorKind::Damaged`],
-    /// [`ErrorKind::ForeignFormat`], [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
+    /// number of permits; [`ErrorKind::BadName`]; [`ErrorKind::BadDirectory`]; and for the file:
+    /// [`ErrorKind::Insecure`], [`ErrorKind::Denied`], [`ErrorKind::Damaged`], [`ErrorKind::ForeignFormat`],
+    /// [`ErrorKind::BadFileSystem`], [`ErrorKind::Exhausted`].
     pub fn open(name: &str, max: u32) -> Result<HostSemaphore, Error> {
         Options::new().open(name, max)
     }
 
-    /// Where, for whom and as whom to open one.
+    /// Returns options for opening a semaphore: its directory, its users, its labels.
     pub fn options() -> Options {
         Options::new()
     }
 }
 
 impl Options {
-    /// All as it is done by default.
+    /// Returns the default options.
     pub fn new() -> Options {
         Options::default()
     }
 
-    /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is made, with
-    /// mode 0700, if it is missing and its parent is there.
+    /// The directory of the file. Default: [`default_directory`](crate::default_directory). It is created,
+    /// with mode 0700, if it does not exist and its parent does.
     ///
-    /// It has to belong to this user or to root, and nobody else may be able to remove files from it. A
-    /// symbolic link in its place is followed if it belongs to one of the two as well; the directories above
-    /// it are not looked at. All who are to share a semaphore name the same directory; in a container it has
-    /// to be mounted from the host. No environment variable is read: `PERMITS_DIR` is for the program
-    /// `permits`.
+    /// It must belong to this user or to root, and no other user may be able to remove files from it. It may
+    /// be a symbolic link that belongs to one of the two; the directories above it are not checked. All
+    /// processes that share a semaphore name the same directory; a container must mount it from the host.
+    /// This reads no environment variable: `PERMITS_DIR` is for the program `permits`.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
         self.directory = Some(directory.into());
         self
     }
 
-    /// The permissions of the file, if it is made. Default: 0600, for this user alone. 0660 is for a group,
-    /// 0666 for all: whoever may write to the file may do anything with the semaphore, damage it included.
+    /// The permissions of a new file. Default: 0600, for this user alone. 0660 is for a group, 0666 for all
+    /// users: a process that can write to the file can do anything with the semaphore, including damage it.
     ///
-    /// Others get both rights or none: modes such as 0644 are refused. Whoever may read a file may lock bytes
-    /// of it, and so keep everybody out of it; so who is to see a semaphore has to be trusted with it, or be
-    /// root.
+    /// Others get read and write permission, or none: modes such as 0644 are refused. A process that can read
+    /// a file can lock bytes of it, and so keep all others out; so you must trust the users that can see a
+    /// semaphore. Root can see it in any case.
     pub fn mode(mut self, mode: u32) -> Options {
         self.mode = Some(mode);
         self
@@ -108,7 +107,7 @@ impl Options {
         self
     }
 
-    /// What others are shown as this handle's label; 64 bytes of it are kept. Default: none.
+    /// The label of this handle, shown to others; 64 bytes of it are kept. Default: none.
     pub fn label(mut self, label: impl Into<OsString>) -> Options {
         self.label = label.into();
         self
@@ -122,7 +121,7 @@ impl Options {
     }
 
     /// Whether the permits of this handle have numbers: see [`Guard::slots`](crate::Guard::slots). Default:
-    /// `false`. Other handles may do as they like; no two permits that have a number have the same.
+    /// `false`. Other handles may differ; no two permits have the same number.
     pub fn numbered(mut self, numbered: bool) -> Options {
         self.numbered = numbered;
         self
@@ -181,7 +180,7 @@ impl Options {
         }
     }
 
-    /// Opens it, and makes it with `max` permits if there is none.
+    /// Opens the semaphore, or creates it with `max` permits if there is none.
     ///
     /// # Errors
     ///
@@ -243,37 +242,38 @@ impl Options {
         Ok(semaphore)
     }
 
-    /// Reads how things stand, without taking part: what the dead hold is shown with them, and nothing is changed.
+    /// Reads the status without taking part and without changing anything: it shows dead holders with their
+    /// permits.
     ///
     /// # Errors
     ///
-    /// See [`open_existing`](Self::open_existing). The right to read the file is enough, which root has, and
-    /// otherwise who may use it: see [`mode`](Self::mode).
+    /// See [`open_existing`](Self::open_existing). Read permission is enough; root has it, and the users of
+    /// the semaphore: see [`mode`](Self::mode).
     pub fn read(self, name: &str) -> Result<Status, Error> {
         self.place(name).and_then(|place| status::read(&place)).map_err(error::during(name, Operation::Read))
     }
 
-    /// The names of all semaphores in the directory, sorted; none if there is no such directory.
+    /// Returns the names of all semaphores in the directory, sorted; none if the directory does not exist.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadDirectory`] if it is no directory, [`ErrorKind::Insecure`] if others could tamper with it,
-    /// [`ErrorKind::Denied`] if it may not be read.
+    /// [`ErrorKind::BadDirectory`] if it is not a directory, [`ErrorKind::Insecure`] if others could tamper
+    /// with it, [`ErrorKind::Denied`] without permission to read it.
     pub fn list(self) -> Result<Vec<String>, Error> {
         let names = files::list(&self.directory.unwrap_or_else(files::default_directory));
         names.map_err(|error| error.with_operation(Operation::Read))
     }
 
-    /// Checks a semaphore, and mends what can be mended.
+    /// Checks a semaphore, and repairs it if it can.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`] if it is damaged and in use: then whoever uses it has to be stopped first.
+    /// [`ErrorKind::Damaged`] if it is damaged and in use: then stop the processes that use it first.
     pub fn repair(self, name: &str) -> Result<Repair, Error> {
         self.place(name).and_then(|place| repair::repair(&place)).map_err(error::during(name, Operation::Repair))
     }
 
-    /// Removes a semaphore, as [`HostSemaphore::remove`] does. One of an earlier boot is removed as well.
+    /// Removes a semaphore, as [`HostSemaphore::remove`] does. It also removes one of an earlier boot.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ impl Options {
         removed.map_err(error::during(name, Operation::Remove))
     }
 
-    /// Looks at directory, file system and kernel: what could go wrong here.
+    /// Checks the directory, the file system and the kernel for what could go wrong.
     #[must_use]
     pub fn examine(self) -> Vec<Finding> {
         doctor::examine(&self.directory.unwrap_or_else(files::default_directory))

@@ -1,4 +1,4 @@
-//! Permits that are held.
+//! Guards: permits that are held.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, Operation};
@@ -14,19 +14,20 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-/// Permits that are held, by a borrow of their handle. See [`Guard`].
+/// A guard that borrows its handle. See [`Guard`].
 pub type Permit<'a> = Guard<&'a HostSemaphore>;
 
-/// Permits that are held, by a handle of their own: it can go to another thread or task and outlive this one.
-/// See [`Guard`].
+/// A guard with a handle of its own: it can move to another thread or task and outlive this one. See
+/// [`Guard`].
 pub type OwnedPermit = Guard<HostSemaphore>;
 
-/// Permits that are held; [`Permit`] and [`OwnedPermit`] are this type. Dropping it returns them, never waits
-/// and never fails (C5); the death of the process returns them too (C18).
+/// A guard that holds permits; [`Permit`] and [`OwnedPermit`] are this type. Dropping it returns them, never
+/// waits and never fails (C5); the death of the process returns them too (C18).
 ///
 /// # After a fork
 ///
-/// It is the parent's. In a child its [`count`](Self::count) can be read, and dropping or forgetting it does nothing.
+/// A guard stays with the parent. A child can read its [`count`](Self::count); dropping or forgetting it
+/// there does nothing.
 #[must_use = "permits are returned as soon as this is dropped"]
 pub struct Guard<H: Handle> {
     handle: H,
@@ -49,13 +50,13 @@ impl<H: Handle> Guard<H> {
         permit
     }
 
-    /// For permits that nobody holds: they need no numbers.
+    /// For loose permits: they need no numbers.
     #[inline]
     pub(crate) fn without_slots(handle: H, epoch: u64, n: u32) -> Guard<H> {
         Guard { handle, epoch, n, slots: Vec::new() }
     }
 
-    /// How many permits it holds.
+    /// How many permits the guard holds.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.n
@@ -64,30 +65,30 @@ impl<H: Handle> Guard<H> {
     /// The numbers of its permits, in ascending order, if its handle was opened
     /// [`numbered`](crate::Options::numbered); else none.
     ///
-    /// They go from 0 to one below the number of permits (after a shrink: of those that are out) at the time
-    /// at which they were acquired. No two permits of the living that have a number have the same, whoever
-    /// has been killed. Whoever acquires gets the lowest that are free. The 385th and later have none, and
-    /// none have any in a file that was found damaged.
+    /// The numbers go from 0 to one below the number of permits (after a shrink: of those that are out) at
+    /// the time of the acquire. No two permits of live holders have the same number, even after a holder was
+    /// killed. An acquire gets the lowest free numbers. The 385th permit and later ones have no number, and
+    /// no permit has one in a file that was found damaged.
     ///
-    /// For what there is one of for each permit: a GPU, a port, a test database. Loose permits have no
-    /// numbers: see [`forget`](Self::forget).
+    /// Use them to choose among things of which each permit stands for one: GPUs, ports, test databases.
+    /// Loose permits have no numbers: see [`forget`](Self::forget).
     ///
     /// # After a fork
     ///
-    /// They are the parent's.
+    /// The numbers stay with the parent.
     #[must_use]
     pub fn slots(&self) -> &[u32] {
         &self.slots
     }
 
-    /// Ends it, and leaves its permits given out, as loose ones: they outlive this process, until somebody
-    /// releases them (C6).
+    /// Ends the guard and leaves its permits given out, as loose ones: they outlive this process, until a
+    /// `release` returns them (C6).
     pub fn forget(self) {
         // A damaged file has no count that this could be missing from, and what is the parent's is not ours to forget.
         let _ = self.let_go();
     }
 
-    /// As [`forget`](Self::forget), with an answer.
+    /// [`forget`](Self::forget), but reports whether it succeeded.
     pub(crate) fn let_go(self) -> Result<(), Error> {
         self.end(Operation::Forget, |attachment, n| {
             let let_go = |tx: &mut Tx<'_>, wakes: &mut Wakes| tx.let_go(attachment.seat, n, wakes).map(Outcome::Commit);
@@ -95,7 +96,7 @@ impl<H: Handle> Guard<H> {
         })
     }
 
-    /// As dropping it, with an answer.
+    /// Returns the permits, as dropping does, but reports whether it succeeded.
     pub(crate) fn give_back(self) -> Result<(), Error> {
         self.end(Operation::Release, |attachment, n| give_back(attachment, n))
     }
@@ -121,11 +122,11 @@ impl<H: Handle> Guard<H> {
         outcome
     }
 
-    /// Splits `n` permits off, into a guard of their own; it may be all of them, or none.
+    /// Splits `n` permits off, all, some or none, into a guard of their own.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooMany`](crate::ErrorKind::TooMany) if it holds fewer; it keeps them then.
+    /// [`ErrorKind::TooMany`](crate::ErrorKind::TooMany) if the guard holds fewer; then it keeps them.
     pub fn split(&mut self, n: u32) -> Result<Guard<H>, Error> {
         if n > self.n {
             return Err(error::named(&self.handle.shared().place.name, SplitError::new(n, self.n)));
@@ -136,12 +137,12 @@ impl<H: Handle> Guard<H> {
         Ok(Guard { handle: self.handle.clone(), epoch: self.epoch, n, slots })
     }
 
-    /// Takes in the permits of `other`, which may have been acquired by another handle of this process.
+    /// Takes the permits of `other` into this guard; another handle of this process may have acquired them.
     ///
     /// # Errors
     ///
-    /// If `other` is of another semaphore or another process, or the file is damaged; the error has it, and
-    /// both live on (C6).
+    /// If `other` belongs to another semaphore or another process, or the file is damaged; the error returns
+    /// it, and both live on (C6).
     pub fn merge(&mut self, other: Guard<H>) -> Result<(), MergeError<Guard<H>>> {
         let (Some(ours), Some(theirs)) = (self.ours(), other.ours()) else { return Err(MergeError::new(other)) };
         if !Arc::ptr_eq(ours, theirs) && ours.file != theirs.file {
@@ -172,7 +173,7 @@ impl<H: Handle> Guard<H> {
         Ok(())
     }
 
-    /// Whether somebody asked this handle to give its permits up: see
+    /// Whether another process asked this handle to give its permits up: see
     /// [`HostSemaphore::revoke`](crate::HostSemaphore::revoke).
     #[must_use]
     pub fn is_revoked(&self) -> bool {
@@ -206,7 +207,7 @@ impl<H: Handle> Drop for Guard<H> {
     }
 }
 
-/// Before their permits go, so that whoever gets those finds the numbers free.
+/// Before their permits go, so that the next holder finds the numbers free.
 #[inline]
 fn give_numbers_back(attachment: &Attachment, slots: &[u32]) {
     for &slot in slots {

@@ -1,4 +1,4 @@
-//! What can be done about a damaged file, and what could go wrong before it does.
+//! Repairs a damaged file, or moves it aside.
 
 use crate::error::{self, Error, ErrorKind};
 use crate::process::attachment::TRIES;
@@ -18,29 +18,29 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// What was found, and done about it.
+/// What a repair found and did.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Repair {
-    /// Nothing was wrong.
+    /// The file was sound.
     Sound,
-    /// The counts did not agree with what holders hold, or a process had found an error in the file and
-    /// nobody was granted anything since: now they agree, and permits are granted again.
+    /// The counts did not agree with the permits of the holders, or a process had found an error in the file,
+    /// which stops all grants: now they agree, and permits are granted again.
     Recounted {
-        /// As it was.
+        /// The state before.
         before: State,
-        /// As it is.
+        /// The state now.
         after: State,
     },
-    /// It was beyond repair, and nobody used it: it has another name now, and whoever opens the semaphore
-    /// next makes it anew.
+    /// The file was beyond repair, and not in use: it has another name now, and the next process that opens
+    /// the semaphore creates it anew.
     SetAside {
         /// Its other name.
         as_path: PathBuf,
     },
 }
 
-/// Checks a file, and mends it or sets it aside.
+/// Checks a file, and repairs it or moves it aside.
 pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     for _ in 0..TRIES {
         if let Some(repair) = repair_this(place)? {
@@ -87,7 +87,7 @@ fn repair_this(place: &Place) -> Result<Option<Repair>, Error> {
         Ok(Some(Audit { state, .. })) => recount(place, &file, &store, state, set_aside),
         Ok(None) => Err(Error::new(
             ErrorKind::Exhausted,
-            "it is in use, works, and never stands still for long enough to be checked: try again later",
+            "it is in use and works, but changes too often to be checked: try again later",
         )),
         Err(what) => set_aside(what),
     }
@@ -96,9 +96,9 @@ fn repair_this(place: &Place) -> Result<Option<Repair>, Error> {
 /// What a sound file adds up to.
 struct Audit {
     state: State,
-    /// How many permits are out by the count that nobody holds.
+    /// How many permits are out by the count but held by no seat.
     missing: i64,
-    /// Some process has found an error in it.
+    /// A process has found an error in it.
     condemned: bool,
 }
 
@@ -111,7 +111,7 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
     let mut once = |number: u16| {
         let place = &mut found[usize::from(number)];
         if std::mem::replace(place, true) {
-            Err(Trouble::Damaged("one is in two queues, or twice in one"))
+            Err(Trouble::Damaged("a waiter is in two queues, or twice in one"))
         } else {
             Ok(())
         }
@@ -122,22 +122,22 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
             once(number)?;
             let who = tx.who(number)?;
             if who.stage != Stage::Queued || who.side != side {
-                return Err(Trouble::Damaged("one is queued that does not wait"));
+                return Err(Trouble::Damaged("a queue has an entry that does not wait"));
             }
             if tx.before(number, side)? != before {
-                return Err(Trouble::Damaged("one in a queue does not know whom it stands behind"));
+                return Err(Trouble::Damaged("a waiter does not name the one in front of it"));
             }
             (before, number, length) = (number, tx.behind(number)?, length + 1);
         }
         if (before, length) != (tx.book.queue(side).tail, tx.book.queue(side).length) {
-            return Err(Trouble::Damaged("a queue does not end where it ends"));
+            return Err(Trouble::Damaged("the end of a queue is not where the book says"));
         }
     }
     let mut number = tx.book.pool;
     while number != 0 {
         once(number)?;
         if tx.who(number)?.stage != Stage::Free {
-            return Err(Trouble::Damaged("one waits in a place that is free"));
+            return Err(Trouble::Damaged("a waiter is in a free place"));
         }
         number = tx.behind(number)?;
     }
@@ -146,7 +146,7 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
         let Who { stage, .. } = tx.who(number)?;
         match stage {
             Stage::Reserved => set_aside += i64::from(tx.units(number)?),
-            Stage::Queued if !found[usize::from(number)] => return Err(Trouble::Damaged("one waits in no queue")),
+            Stage::Queued if !found[usize::from(number)] => return Err(Trouble::Damaged("a waiter is in no queue")),
             Stage::Free if !found[usize::from(number)] => return Err(Trouble::Damaged("a free place is lost")),
             _ => {}
         }
@@ -156,7 +156,7 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
     for number in 0..usize::from(seats_used) {
         let holds = tx.held(number)?;
         if holds > 0 && !tx.status(number)?.taken {
-            return Err(Trouble::Damaged("a seat that nobody has holds permits"));
+            return Err(Trouble::Damaged("a free seat holds permits"));
         }
         held += i64::from(holds);
     }
@@ -164,8 +164,8 @@ fn audit(tx: &mut Tx<'_>) -> Result<Audit, Trouble> {
     Ok(Audit { state: tx.book.readings(), missing, condemned: tx.book.damaged })
 }
 
-/// Sets the count to what is held. The seats are right, as nothing else says what they hold; of the loose
-/// ones, the count is all there is.
+/// Sets the count to the permits that seats hold. The seats are right, since nothing else records what they
+/// hold; for loose permits the count is all there is.
 fn recount(
     place: &Place,
     file: &File,
@@ -232,7 +232,7 @@ fn set_aside(
         return Err(Error::new(
             ErrorKind::Damaged,
             format!(
-                "it is beyond repair ({what}), and in use: end those who use it{pid} (`lslocks` may name them), and repair it then"
+                "it is beyond repair ({what}), and in use: end the processes that use it{pid} (`lslocks` may name them), then repair it"
             ),
         ));
     }
@@ -242,7 +242,7 @@ fn set_aside(
     Ok(Some(Repair::SetAside { as_path }))
 }
 
-/// The process id that a seat tells.
+/// The process id that a seat records.
 fn pid_of(file: &File, number: usize) -> Option<u64> {
     use std::os::unix::fs::FileExt;
     let mut bytes = [0; 8];

@@ -1,4 +1,4 @@
-//! Asking, and the ways of waiting.
+//! Requests, and the ways of waiting for them.
 
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -26,21 +26,22 @@ use std::time::{Duration, Instant};
 /// A request for permits, made by [`HostSemaphore::acquire`] and [`HostSemaphore::acquire_many`]; yields a
 /// [`Permit`](crate::Permit).
 pub type Acquire<'a> = Request<&'a HostSemaphore, Guarded>;
-/// The same without a borrow, made by [`HostSemaphore::acquire_owned`] and its kin; yields an
-/// [`OwnedPermit`](crate::OwnedPermit).
+/// The same with a handle of its own, made by [`HostSemaphore::acquire_owned`] and
+/// [`HostSemaphore::acquire_many_owned`]; yields an [`OwnedPermit`](crate::OwnedPermit).
 pub type AcquireOwned = Request<HostSemaphore, Guarded>;
-/// A request for permits that nobody shall hold, made by [`Acquire::loose`](Request::loose); yields nothing.
+/// A request for permits without a guard, made by [`Acquire::loose`](Request::loose); yields nothing.
 pub type AcquireLoose<'a> = Request<&'a HostSemaphore, Loose>;
-/// The same without a borrow.
+/// The same with a handle of its own.
 pub type AcquireLooseOwned = Request<HostSemaphore, Loose>;
 /// A request to return loose permits, made by [`HostSemaphore::release`] and [`HostSemaphore::release_many`].
 pub type Release<'a> = Request<&'a HostSemaphore, Returned>;
-/// The same without a borrow, made by [`HostSemaphore::release_owned`] and [`HostSemaphore::release_many_owned`].
+/// The same with a handle of its own, made by [`HostSemaphore::release_owned`] and
+/// [`HostSemaphore::release_many_owned`].
 pub type ReleaseOwned = Request<HostSemaphore, Returned>;
 
 /// What a request is for: [`Guarded`], [`Loose`] or [`Returned`].
 pub trait Kind: sealed::Kind {
-    /// What is got by it.
+    /// What a granted request yields.
     type Output<H: Handle>;
 }
 
@@ -89,15 +90,14 @@ pub(crate) mod sealed {
     }
 }
 
-/// A request, [`Acquire`] or [`Release`]. Nothing happens until it is waited for: by `.await`,
-/// [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline), or not
-/// at all, [`try_now`](Self::try_now).
+/// A request, [`Acquire`] or [`Release`]; it does nothing until you wait for it: by `.await`,
+/// [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout), [`wait_deadline`](Self::wait_deadline), or
+/// [`try_now`](Self::try_now), which does not wait.
 ///
 /// # Fairness
 ///
-/// First come, first served among all threads and tasks of all processes (C8), but for two kinds that never
-/// come again: the dead, whose places are taken away, and those who ask for more than there is since a
-/// shrink.
+/// First come, first served among all threads and tasks of all processes (C8). Two kinds of waiters lose
+/// their places: the dead, and those that ask for more than there is since a shrink.
 ///
 /// # Cancel safety
 ///
@@ -105,7 +105,7 @@ pub(crate) mod sealed {
 ///
 /// # After a fork
 ///
-/// A request that waits as a future is the parent's: in a child, polling it fails with
+/// A request that waits as a future stays with the parent: in a child, polling it fails with
 /// [`ErrorKind::NotOurs`], and dropping it does nothing.
 #[must_use = "a request does nothing until it is waited for: `.await` it, or call `.wait()`"]
 pub struct Request<H: Handle, K: Kind> {
@@ -122,8 +122,8 @@ enum Progress {
 }
 
 impl<H: Handle> Request<H, Guarded> {
-    /// For permits without a guard: they are loose as soon as they are had, and outlive this process, until
-    /// somebody releases them (C6). A process that dies in between returns them.
+    /// Asks for the permits as loose ones, without a guard: they outlive this process, until a `release`
+    /// returns them (C6). If the process dies before they are loose, they come back.
     pub fn loose(self) -> Request<H, Loose> {
         debug_assert!(matches!(self.progress, Progress::New), "it takes a request that was not polled, by value");
         Request::new(self.handle, self.n)
@@ -136,22 +136,23 @@ impl<H: Handle, K: Kind> Request<H, K> {
         Request { handle, n, progress: Progress::New, kind: PhantomData }
     }
 
-    /// Blocks the thread until it is granted.
+    /// Blocks the thread until the request is granted.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Gone`], [`ErrorKind::Exhausted`] if there
-    /// is no place in the queue, [`ErrorKind::Damaged`]. In each case nothing was taken or returned.
+    /// is no place in the queue, [`ErrorKind::Damaged`]. In each case no permit was taken or returned.
     pub fn wait(self) -> Result<K::Output<H>, Error> {
         self.block(None)
     }
 
-    /// Blocks the thread for at most `time`; zero is a try, and a time too long to be added to now is no limit.
+    /// Blocks the thread for at most `time`; zero is a try, and a time beyond the range of the clock is no
+    /// limit.
     ///
     /// # Errors
     ///
     /// As [`wait`](Self::wait), and [`ErrorKind::TimedOut`], with what both sides wait for, see
-    /// [`Error::stuck`] (C22). A grant that comes at the same time as the limit wins (C11).
+    /// [`Error::stuck`] (C22). A grant that races the timeout wins (C11).
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, Error> {
         self.block(Instant::now().checked_add(time))
     }
@@ -165,8 +166,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.block(Some(deadline))
     }
 
-    /// Does not wait. It may take some microseconds to see whether any holder is dead, if there are too few
-    /// permits otherwise.
+    /// Tries the request now, and does not wait. If there are too few permits, it takes some microseconds to
+    /// check for dead holders.
     ///
     /// # Errors
     ///
@@ -178,7 +179,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         Ok(K::granted(self.handle, epoch, self.n))
     }
 
-    /// Takes at once, or in a slower way; the process that has it then.
+    /// Takes at once, or in a slower way; returns the process that has the permits.
     #[inline]
     fn take(&self, slowly: impl FnOnce(Side, &Arc<Attachment>, u32) -> Result<(), Error>) -> Result<u64, Error> {
         let attachment = self.handle.shared().here()?;
@@ -188,13 +189,13 @@ impl<H: Handle, K: Kind> Request<H, K> {
         Ok(attachment.epoch)
     }
 
-    /// An error of this request, with what it lacks.
+    /// An error of this request, with the semaphore and the operation.
     #[cold]
     fn told(&self, error: Error) -> Error {
         error::during(&self.handle.shared().place.name, error::asking(K::SIDE))(error)
     }
 
-    /// What says how things stood when a wait for this ran out of time.
+    /// The state for the error of a wait that timed out.
     pub(crate) fn timed_out(&self) -> impl FnOnce() -> Error + Send + 'static {
         let (shared, n) = (Arc::clone(self.handle.shared()), self.n);
         move || match shared.here() {
@@ -203,7 +204,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         }
     }
 
-    /// Which one it is in its queue, 1 being the first; `None` if it is not queued as a future.
+    /// Its position in its queue, 1 being the first; `None` if it is not queued as a future.
     #[must_use]
     pub fn position(&self) -> Option<u32> {
         let Progress::Queued(place) = &self.progress else { return None };

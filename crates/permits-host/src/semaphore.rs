@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// What all clones of a handle, and what was made by them, have in common.
+/// What all clones of a handle share, with their requests and permits.
 pub(crate) struct Shared {
     pub(crate) place: Place,
     settings: Settings,
@@ -95,24 +95,24 @@ impl Drop for Shared {
     }
 }
 
-/// A counting semaphore for the processes of one host: a name, a number of permits, and whoever opens it.
+/// A counting semaphore for the processes of one host, shared by all that open its name.
 ///
-/// A handle takes part in the semaphore as long as it, a clone of it, or anything that came from it lives. See the
-/// [crate's page](crate) for an example, and for what is promised.
+/// A handle takes part in the semaphore as long as it, a clone of it, or a request or permit made by one of
+/// them lives. See the [crate's page](crate) for an example, and for its promises.
 ///
 /// # Fairness
 ///
-/// First come, first served among threads and tasks of all processes (C8). A try passes nobody.
+/// First come, first served among threads and tasks of all processes (C8). A try passes no waiter.
 ///
 /// # After a crash
 ///
-/// What a process held comes back when it dies, however it dies: within a millisecond or so if somebody waits
-/// for it, and else when the next one asks (C18). Loose permits stay out. Whoever waited and died is passed
-/// over.
+/// When a process dies, however it dies, its permits come back: within about a millisecond if there is a
+/// waiter, and otherwise with the next request (C18). Loose permits stay out. A dead waiter is skipped.
 ///
 /// # After a fork
 ///
-/// A child may go on using the handle, and is somebody else then. Permits that it inherited are its parent's.
+/// A child may go on using the handle, and is then another participant. Permits that it inherited stay with
+/// its parent.
 #[derive(Clone)]
 pub struct HostSemaphore {
     pub(crate) shared: Arc<Shared>,
@@ -131,7 +131,8 @@ impl HostSemaphore {
         Ok(HostSemaphore { shared: Arc::new(Shared { place, settings, first }) })
     }
 
-    /// Closes it for all processes, and for good: whoever waits, and whoever comes, gets [`ErrorKind::Closed`] (C12).
+    /// Closes the semaphore for all processes, and for good: waiters and later requests fail with
+    /// [`ErrorKind::Closed`] (C12).
     ///
     /// # Errors
     ///
@@ -157,20 +158,21 @@ impl HostSemaphore {
         })
     }
 
-    /// Removes it: its name is free then, and whoever opens it next makes a new one. What was given out in it, and
-    /// how many waited, at the moment when that was decided.
+    /// Removes the semaphore: its name is free then, and the next process that opens it creates a new one.
+    /// Returns the state at the moment of the removal: what was given out, and how many waited.
     ///
-    /// After that this handle, its clones and those of other processes get [`ErrorKind::Gone`] when they are to
-    /// acquire, resize or close, or wait already. Guards that are left are returned to a semaphore that nobody finds.
+    /// After that, on this handle, its clones and those of other processes, waits end with
+    /// [`ErrorKind::Gone`], and so does each call to acquire, resize or close. Guards that are left return
+    /// their permits to the removed semaphore.
     ///
-    /// It is safe against all who come at the same moment: they take part in this one, which is in use then, or make
-    /// a new one. What the dead held is taken back first.
+    /// It is safe against processes that open the name at the same moment: they take part in this semaphore,
+    /// which is in use then, or create a new one. Permits of dead holders are taken back first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InUse`] with [`Removal::IfIdle`] if permits are held or loose, or somebody waits;
-    /// [`ErrorKind::Gone`] if it was removed already; [`ErrorKind::Denied`] if the file system lets only others
-    /// remove the file; [`ErrorKind::Damaged`]. Nothing has happened then.
+    /// [`ErrorKind::InUse`] with [`Removal::IfIdle`] if permits are held or loose, or there are waiters;
+    /// [`ErrorKind::Gone`] if it was removed already; [`ErrorKind::Denied`] if the file system lets only
+    /// other users remove the file; [`ErrorKind::Damaged`]. Nothing has happened then.
     ///
     /// # Examples
     ///
@@ -201,7 +203,7 @@ impl HostSemaphore {
         self.shared.here().and_then(act).map_err(error::during(self.name(), operation))
     }
 
-    /// Whether it was closed.
+    /// Whether the semaphore was closed.
     ///
     /// # Errors
     ///
@@ -229,7 +231,7 @@ impl HostSemaphore {
         self.resize(|max| i64::from(max) + i64::from(n))
     }
 
-    /// Takes `n` permits away. Those that are out pay for it as they come back, if too few are free.
+    /// Removes `n` permits: free ones now, and if too few are free, those that are out as they come back.
     ///
     /// # Errors
     ///
@@ -307,13 +309,14 @@ impl HostSemaphore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if it was removed, or the file replaced, so that what is read
-    /// would be true for nobody who comes.
+    /// [`ErrorKind::Damaged`]; [`ErrorKind::Gone`] if it was removed, or the file replaced, so that the
+    /// readings would not be those of the name.
     pub fn state(&self) -> Result<State, Error> {
         self.read(|attachment| attachment.readings())
     }
 
-    /// Reads, after what the dead held was taken back, and if the file is still the one of its name.
+    /// Reads, after the permits of dead holders were taken back, and if the file is still the one of its
+    /// name.
     fn read<T>(&self, how: impl FnOnce(&Arc<Attachment>) -> Result<T, Error>) -> Result<T, Error> {
         self.during(Operation::Read, |attachment| {
             if attachment.notice_gone(&attachment.probe)? {
@@ -351,7 +354,7 @@ impl HostSemaphore {
         Ok(self.state()?.given_out)
     }
 
-    /// How many permits are out and held by nobody.
+    /// How many permits are out with no guard that holds them.
     ///
     /// # Errors
     ///
@@ -360,7 +363,7 @@ impl HostSemaphore {
         Ok(self.state()?.loose)
     }
 
-    /// How many wait to acquire.
+    /// How many threads and tasks wait to acquire.
     ///
     /// # Errors
     ///
@@ -369,7 +372,7 @@ impl HostSemaphore {
         Ok(self.state()?.waiting_acquirers as usize)
     }
 
-    /// How many wait to release.
+    /// How many threads and tasks wait to release.
     ///
     /// # Errors
     ///
@@ -378,7 +381,7 @@ impl HostSemaphore {
         Ok(self.state()?.waiting_releasers as usize)
     }
 
-    /// All that there is to see: readings, holders, waiters.
+    /// The status: readings, holders, waiters.
     ///
     /// # Errors
     ///
@@ -387,32 +390,32 @@ impl HostSemaphore {
         self.read(|attachment| attachment.status())
     }
 
-    /// Its name.
+    /// The name of the semaphore.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.place.name
     }
 
-    /// Its file.
+    /// The path of its file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.shared.place.path
     }
 
-    /// Who this handle is among the holders and the waiters. In a child after fork that could not take a seat
-    /// of its own, its parent.
+    /// The id of this handle among the holders and the waiters. In a child after fork that could not take a
+    /// seat of its own, the id of its parent.
     #[must_use]
     pub fn id(&self) -> HolderId {
         let attachment = self.shared.here().unwrap_or(&self.shared.first.attachment);
         status::id(attachment.seat, attachment.generation)
     }
 
-    /// Asks a holder, or one who waits, to give up. It is told, and nothing is taken from it (C18): what it
-    /// does is its own business. `permits run` ends its command.
+    /// Asks a holder or a waiter to give up. It is notified, and nothing is taken from it (C18): it decides
+    /// what to do. `permits run` ends its command.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchHolder`] if nobody of that id takes part any more.
+    /// [`ErrorKind::NoSuchHolder`] if no participant has that id any more.
     pub fn revoke(&self, holder: HolderId) -> Result<(), Error> {
         self.during(Operation::Revoke, |attachment| {
             let (number, generation) = holder.parts();
@@ -433,7 +436,7 @@ impl HostSemaphore {
         self.shared.here().is_ok_and(|attachment| attachment.is_revoked())
     }
 
-    /// Blocks until this handle is asked to give up, or `time` is over; whether it was asked.
+    /// Blocks until this handle is asked to give up, or for `time` at most; returns whether it was asked.
     #[must_use]
     pub fn wait_revoked(&self, time: Duration) -> bool {
         let Ok(attachment) = self.shared.here() else { return false };
@@ -452,7 +455,8 @@ impl HostSemaphore {
         }
     }
 
-    /// Blocks until nothing is given out and nobody waits, or `time` is over; `false` then. It looks every 20 ms.
+    /// Blocks until no permit is out and there are no waiters, or for `time` at most; returns `false` after a
+    /// timeout. It looks every 20 ms.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What there is to see.
+//! Reads the status of a semaphore.
 
 use crate::error::{Error, ErrorKind};
 use crate::process::attachment::Attachment;
@@ -21,10 +21,10 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// More are not listed: who waits is counted in any case.
+/// More are not listed; all waiters are counted.
 const LISTED: usize = 10_000;
 
-/// The id of whoever has a seat.
+/// The id of the participant that has a seat.
 pub(crate) fn id(seat: usize, generation: u32) -> HolderId {
     HolderId::new(seat as u64, u64::from(generation))
 }
@@ -33,7 +33,7 @@ fn time(nanoseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }
 
-/// What is out of the tagged words: who holds how much, and who waits.
+/// What the tagged words record: the holders with their permits, and the waiters.
 struct Picture {
     state: State,
     granted: u64,
@@ -55,7 +55,7 @@ struct Held {
     permits: u32,
 }
 
-/// One in a queue.
+/// A waiter in a queue.
 struct Queued {
     waiter: u16,
     side: Side,
@@ -81,7 +81,7 @@ fn picture(tx: &mut Tx<'_>) -> Result<Picture, Trouble> {
         while number != 0 && waiters.len() < LISTED {
             let who = tx.who(number)?;
             if who.stage != Stage::Queued {
-                return Err(Trouble::Damaged("one is queued that does not wait"));
+                return Err(Trouble::Damaged("a queue has an entry that does not wait"));
             }
             let generation = tx.status(who.seat)?.generation;
             let permits = tx.units(number)?;
@@ -189,7 +189,7 @@ impl Attachment {
     }
 }
 
-/// Reads the status without a seat, and without the right to write.
+/// Reads the status without a seat, and without write permission.
 pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     let directory = place.find_directory()?.ok_or_else(|| not_found(place))?;
     let file = place.open_file(&directory, false)?.ok_or_else(|| not_found(place))?;
@@ -197,7 +197,7 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     if !place.check_header(&file)? {
         return Err(Error::new(
             ErrorKind::NotFound,
-            "its file is of an earlier boot: the next process that opens it makes it anew",
+            "its file is of an earlier boot: the next process that opens it creates it anew",
         ));
     }
     let region = Region::map_to_read(&file, layout::TOTAL).map_err(|error| place.failed("map", error))?;

@@ -1,4 +1,4 @@
-//! What a [`HostSemaphore`] is for: acquire and release, in all their forms.
+//! Acquire and release on a [`HostSemaphore`], in all their forms.
 
 use crate::error::Error;
 use crate::permit::{OwnedPermit, Permit};
@@ -6,19 +6,19 @@ use crate::request::{Acquire, AcquireOwned, Release, ReleaseOwned, Request};
 use crate::semaphore::HostSemaphore;
 
 impl HostSemaphore {
-    /// Asks for a permit (C3).
+    /// Requests a permit (C3).
     #[inline]
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
     }
 
-    /// Asks for `n` permits, all at once.
+    /// Requests `n` permits, all of them or none (C3).
     #[inline]
     pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
         Request::new(self, n)
     }
 
-    /// Takes a permit if one is free and nobody waits.
+    /// Takes a permit if one is free and there are no waiters.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl HostSemaphore {
         self.acquire().try_now()
     }
 
-    /// Takes `n` permits, if they are free and nobody waits.
+    /// Takes `n` permits if they are free and there are no waiters.
     ///
     /// # Errors
     ///
@@ -38,19 +38,19 @@ impl HostSemaphore {
         self.acquire_many(n).try_now()
     }
 
-    /// Asks for a permit that can outlive this handle.
+    /// Requests a permit that can outlive this handle.
     #[inline]
     pub fn acquire_owned(&self) -> AcquireOwned {
         self.acquire_many_owned(1)
     }
 
-    /// Asks for `n` permits that can outlive this handle, all at once.
+    /// Requests `n` permits that can outlive this handle, all of them or none.
     #[inline]
     pub fn acquire_many_owned(&self, n: u32) -> AcquireOwned {
         Request::new(self.clone(), n)
     }
 
-    /// Takes a permit that can outlive this handle, if one is free and nobody waits.
+    /// Takes a permit that can outlive this handle, if one is free and there are no waiters.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl HostSemaphore {
         self.acquire_owned().try_now()
     }
 
-    /// Takes `n` permits that can outlive this handle, if they are free and nobody waits.
+    /// Takes `n` permits that can outlive this handle, if they are free and there are no waiters.
     ///
     /// # Errors
     ///
@@ -70,27 +70,27 @@ impl HostSemaphore {
         self.acquire_many_owned(n).try_now()
     }
 
-    /// Asks to return a loose permit, whoever took it (C4).
+    /// Requests to return a loose permit, which any participant may have taken (C4).
     pub fn release(&self) -> Release<'_> {
         self.release_many(1)
     }
 
-    /// Asks to return `n` loose permits, all at once.
+    /// Requests to return `n` loose permits, all of them or none (C4).
     pub fn release_many(&self, n: u32) -> Release<'_> {
         Request::new(self, n)
     }
 
-    /// Asks to return a loose permit, by a request that can outlive this handle.
+    /// Requests to return a loose permit; the request can outlive this handle.
     pub fn release_owned(&self) -> ReleaseOwned {
         self.release_many_owned(1)
     }
 
-    /// Asks to return `n` loose permits, all at once, by a request that can outlive this handle.
+    /// Requests to return `n` loose permits, all of them or none; the request can outlive this handle.
     pub fn release_many_owned(&self, n: u32) -> ReleaseOwned {
         Request::new(self.clone(), n)
     }
 
-    /// Returns a loose permit, if there is one.
+    /// Returns a loose permit if there is one.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl HostSemaphore {
         self.release().try_now()
     }
 
-    /// Returns `n` loose permits, if there are as many.
+    /// Returns `n` loose permits if that many are out.
     ///
     /// # Errors
     ///

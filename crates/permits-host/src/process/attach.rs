@@ -131,16 +131,19 @@ impl Attachment {
                     }
                 }
             } else if all_taken && used == SEATS {
-                let why = format!("`{SEATS}` handles take part in it, and there is no seat for more: try again later");
+                let why = format!("it has `{SEATS}` handles, and no seat for another: try again later");
                 return Err(Error::new(ErrorKind::Exhausted, why));
             }
             // Seats that are free and locked are just being taken or left.
             std::thread::yield_now();
         }
-        Err(Error::new(ErrorKind::Exhausted, format!("others were faster `{TRIES}` times to take a seat: try again")))
+        Err(Error::new(
+            ErrorKind::Exhausted,
+            format!("other processes took the free seat first, `{TRIES}` times: try again"),
+        ))
     }
 
-    /// Takes a seat if its byte can be locked, after whoever had it is buried.
+    /// Takes a seat if its byte can be locked, after the remains of its last owner are cleared.
     fn take_this_seat(
         &mut self,
         number: usize,
@@ -176,7 +179,8 @@ impl Attachment {
         Ok(true)
     }
 
-    /// Writes down who has the seat, for others to read. The byte is locked, so nobody else writes there.
+    /// Writes down who has the seat, for others to read. The byte is locked, so no other process writes
+    /// there.
     fn introduce(&self, settings: &Settings) {
         // Relaxed: told for tables. The commit that takes the seat publishes it.
         let put = |word: usize, value: u64| {
@@ -210,8 +214,8 @@ fn is_removed(region: &Region) -> bool {
     Store::new(region.words()).despite_damage().look(|tx| Ok(tx.book.gone)).unwrap_or(false)
 }
 
-/// Removes a file that says that it is gone, and has its name still: whoever began that has died, or is about to do
-/// it. The caller has locked the attach byte shared.
+/// Removes a file that says that it is gone, and still has its name: the process that began that has died, or
+/// is about to do it. The caller has locked the attach byte shared.
 fn finish_removal(
     place: &Place,
     directory: &Directory,

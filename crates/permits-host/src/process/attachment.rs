@@ -123,7 +123,7 @@ impl Attachment {
         self.place.damaged(what)
     }
 
-    /// Who this is to whoever takes numbers.
+    /// The owner by which this process takes numbers.
     pub(crate) fn owner(&self) -> Owner {
         Owner { seat: self.seat, generation: self.generation }
     }

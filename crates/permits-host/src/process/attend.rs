@@ -136,8 +136,8 @@ impl Attachment {
         Ok(())
     }
 
-    /// Starts a thread. If it panics, all waits of this process end with an error that says so, as nobody
-    /// looks after them; `end` writes down that the thread is gone.
+    /// Starts a thread. If it panics, all waits of this process end with an error that says so, since no
+    /// thread serves them any more; `end` writes down that the thread is gone.
     fn spawn(
         self: &Arc<Self>,
         name: &'static str,
@@ -186,7 +186,7 @@ impl Attachment {
         }
     }
 
-    /// Whom to wake, and for how long to sleep then; nothing if nobody is left to wake.
+    /// Which tasks to wake, and how long to sleep then; nothing if none is left to wake.
     fn bell_round(self: &Arc<Self>) -> Option<(Vec<Waker>, Option<Duration>)> {
         let mut locals = locked(&self.attendants.locals);
         let now = Instant::now();

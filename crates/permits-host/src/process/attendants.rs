@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// How long one waits before anybody is watched: a permit that is handed from hand to hand comes sooner.
+/// How long a waiter waits before any holder is watched: a permit that goes from hand to hand comes sooner.
 pub(crate) const GRACE: Duration = Duration::from_millis(1);
-/// How often the watch comes by on patrol. Whoever it meets twice has waited for as long at least.
+/// How often the watch looks on patrol. A waiter that it meets twice has waited at least that long.
 pub(crate) const PATROL: Duration = Duration::from_millis(4);
-/// How long the threads stay when nobody waits any more, in case that somebody does again.
+/// How long the threads stay after the last wait, in case another one begins.
 pub(crate) const LINGER: Duration = Duration::from_millis(200);
-/// After so many waits that were over within [`GRACE`] the watch goes on patrol.
+/// After this many waits that ended within [`GRACE`] the watch goes on patrol.
 pub(super) const SHORT_WAITS: u32 = 8;
-/// How often the bell looks whether anybody is left, without being rung.
+/// How often the bell looks whether any waiter is left, without being rung.
 pub(super) const BELL_LOOKS: Duration = Duration::from_secs(2);
 
 /// The threads that look after those who wait in this process, and whom they look after.
 #[derive(Debug, Default)]
 pub(crate) struct Attendants {
     pub(super) locals: Mutex<Locals>,
-    /// Some wait may have failed. So nobody asks under the lock for what nearly never is.
+    /// Some wait may have failed. It saves a look under the lock for what is rare.
     may_have_failed: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Locals {
     pub(super) patrols: bool,
     /// How many have come since it was here.
     pub(super) arrivals: u32,
-    /// How many waits were over before anybody was watched, without a patrol.
+    /// How many waits ended before any holder was watched, without a patrol.
     pub(super) short_waits: u32,
     /// Whom the watch looks after has changed.
     pub(super) news: bool,
@@ -94,10 +94,10 @@ impl Local {
     }
 }
 
-/// Who looks after somebody who waits.
+/// Who serves a waiting thread or task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Care {
-    /// Nobody, until then.
+    /// None, until that time.
     Until(Instant),
     /// The patrol has not come by since; or once.
     Patrol { met: bool },
@@ -107,17 +107,17 @@ pub(super) enum Care {
 
 /// What the watch is to do next.
 pub(crate) enum Round {
-    /// Nobody has waited here for a while.
+    /// No thread or task has waited here for a while.
     End,
-    /// Nobody has waited for long enough to be looked after.
+    /// No waiter has waited long enough to be watched for.
     Idle { patrols: bool },
-    /// These are to be looked after, of whom some may be new.
+    /// These waiters need a watch; some may be new.
     Look { numbers: Vec<u16>, patrols: bool, news: bool },
 }
 
 impl Attendants {
-    /// Somebody has come who waits as a thread. `true`: it is looked after from now on. `false`: after
-    /// [`GRACE`] it has to see to that.
+    /// A thread has begun to wait. `true`: it is served from now on. `false`: after [`GRACE`] it must ask for
+    /// that.
     pub(crate) fn arrive(&self, number: u16) -> bool {
         let mut locals = locked(&self.locals);
         if locals.patrols {

@@ -1,10 +1,10 @@
 //! The files that commands lock: which one a seat's is, and whether a lock is in it.
 //!
-//! In a directory where anybody may make files, anybody may make one of any name, and sees what names there
-//! are. So the name has a number in it that nobody knows beforehand, a file that is there already is never
-//! taken for a new one, and in the file stands what the seat tells of it: that is read by nobody who has no
-//! right on the semaphore, so a file that was put in the place of one that was removed is known for what it
-//! is. Whatever else has such a name is nobody's lock. See `docs/decisions/0011-names-that-others-take.md`.
+//! In a directory where all users may create files, any user may create one of any name, and sees the names
+//! that exist. So the name has a number in it that no other user can know beforehand, a file that exists
+//! already is never taken for a new one, and the file contains what the seat records of it. A user without
+//! permission on the semaphore cannot read that, so a file that replaced a removed one is recognised. Any
+//! other file of such a name is no lock. See `docs/decisions/0011-names-that-others-take.md`.
 
 use crate::process::descriptor::Descriptor;
 use crate::process::directory::Directory;
@@ -20,12 +20,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// More tries than this mean that something is wrong: each fails only if somebody has guessed a number of 32
-/// bits.
+/// More tries than this mean that something is wrong: each fails only if another user has guessed a number of
+/// 32 bits.
 const TRIES: usize = 100;
 
-/// What a seat tells of its commands' file: the number in its name, and below it one that stands, with the
-/// former, in the file alone. 0: there is none.
+/// What a seat records of its commands' file: the number in its name, and below it a second number, which
+/// only the file contains, with the first. 0: there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CommandsFile(pub(crate) u64);
 
@@ -64,15 +64,14 @@ fn parse(semaphore: &str, name: &OsStr) -> Option<(usize, u64)> {
     (self::name(semaphore, seat, number) == name).then_some((seat, number))
 }
 
-/// The permissions of a commands' file: whoever may use the semaphore has to be able to lock it, and nobody
-/// else.
+/// The permissions of a commands' file: only the users of the semaphore must be able to lock it.
 fn permissions(semaphore: &Metadata) -> Permissions {
     let mode = semaphore.mode();
     let of = |class: u32| if mode & class == class { class } else { 0 };
     Permissions::from_mode(0o600 | of(0o060) | of(0o006))
 }
 
-/// A number that nobody knows beforehand.
+/// A number that no other user can know beforehand.
 pub(crate) fn unforeseen() -> u64 {
     RandomState::new().hash_one(sys::epoch())
 }
@@ -134,7 +133,7 @@ pub(crate) fn provide(
 }
 
 /// Whether a command has a lock in the file of a seat: that of a generation. `semaphore_owner` may have made
-/// it, whoever looks.
+/// it, whichever user looks.
 pub(crate) fn is_locked(
     directory: &Directory,
     semaphore: &str,
@@ -166,15 +165,15 @@ pub(crate) fn is_locked(
     }
 }
 
-/// Whether an error tells of what was to be opened, and not of this process or the system.
+/// Whether an error is about the file, and not about this process or the system.
 fn tells_of_the_file(error: &io::Error) -> bool {
     // EWOULDBLOCK: its owner has a lease on it.
     let of_it = [libc::EACCES, libc::EPERM, libc::EWOULDBLOCK, libc::ELOOP, libc::EISDIR, libc::ENXIO, libc::ENODEV];
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error().is_some_and(|number| of_it.contains(&number))
 }
 
-/// Whether any command has a lock in a file of a semaphore. Nobody attaches meanwhile, and what the seats
-/// tell may be nonsense.
+/// Whether any command has a lock in a file of a semaphore. No process attaches meanwhile, and the words of
+/// the seats may be corrupt.
 pub(crate) fn is_any_locked(
     directory: &Directory,
     semaphore: &str,
@@ -209,7 +208,7 @@ pub(crate) fn is_any_locked(
     Ok(false)
 }
 
-/// The regular files that have names of commands' files, whoever made them.
+/// The regular files that have names of commands' files, of any owner.
 fn all(directory: &Directory, semaphore: &str) -> io::Result<Vec<(OsString, Metadata)>> {
     let prefix = prefix(semaphore);
     let mut files = Vec::new();
@@ -235,7 +234,7 @@ pub(crate) fn left(directory: &Directory, semaphore: &str) -> Vec<OsString> {
     all(directory, semaphore).unwrap_or_default().into_iter().map(|(name, _)| name).filter(is_one).collect()
 }
 
-/// Whether a file may be of somebody who has no right on the semaphore, by its owner and its names.
+/// Whether a file may belong to a user without permission on the semaphore, by its owner and its names.
 fn is_strangers(directory: &Directory, found: &Metadata, semaphore_owner: u32) -> bool {
     let owners = [sys::user(), 0, semaphore_owner];
     directory.is_for_all() && (found.nlink() != 1 || !owners.contains(&found.uid()))
@@ -245,7 +244,7 @@ fn is_strangers(directory: &Directory, found: &Metadata, semaphore_owner: u32) -
 /// not opened again, and one descriptor is there to ask.
 static HELD: Mutex<Vec<Arc<Descriptor>>> = Mutex::new(Vec::new());
 /// Nearly always there are none. Then the list is not locked: a thread of ours that looks here while another
-/// one forks would leave the child with a lock that nobody opens.
+/// one forks would leave the child with a lock that is never released.
 static ANY_HELD: AtomicBool = AtomicBool::new(false);
 
 /// A descriptor of the file, if this process has a lock in it.

@@ -17,8 +17,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Looks a directory up. A symbolic link in its place is followed if it is this user's or root's: anybody
-    /// else could have it lead to one directory now, and to another one later. Nothing if there is none.
+    /// Looks a directory up. It follows a symbolic link if it belongs to this user or to root: another user
+    /// could change where the link leads. Nothing if there is none.
     pub(crate) fn find(path: &Path) -> Result<Option<Directory>, Error> {
         let failed = |error| failed("look at", path, error);
         // Without a slash at the end, which would follow any link.
@@ -34,21 +34,22 @@ impl Directory {
         if found.is_symlink() {
             let owner = found.uid();
             if owner != sys::user() && owner != 0 {
-                let why = format!("it is a symbolic link of {}", stranger(owner, "make it lead elsewhere"));
+                let why = format!("it is a symbolic link of {}", stranger(owner, "point it elsewhere"));
                 return Err(refused(path, ErrorKind::Insecure, &why));
             }
             let target = there(sys::refer(&c_path, 0))?;
-            file = target
-                .ok_or_else(|| refused(path, ErrorKind::BadDirectory, "it is a symbolic link that leads nowhere"))?;
+            file = target.ok_or_else(|| {
+                refused(path, ErrorKind::BadDirectory, "it is a symbolic link to a path that does not exist")
+            })?;
             found = file.metadata().map_err(failed)?;
         }
         if !found.is_dir() {
-            return Err(refused(path, ErrorKind::BadDirectory, "it is no directory"));
+            return Err(refused(path, ErrorKind::BadDirectory, "it is not a directory"));
         }
         Ok(Some(Directory { file, path: plain }))
     }
 
-    /// Looks a directory up that is to be used, and [checks](Self::check) it.
+    /// Looks a directory up for use, and [checks](Self::check) it.
     pub(crate) fn find_sound(path: &Path) -> Result<Option<Directory>, Error> {
         let found = Directory::find(path)?;
         found.as_ref().map_or(Ok(()), Directory::check)?;
@@ -82,7 +83,7 @@ impl Directory {
         self.file.metadata().map_err(|error| failed("look at", &self.path, error))
     }
 
-    /// Checks that nobody else can put another file in the place of one.
+    /// Checks that no other user can replace a file in it.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let found = self.metadata()?;
         let insecure = |why: String| Err(refused(&self.path, ErrorKind::Insecure, &why));
@@ -93,13 +94,13 @@ impl Directory {
         if mode & 0o022 != 0 && mode & 0o1000 == 0 {
             let mode = mode & 0o7777;
             return insecure(format!(
-                "others may remove files from it (mode `{mode:o}`): `chmod +t` it, or `chmod go-w` it"
+                "other users can remove files from it (mode `{mode:o}`): `chmod +t` it, or `chmod go-w` it"
             ));
         }
         Ok(())
     }
 
-    /// Whether anybody may make files in it. Without an answer: yes.
+    /// Whether all users may create files in it. Without an answer: yes.
     pub(crate) fn is_for_all(&self) -> bool {
         self.file.metadata().map_or(true, |found| found.permissions().mode() & 0o002 != 0)
     }
@@ -132,7 +133,7 @@ impl Directory {
         })
     }
 
-    /// Makes a file of a name that nobody has.
+    /// Creates a file of an unused name.
     pub(crate) fn make(&self, name: &OsStr) -> io::Result<File> {
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | sys::WARY;
         sys::open_at(self.as_fd(), &c_string(name)?, flags, 0o600)
@@ -143,7 +144,7 @@ impl Directory {
         sys::open_at(self.as_fd(), c".", libc::O_RDWR | libc::O_TMPFILE, 0o600)
     }
 
-    /// Gives a file without a name one that nobody has.
+    /// Gives a file without a name an unused one.
     pub(crate) fn name(&self, file: &File, name: &OsStr) -> io::Result<()> {
         sys::link(file, self.as_fd(), &c_string(name)?)
     }

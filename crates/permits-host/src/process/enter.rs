@@ -142,7 +142,7 @@ impl Attachment {
         let who = self.store().peek(layout::waiter(usize::from(number), waiter::WHO));
         match Who::unpack(who) {
             Ok(who) => Ok(who.stage),
-            Err(_) => Err(self.place.damaged("a waiter is in no stage that there is")),
+            Err(_) => Err(self.place.damaged("a waiter is in an unknown stage")),
         }
     }
 

@@ -24,7 +24,7 @@ const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
 /// linux/magic.h
 const TMPFS: u64 = 0x0102_1994;
 
-/// The byte that is locked while somebody attaches (shared), and while the file is replaced (exclusive).
+/// The byte that is locked while a process attaches (shared), and while the file is replaced (exclusive).
 /// Locks may lie beyond the end of a file, and these do.
 pub(crate) const ATTACH_BYTE: i64 = 1 << 40;
 /// The byte of seat 0, that its process locks for as long as it lives.
@@ -38,8 +38,8 @@ pub(crate) const BYTES: u64 = (TOTAL * 8) as u64;
 
 const LONGEST_NAME: usize = 200;
 
-/// Where semaphores are if nobody says otherwise: `/run/permits` if there is such a directory, else
-/// `/tmp/permits-UID`, or `/dev/shm/permits-UID` where `/tmp` is no local file system, as in many containers.
+/// The default directory of semaphores: `/run/permits` if it exists, otherwise `/tmp/permits-UID`, or
+/// `/dev/shm/permits-UID` if `/tmp` is not on a local file system, as in many containers.
 ///
 /// It depends on the user, and on no environment variable: cron has none of them, and a limit that is
 /// somewhere else in every session limits nothing.
@@ -76,21 +76,21 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(directory: &Path, name: &str) -> Result<Place, Error> {
         let refuse =
-            |why: String| Err(Error::new(ErrorKind::BadName, format!("that cannot be a semaphore's name: {why}")));
+            |why: String| Err(Error::new(ErrorKind::BadName, format!("this cannot be a semaphore's name: {why}")));
         if name.is_empty() {
             return refuse("it is empty".into());
         }
         if name.len() > LONGEST_NAME {
-            return refuse(format!("it has `{}` bytes, and `{LONGEST_NAME}` are the most", name.len()));
+            return refuse(format!("it has `{}` bytes, at most `{LONGEST_NAME}` are allowed", name.len()));
         }
         if name.starts_with(['.', '-']) {
             return refuse("it starts with a dot or a dash".into());
         }
         if name.contains('/') {
-            return refuse("it has a '/' in it: the directory is named apart".into());
+            return refuse("it contains a '/': name the directory separately".into());
         }
         if let Some(bad) = name.chars().find(|c| c.is_control()) {
-            return refuse(format!("it has a {bad:?} in it"));
+            return refuse(format!("it contains {bad:?}"));
         }
         // A program may go to another directory later.
         let directory = std::path::absolute(directory).map_err(|error| directory::failed("find", directory, error))?;
@@ -113,8 +113,8 @@ impl Place {
         find_directory(&self.directory)
     }
 
-    /// The directory, to act in it: nobody can put another file in the place of ours there. It is made if it is
-    /// missing and `make`; nothing if it is missing and could be made.
+    /// The directory, to act in it: no other user can replace our file there. It is created if it is missing
+    /// and `make`; nothing if it is missing and could be created.
     pub(crate) fn directory_to_use(&self, make: bool) -> Result<Option<Directory>, Error> {
         Directory::find_or_make(&self.directory, make)
     }
@@ -274,20 +274,20 @@ impl Place {
         put(header::MAGIC, MAGIC)
     }
 
-    /// Checks the header. `Ok(false)`: it is of an earlier boot, so whoever took part is dead, and it has to
-    /// be made anew.
+    /// Checks the header. `Ok(false)`: it is of an earlier boot, so all participants are dead, and it must be
+    /// created anew.
     pub(crate) fn check_header(&self, file: &File) -> Result<bool, Error> {
         let mut bytes = [0; 40];
         if let Err(error) = file.read_exact_at(&mut bytes, 0) {
             return Err(match error.kind() {
-                io::ErrorKind::UnexpectedEof => self.damaged("it is too short to be one"),
+                io::ErrorKind::UnexpectedEof => self.damaged("it is too short for a semaphore's file"),
                 _ => self.failed("read", error),
             });
         }
         let mut words = bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes")));
         let mut next = || words.next().expect("five words were read");
         if next() != MAGIC {
-            return Err(self.damaged("it does not start as a semaphore's file does"));
+            return Err(self.damaged("it does not start like a semaphore's file"));
         }
         let format = next();
         let version = ((format >> 16) as u16, format as u16);
@@ -296,7 +296,7 @@ impl Place {
                 ErrorKind::ForeignFormat,
                 format!(
                     "it is of format `{}.{}`, and this program writes format `{}.{}`: use the same version of permits \
-                     everywhere on this host, or remove `{}` when nobody uses it",
+                     everywhere on this host, or remove `{}` when no process uses it",
                     version.0,
                     version.1,
                     FORMAT.0,
@@ -317,7 +317,8 @@ impl Place {
         Ok(boot == ours || unknown || in_memory)
     }
 
-    /// Whether anybody takes part: a seat whose byte is locked, or a command that keeps one. Nobody attaches meanwhile.
+    /// Whether any process takes part: a seat whose byte is locked, or a command that keeps one. No process
+    /// attaches meanwhile.
     pub(crate) fn is_in_use(&self, directory: &Directory, file: &File) -> Result<bool, Error> {
         let seats =
             sys::locker(file, SEAT_BYTES, SEATS as i64).map_err(|error| self.failed("ask for locks of", error))?;
@@ -330,13 +331,13 @@ impl Place {
             .map_err(|error| self.failed("look for the commands of", error))
     }
 
-    /// What is left of commands, for [`clear_commands_files`](Self::clear_commands_files). To be asked before the
-    /// file loses its name: whoever comes after that makes others of the same pattern.
+    /// What is left of commands, for [`clear_commands_files`](Self::clear_commands_files). Ask before the
+    /// file loses its name: processes that come after that create others of the same pattern.
     pub(crate) fn commands_files(&self, directory: &Directory) -> Vec<OsString> {
         commands::left(directory, &self.name)
     }
 
-    /// Takes away what was left of commands, when nobody finds the file any more that told of them.
+    /// Removes the files that commands left, when the semaphore's file that recorded them has lost its name.
     pub(crate) fn clear_commands_files(directory: &Directory, names: &[OsString]) {
         for name in names {
             // Those of others stay where only they may remove them: they are nobody's now.
@@ -370,7 +371,7 @@ impl Place {
         Ok(())
     }
 
-    /// Whether the command of a generation of a seat lives, by what the seat of that file tells of the
+    /// Whether the command of a generation of a seat lives, by what the seat of that file records of the
     /// command's.
     pub(crate) fn command_lives(
         &self,
@@ -403,7 +404,7 @@ impl Place {
         })
     }
 
-    /// Gives the file another name that nobody has, by which it is no semaphore; what that is.
+    /// Gives the file an unused name, which is not a semaphore's; returns that name.
     pub(crate) fn set_aside(&self, directory: &Directory) -> Result<PathBuf, Error> {
         let counted = (1..100).map(|number| number.to_string());
         // Others may have taken those.
@@ -436,8 +437,8 @@ impl Place {
         }
     }
 
-    /// Locks the attach byte: shared by those who attach, alone for who replaces the file. It is locked for
-    /// microseconds, unless somebody was stopped there, so nobody waits for it for ever.
+    /// Locks the attach byte: shared to attach, alone to replace the file. It is locked for microseconds,
+    /// unless a process was stopped there, so the wait for it has a limit.
     pub(crate) fn lock_attach(&self, file: &File, kind: LockKind) -> Result<(), Error> {
         let deadline = Instant::now() + ATTACH_PATIENCE;
         let mut nap = Duration::from_micros(20);
@@ -479,8 +480,7 @@ pub(crate) fn check_mode(mode: u32) -> Result<(), Error> {
     ))
 }
 
-/// A directory to look at, if it is there. The default one has to be one that could be used: nobody has named
-/// it.
+/// A directory to look at, if it exists. The default one must be usable, since the caller has not named it.
 fn find_directory(path: &Path) -> Result<Option<Directory>, Error> {
     if path == default_directory() { Directory::find_sound(path) } else { Directory::find(path) }
 }

@@ -12,11 +12,12 @@
 //! | it is stopped, or sleeps for a year | stays |
 //! | it is a zombie | gone |
 //! | it closes all descriptors (`close_range`, `closefrom`) | stays: none of them matters |
-//! | it forks | stays with the parent alone (`MADV_DONTFORK`): the child is somebody else |
+//! | it forks | stays with the parent alone (`MADV_DONTFORK`): the child is another participant |
 //! | it executes another program | goes |
-//! | it is in another PID namespace | is seen all the same: no process id is asked |
+//! | it is in another PID namespace | is seen all the same: process ids do not matter |
 //!
-//! Whoever cannot lock the byte knows that its owner lives. No process ids, start times or ages are compared, ever.
+//! A process that cannot lock the byte knows that its owner lives. No process ids, start times or ages are
+//! compared, ever.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
@@ -53,7 +54,7 @@ pub(crate) enum Life {
 /// Whose death matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suspects {
-    /// Those who hold permits, or have some set aside for them, and the first in line: nobody gets past these.
+    /// The seats that hold permits, or have some set aside, and the first in line: no waiter gets past these.
     InTheWay,
     /// And all who wait: they are counted.
     AllWhoTakePart,
@@ -95,7 +96,8 @@ impl Attachment {
         drop(locked(&self.probe.0).take());
     }
 
-    /// Finds out whether the file has lost its last name, and if so tells all who have it: nobody who comes finds it.
+    /// Finds out whether the file has lost its last name, and if so tells all processes that have it open: no
+    /// new process can find it.
     ///
     /// That its name cannot be found by this process says nothing: it may have another root, or not the right to look.
     pub(crate) fn notice_gone(&self, probe: &Probe) -> Result<bool, Error> {
@@ -267,7 +269,7 @@ impl Attachment {
             .collect())
     }
 
-    /// Declares the file gone: nobody who comes finds it, so nobody may wait in it.
+    /// Declares the file gone: no new process can find it, so no process may wait in it.
     pub(crate) fn declare_gone(&self) -> Result<(), Error> {
         self.act(|tx, wakes| {
             if tx.book.gone {

@@ -1,12 +1,12 @@
-//! Removing a semaphore: nobody is given anything in its file any more, and its name is free.
+//! Removes a semaphore: no process is granted anything in its file any more, and its name is free.
 //!
-//! All of it is done with the attach byte locked alone, so nobody attaches meanwhile. First a commit says that the
-//! file is gone, unless somebody uses it; from there on nobody is granted anything in it. Then the file loses its
-//! name; from there on whoever comes makes a new one. Whoever waited for the byte finds that the file is not the one
-//! of its name any more, and looks again.
+//! All of it is done with the attach byte locked alone, so no process attaches meanwhile. First a commit says
+//! that the file is gone, unless it is in use; from there on no process is granted anything in it. Then the
+//! file loses its name; from there on a process that opens the name creates a new one. A process that waited
+//! for the byte finds that the file is not the one of its name any more, and looks again.
 //!
-//! If this process dies between the two, whoever attaches next finds a file that says of itself that it is gone, by
-//! its name, and finishes what was begun. So no name leads to a file in which nothing can be had.
+//! If this process dies between the two, the next process that attaches finds by its name a file that says
+//! that it is gone, and finishes the removal. So no name leads to a file that grants nothing.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind};
@@ -24,9 +24,9 @@ use std::fs::File;
 /// Whether a semaphore is removed that is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Only if nothing is given out and nobody waits. Handles may be open.
+    /// Only if no permit is out and there are no waiters. Handles may be open.
     IfIdle,
-    /// In any case: whoever waits is told that it is gone, and what is held or loose counts for nobody who comes.
+    /// In any case: waiters fail because it is gone, and held or loose permits do not count in a new one.
     Force,
 }
 
@@ -63,7 +63,7 @@ impl Attachment {
         removed
     }
 
-    /// The same, while nobody attaches.
+    /// The same, while no process attaches.
     fn remove_alone(&self, directory: &Directory, file: &File, removal: Removal) -> Result<State, Error> {
         if !self.place.is_current(directory, self.file)? {
             return Err(error::gone(&self.place.name));

@@ -164,7 +164,7 @@ impl LockKind {
     }
 }
 
-/// Locks a byte for the open file description, if nobody has it. `false` if somebody has.
+/// Locks a byte for the open file description, if it is free. `false` if it is locked.
 pub(crate) fn try_lock(file: &File, kind: LockKind, byte: i64) -> io::Result<bool> {
     let lock = byte_lock(kind.number(), byte);
     // SAFETY: fcntl reads the lock that it is given.
@@ -182,7 +182,7 @@ pub(crate) fn unlock(file: &File, byte: i64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether anybody else has a byte locked alone.
+/// Whether another open file description has a byte locked alone.
 pub(crate) fn is_locked(file: &File, byte: i64) -> io::Result<bool> {
     Ok(locker(file, byte, 1)?.is_some())
 }
@@ -228,7 +228,7 @@ pub(crate) fn try_lock_for_process(fd: RawFd, byte: i64) -> io::Result<()> {
     Ok(())
 }
 
-/// How a file is opened that anybody may have put there: no link is followed, no pipe or device waited for,
+/// How to open a file that any user may have put there: no link is followed, no pipe or device waited for,
 /// and no child gets it.
 pub(crate) const WARY: libc::c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 
@@ -359,8 +359,8 @@ pub(crate) fn stay_open_on_exec(file: &File) -> io::Result<()> {
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) }).map(drop)
 }
 
-/// Nobody sleeps for longer without a look: whoever may read the file can move a sleeper to another word
-/// (`FUTEX_REQUEUE`), where no ring reaches it.
+/// No thread sleeps longer without a look: a process that can read the file can move a sleeper to another
+/// word (`FUTEX_REQUEUE`), where no ring reaches it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
 
 /// Sleeps while the word is `expected`, for `time` at most, and never for longer than some seconds. Returns
@@ -462,7 +462,8 @@ pub(crate) fn without_size_signal<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The signal that wakes a thread of ours. It is blocked there, and is read; nobody else gets it, and no handler runs.
+/// The signal that wakes a thread of ours. It is blocked there, and is read; no other thread gets it, and no
+/// handler runs.
 const WAKE: libc::c_int = libc::SIGURG;
 
 /// A descriptor that is readable when the calling thread, which has it blocked, was sent the signal of [`wake_thread`].
@@ -495,8 +496,8 @@ pub(crate) fn drain(fd: BorrowedFd<'_>) {
     while unsafe { libc::read(fd.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len()) } > 0 {}
 }
 
-/// A descriptor that is readable when somebody, dead or not, has let go of the file behind `fd`, or when it
-/// has lost a name.
+/// A descriptor that is readable when a process, dead or not, has closed the file behind `fd`, or when it has
+/// lost a name.
 pub(crate) fn watch_closes(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: it takes numbers.
     let watch = owned(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
@@ -561,7 +562,7 @@ fn is_in_map(map: &str, user: u32) -> bool {
     })
 }
 
-/// Gives a file that has no name yet a name in a directory that nobody has.
+/// Gives a file that has no name yet an unused name in a directory.
 pub(crate) fn link(file: &File, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let from = format!("/proc/self/fd/{}\0", file.as_raw_fd());
     // SAFETY: it reads the two paths, which end with their NULs.

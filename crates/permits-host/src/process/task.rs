@@ -13,7 +13,7 @@ pub(crate) struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// Leaves it as somebody who was granted or refused.
+    /// Leaves it as a waiter that was granted or refused.
     pub(crate) fn leave(mut self) -> (Arc<Attachment>, Result<Collected, Error>) {
         let attachment = Arc::clone(&self.attachment);
         attachment.unwatch(self.number);

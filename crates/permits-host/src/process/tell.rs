@@ -29,7 +29,7 @@ impl Attachment {
         self.act_in(self.store(), act, then)
     }
 
-    /// The same, for what gives back: it can be done in a state that was found damaged, and serves nobody
+    /// The same, for acts that give back: they work in a state that was found damaged, and serve no waiter
     /// there.
     #[inline]
     pub(crate) fn act_to_give_back<'s, T>(
@@ -122,7 +122,7 @@ impl Attachment {
         Ok(())
     }
 
-    /// Grants and refuses whatever can be, in case that somebody died or was stopped before it did.
+    /// Grants and refuses what can be, in case a process died or was stopped before it did.
     fn serve(&self) -> Result<Wakes, Error> {
         self.transact(|tx| {
             if !tx.has_work() {

@@ -1,20 +1,20 @@
-//! Who notices that somebody has died, while others wait.
+//! The threads that notice deaths, while others wait.
 //!
 //! # The problem
 //!
-//! The kernel drops the lock of a process that dies, and tells nobody. Who waits could look again and again,
-//! and an idle waiter would use the processor, a thousand of them much of it.
+//! The kernel drops the lock of a process that dies, and notifies no other process. Waiters could look again
+//! and again, but then an idle waiter would use the processor, and a thousand of them much of it.
 //!
 //! # The idea
 //!
-//! Two threads of each process that has somebody waiting for longer than a moment, and none otherwise:
+//! Two threads in each process in which a thread or task waits for longer than a moment, and none otherwise:
 //!
-//! - The *watch* sleeps in `poll`. If one of its own is the first or the second of a queue, it watches
-//!   everybody: the kernel reports (inotify, `IN_CLOSE_WRITE`) when a process has let go of the file, dead or
-//!   not, in whatever PID namespace. Then it asks for the locks of all that hold something. The second does
-//!   so too, as the first may be stopped. If its own stand behind others, it watches the processes right
-//!   before them (pidfd), so that each is watched by the next one, and one death wakes one process, not a
-//!   thousand. Whoever passes a permit on tells the new first that it is the first now.
+//! - The *watch* sleeps in `poll`. If one of its own is the first or the second of a queue, it watches all
+//!   participants: the kernel reports (inotify, `IN_CLOSE_WRITE`) when a process has closed the file, dead or
+//!   not, in any PID namespace. Then it asks for the locks of all that hold something. The second does so
+//!   too, since the first may be stopped. If its own waiters are behind others, it watches the processes
+//!   right before them (pidfd), so that each is watched by the next one, and one death wakes one process, not
+//!   a thousand. A process that passes a permit on notifies the new first of its place.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
 //! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may
@@ -32,11 +32,11 @@
 //!
 //! Most waits are shorter than all that. A thread sleeps for [`GRACE`] at first, and sets none of this in
 //! motion if it is woken by then. Where permits go from hand to hand even the timer of that is too much (it
-//! costs more than the rest of the hand-over), so after some such waits the watch goes on *patrol*: it comes
-//! by every [`PATROL`], and takes on whoever it meets for the second time, and those who wait set no timer.
-//! It goes home when nobody new has come between two rounds.
+//! costs more than the rest of the hand-over), so after some such waits the watch goes on *patrol*: it looks
+//! every [`PATROL`], and serves the waiters that it meets for the second time, and waiters set no timer. The
+//! patrol ends when no new waiter has come between two rounds.
 //!
-//! A wait that nobody can look after ends with an error. That is so if looks fail again and again (the
+//! A wait that no thread can serve ends with an error. This happens if looks fail again and again (the
 //! program has closed its descriptors, and cannot open the file any more), if the file is damaged, and if one
 //! of the two threads panics.
 
@@ -62,10 +62,10 @@ const FIRST_LOOKS: Duration = Duration::from_secs(1);
 const OTHERS_LOOK: Duration = Duration::from_secs(5);
 /// How often a watch looks that has no hints to wait for.
 const BLIND_LOOKS: Duration = Duration::from_millis(100);
-/// So many looks in a row, over [`FIRST_LOOKS`] at least, have to fail before waits end with the error.
+/// This many looks in a row, over at least [`FIRST_LOOKS`], must fail before waits end with the error.
 const FAILED_LOOKS: u32 = 5;
-/// When to look again after a hint that has led to nobody dead: the kernel reports a file closed just before
-/// it drops the locks.
+/// When to look again after a hint that has led to no dead process: the kernel reports a file closed just
+/// before it drops the locks.
 const LOOKS_AFTER_HINT: [Duration; 5] = [
     Duration::from_micros(30),
     Duration::from_micros(100),
@@ -80,7 +80,7 @@ struct Watch {
     /// Readable when it is woken. A watch without descriptors of its own uses none, and looks by the clock.
     wakes: Option<OwnedFd>,
     probe: Probe,
-    /// Readable when somebody has let go of the file. Once it was wanted it stays until the watch ends: the
+    /// Readable when a process has closed the file. Once it was needed it stays until the watch ends: the
     /// kernel takes milliseconds to take it down.
     closes: Option<OwnedFd>,
     /// It is wanted.
@@ -95,7 +95,7 @@ struct Watch {
     checked: Instant,
 }
 
-/// The watch, until nobody has waited here for a while.
+/// The watch, until no thread or task has waited here for a while.
 ///
 /// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first says
 /// that it is there.
@@ -365,7 +365,7 @@ impl Attachment {
     }
 }
 
-/// Where somebody stands.
+/// The place of a waiter.
 enum Standing {
     Decided,
     First,
@@ -390,7 +390,7 @@ struct Target {
 struct Survey {
     /// One of ours is the first of a queue, or the second.
     first: bool,
-    /// There is somebody whose end the kernel will not tell of by a pidfd.
+    /// There is a participant whose end the kernel will not report by a pidfd.
     blind: bool,
     found_dead: bool,
     /// One of ours is the first acquirer, and the next start may be in so long (S1).

@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
     Crowded,
 }
 
-/// Whether whoever waits wants to go on.
+/// Whether the waiter wants to go on waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GiveUp {
     /// It goes on waiting.
@@ -89,7 +89,7 @@ impl Tx<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "two halves")]
         let links = Links { before: (word >> 16) as u16, behind: word as u16 };
         if links.before > self.book.waiters_used || links.behind > self.book.waiters_used {
-            return Err(Trouble::Damaged("a waiter stands behind nobody that there is"));
+            return Err(Trouble::Damaged("a waiter stands behind one that does not exist"));
         }
         Ok(links)
     }
@@ -174,7 +174,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes or returns `n` permits if that can be done at once, and nobody waits for the same.
+    /// Takes or returns `n` permits if that is possible at once, and there are no waiters on that side.
     #[inline]
     pub(crate) fn enter(&mut self, own: usize, side: Side, n: u32) -> Result<Result<(), Refusal>, Trouble> {
         let Book { max, closed, gone, loose, .. } = self.book;
@@ -265,7 +265,7 @@ impl Tx<'_> {
             }
             first => {
                 if self.who(first)?.stage != Stage::Free {
-                    return Err(Trouble::Damaged("one waits in a place that is free"));
+                    return Err(Trouble::Damaged("a waiter is in a free place"));
                 }
                 self.book.pool = self.links(first)?.behind;
                 first
@@ -310,12 +310,12 @@ impl Tx<'_> {
         let queue = self.book.queue_mut(side);
         match queue.length.checked_sub(1) {
             Some(length) => queue.length = length,
-            None => return Err(Trouble::Damaged("a queue is shorter than it is")),
+            None => return Err(Trouble::Damaged("a queue is shorter than the book says")),
         }
         Ok(())
     }
 
-    /// Puts the place of a waiter that nobody waits for back into the pool.
+    /// Puts a place that is no longer waited in back into the pool.
     fn put_away(&mut self, number: u16) -> Result<(), Trouble> {
         self.write(layout::waiter(usize::from(number), waiter::WHO), 0)?;
         let next = self.book.pool;
@@ -399,7 +399,7 @@ impl Tx<'_> {
     fn queued(&self, number: u16, side: Side) -> Result<Who, Trouble> {
         let who = self.who(number)?;
         if who.stage != Stage::Queued || who.side != side {
-            return Err(Trouble::Damaged("one is queued that does not wait"));
+            return Err(Trouble::Damaged("a queue has an entry that does not wait"));
         }
         Ok(who)
     }
@@ -429,7 +429,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Has those woken whom the last decider decided about, if that was somebody else.
+    /// Wakes those about which the last decider decided, if that was another seat.
     fn remember_decider(&self, wakes: &mut Wakes) {
         if self.book.decider != self.own_decider() {
             wakes.decider = self.book.decider;
@@ -455,7 +455,7 @@ impl Tx<'_> {
         if self.has_work() { self.serve(wakes) } else { Ok(()) }
     }
 
-    /// Is there anybody to be served, or looked for?
+    /// Whether there are waiters to serve, or dead seats to look for.
     #[inline]
     pub(crate) fn has_work(&self) -> bool {
         self.book.acquirers.head != 0 || self.book.releasers.head != 0 || self.book.sweep
@@ -469,8 +469,8 @@ impl Tx<'_> {
 
     /// What a waiter of this process has come to. It is out of the table then, unless it is queued still.
     ///
-    /// `give_up` takes it out of the queue, and passes on what it was granted: whoever drops a future does
-    /// not want it any more.
+    /// `give_up` takes it out of the queue, and passes on what it was granted: a caller that drops a future
+    /// does not want it any more.
     pub(crate) fn collect(
         &mut self,
         own: usize,
@@ -480,7 +480,7 @@ impl Tx<'_> {
     ) -> Result<Collected, Trouble> {
         let who = self.who(number)?;
         if who.seat != own || who.stage == Stage::Free {
-            return Err(Trouble::Damaged("a waiter was taken out of the table by somebody else"));
+            return Err(Trouble::Damaged("another process took a waiter out of the table"));
         }
         let n = self.units(number)?;
         let collected = match (who.stage, give_up) {
@@ -574,7 +574,7 @@ impl Tx<'_> {
     /// Takes a free seat whose byte is locked by the caller; its new generation.
     pub(crate) fn occupy(&mut self, number: usize) -> Result<u32, Trouble> {
         if self.held(number)? != 0 {
-            return Err(Trouble::Damaged("a seat that nobody has holds permits"));
+            return Err(Trouble::Damaged("a free seat holds permits"));
         }
         let generation = self.status(number)?.next();
         self.write(layout::seat(number, seat::STATUS), SeatWord { taken: true, generation }.pack())?;

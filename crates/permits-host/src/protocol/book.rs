@@ -31,7 +31,7 @@ pub(crate) struct Book {
     pub(crate) loose: u32,
     pub(crate) max: u32,
     pub(crate) closed: bool,
-    /// The file is no longer the one of its name: nobody who comes finds it, so nobody may wait in it.
+    /// The file is no longer the one of its name: no new process can find it, so no process may wait in it.
     pub(crate) gone: bool,
     /// A shrink may have left waiters that can never be served, and they were not all looked for yet.
     pub(crate) sweep: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Book {
     pub(crate) waiters_used: u16,
     /// How many waiters have backing.
     pub(crate) waiters_backed: u16,
-    /// The seat that granted or refused somebody last, plus one: it may have died before it woke them.
+    /// The seat that granted or refused a waiter last, plus one: it may have died before it woke them.
     pub(crate) decider: u16,
     pub(crate) seats_used: u16,
     pub(crate) seats_backed: u16,
@@ -128,8 +128,8 @@ impl Book {
         before & DAMAGED == 0
     }
 
-    /// What is wrong with it, if anything: it may have been written by anybody. Every state that this code
-    /// makes passes.
+    /// What is wrong with it, if anything: any process with write permission may have written it. Every state
+    /// that this code makes passes.
     #[inline]
     pub(crate) fn flaw(&self) -> Option<&'static str> {
         let out = i64::from(self.max) - i64::from(self.free);
@@ -180,7 +180,7 @@ impl Book {
         }
     }
 
-    /// How many are out, whoever has them.
+    /// How many are out, held or loose.
     #[inline]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=2 * MAX_PERMITS; see `flaw`")]
     pub(crate) fn given_out(&self) -> u32 {
@@ -241,9 +241,9 @@ const GRANTED: usize = 6;
 /// The two things that are done most, on a packed book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Quick {
-    /// So many permits, by a newcomer.
+    /// That many permits, by a newcomer.
     Take(u32),
-    /// So many that were held.
+    /// That many permits that were held.
     Return(u32),
 }
 

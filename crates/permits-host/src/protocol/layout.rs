@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The file has its full length from the start, with holes; what is used is backed by disk or memory
-//! beforehand, so that no store can hit a full file system. All that is in it is hostile input, as whoever
-//! may write to the file may have written anything: every index is checked where it is read.
+//! beforehand, so that no store can hit a full file system. All that is in it is hostile input, since a
+//! process that can write to the file may have written anything: every index is checked where it is read.
 
 /// `PERMITS\n`, read as a little-endian number.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"PERMITS\n");
@@ -19,7 +19,7 @@ pub(crate) const FORMAT: (u16, u16) = (3, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };
-/// How many can be queued at once; they are numbered from 1, and 0 is nobody. In the models one more than a
+/// How many can be queued at once; they are numbered from 1, and 0 is none. In the models one more than a
 /// commit can wake.
 pub(crate) const WAITERS: usize = if cfg!(permits_loom) { 5 } else { 65_535 };
 

@@ -37,9 +37,9 @@ impl Owner {
 }
 
 impl Store<'_> {
-    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted, in so many
-    /// looks at most. With fewer of them comes whether there may be more: there are none beyond [`NUMBERS`],
-    /// and in a damaged file.
+    /// Takes the `n` lowest numbers that are free, for permits that the owner has been granted, in a limited
+    /// number of looks. With fewer of them comes whether there may be more: there are none beyond
+    /// [`NUMBERS`], and in a damaged file.
     pub(crate) fn take_numbers(&self, owner: Owner, n: usize, looks: u32) -> (Vec<u32>, bool) {
         let mut taken = Vec::new();
         let mut all_seen = false;

@@ -15,12 +15,12 @@ pub(crate) struct Memo {
     pub(super) own: AtomicU64,
 }
 
-/// Somebody's turn.
+/// A turn.
 pub(crate) struct Turn<'a>(&'a Memo);
 
 impl Memo {
-    /// Waits for its turn. Nobody keeps it for longer than a commit takes, and nobody in another process ever
-    /// waits for it; whoever has it and does not come to an end was interrupted, and gets the processor.
+    /// Waits for its turn. No thread keeps it for longer than a commit takes, and no other process ever waits
+    /// for it; a thread that has it and does not finish was interrupted, and gets the processor.
     #[inline]
     pub(crate) fn turn(&self) -> Turn<'_> {
         let mut failures = 0;

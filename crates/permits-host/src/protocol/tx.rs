@@ -1,31 +1,30 @@
-//! Changing several words of a shared file at once, whoever dies or is stopped in the middle of it.
+//! Changes several words of a shared file at once, even if processes die or are stopped in the middle of it.
 //!
 //! # The problem
 //!
-//! A semaphore in a file is a count, a queue, and what everybody holds. One step changes several of them, and
-//! a process can be killed between any two instructions, or be stopped there for a day. A lock over all of it
-//! would have to be taken away from the dead, what they left half done would have to be put right, and nobody
-//! could go on while its owner is stopped.
+//! A semaphore in a file is a count, a queue, and the permits of each holder. One step changes several of
+//! them, and a process can be killed between any two instructions, or be stopped there for a day. A lock over
+//! all of it would have to be taken away from dead processes, their half-done work would have to be repaired,
+//! and no process could go on while the owner is stopped.
 //!
 //! # The idea
 //!
 //! 1. The state is never changed in place. It stands in a *record*; a word called the *root* says which
 //!    record is the state.
-//! 2. Whoever wants to change something reads the state, writes another record in its own seat, and moves the
+//! 2. To change something, a process reads the state, writes another record in its own seat, and moves the
 //!    root there by one compare-exchange. That is the commit: before it nothing has happened, after it
 //!    everything has. If the root moved first, it starts anew.
 //! 3. What does not fit into a record (links of the queue, what a seat holds) stands in *tagged words*. The
-//!    record lists the changes to them: where, what was there, what is to be there. They are made after the
-//!    commit, by compare-exchange from the one to the other.
-//! 4. Nobody reads anything before it has seen to it that all changes of the present record are made: it
-//!    makes those that are not. So a change is made by its owner, or by whoever comes next, and by nobody
-//!    twice.
-//! 5. A tag is the low half of the number of the commit that wrote the word, so a word never comes back to
-//!    what it was, and who comes too late with a change finds something else and leaves it.
+//!    record lists the changes to them: where, the old value, the new value. They are made after the commit,
+//!    by compare-exchange from the old to the new.
+//! 4. Before a process reads anything, it makes all changes of the present record that are not made yet. So a
+//!    change is made by its owner, or by the next process, and never twice.
+//! 5. A tag is the low half of the number of the commit that wrote the word, so a word never returns to an
+//!    old value, and a process that is too late with a change finds another value and leaves it.
 //!
-//! Nobody waits for anybody: a commit fails only if another succeeded. This is a multi-word compare-and-swap
-//! in the manner of Harris, Fraser and Pratt (A Practical Multi-Word Compare-and-Swap Operation, DISC 2002),
-//! made simple by having one place where all commits meet.
+//! No process waits for another: a commit fails only if another succeeded. This is a multi-word
+//! compare-and-swap in the manner of Harris, Fraser and Pratt (A Practical Multi-Word Compare-and-Swap
+//! Operation, DISC 2002), made simple by having one place where all commits meet.
 //!
 //! # What must stay true
 //!
@@ -37,8 +36,8 @@
 //!
 //! T3 and T5 make every transaction see one state, and T2 makes it the last one when it commits. From T4 and
 //! the tags: a change is made once. The one liberty: the owner makes the change of its own seat's `OWN` word
-//! by a plain store. Nobody else's commits change that word while the owner lives, so a store can only meet a
-//! helper that writes the same.
+//! by a plain store. No other process's commits change that word while the owner lives, so a store can only
+//! meet a helper that writes the same.
 //!
 //! # What it gives up
 //!
@@ -56,7 +55,7 @@ use crate::sync::{AtomicU64, Ordering, back_off, fence};
 /// Of who only looks.
 const NO_SEAT: usize = usize::MAX - 1;
 
-/// So many looks are tried at one state before parts of several are enough for who only wants to see.
+/// How many looks at one state are tried before parts of several states are enough for a reader.
 const STRICT_LOOKS: u32 = 300;
 
 /// Why a transaction could not be done.
@@ -86,7 +85,7 @@ pub(crate) struct Store<'m> {
     despite_damage: bool,
 }
 
-/// A change of a tagged word: where, what is there, what is to be there.
+/// A change of a tagged word: where, the old value, the new value.
 #[derive(Clone, Copy, Default)]
 struct Change {
     at: usize,
@@ -100,7 +99,7 @@ pub(crate) struct Tx<'m> {
     root: u64,
     /// Whose transaction it is.
     pub(crate) seat: usize,
-    /// The state: as it is, and as it is to be.
+    /// The state: the old one, and the new one.
     pub(crate) book: Book,
     /// The time, in nanoseconds of a clock that goes on while the host is suspended and begins with its boot.
     /// Only starts that are spaced need it: without it there is none of them (S1).
@@ -153,7 +152,7 @@ impl<'m> Store<'m> {
         self.words[at].load(Ordering::Acquire) as u32
     }
 
-    /// Writes the first state into memory that nobody else knows.
+    /// Writes the first state into memory that no other process knows.
     #[cfg(permits_loom)]
     pub(crate) fn found(&self, book: &Book) {
         // Relaxed: others get to know the memory by other means. No changes follow.
@@ -176,8 +175,8 @@ impl<'m> Store<'m> {
         })
     }
 
-    /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, which is
-    /// the caller's own, if it is to be. `memo` is the caller's, whose turn it is.
+    /// Runs `act` on the state until its outcome is that of one instant, and commits it from `seat`, the
+    /// caller's own, if `act` asks for that. `memo` belongs to the caller, whose turn it is.
     ///
     /// `act` may be run several times, and may be shown nothing but states that have been; it must not do
     /// anything but read and write through the transaction.
@@ -311,7 +310,7 @@ impl<'m> Store<'m> {
             return Err(Trouble::Damaged("its record has more changes than fit"));
         };
         if due.iter().any(|change| change.at < layout::SEATS_AT || change.at >= TOTAL) {
-            return Err(Trouble::Damaged("its record changes what is out of bounds"));
+            return Err(Trouble::Damaged("its record changes words out of bounds"));
         }
         if self.only_reads {
             return Ok(tx(book, changes, length));
@@ -326,7 +325,7 @@ impl<'m> Store<'m> {
         match book.flaw() {
             Some(flaw) => Err(Trouble::Damaged(flaw)),
             None if book.damaged && !self.despite_damage => {
-                Err(Trouble::Damaged("a process has found an error in it, and it was not repaired since"))
+                Err(Trouble::Damaged("a process has found an error in it, and it has not been repaired since"))
             }
             None => Ok(()),
         }
@@ -453,13 +452,13 @@ impl<'m> Store<'m> {
     #[cfg(permits_loom)]
     pub(crate) fn commit_and_die(&self, seat: usize, act: impl FnOnce(&mut Tx<'m>) -> Result<(), Trouble>) -> bool {
         let mut tx = self.begin(0).expect("the memory is sound");
-        act(&mut tx).expect("nobody else is there yet");
+        act(&mut tx).expect("no other process is there yet");
         self.move_root(seat, tx.root, &tx.book.pack(), &tx.changes[..tx.length]).is_some()
     }
 
-    /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, nobody
-    /// waits, and nothing is unusual. `false`: not so, and nothing has happened. It is what `transact` would
-    /// do, from what is known of the state without reading it.
+    /// Takes or returns permits for a seat in the plainest case: its own commit was the last one, there are
+    /// no waiters, and nothing is unusual. `false`: not so, and nothing has happened. It is what `transact`
+    /// would do, from what is known of the state without reading it.
     #[inline]
     pub(crate) fn quick(&self, seat: usize, memo: &Memo, act: Quick) -> bool {
         // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller wrote it.

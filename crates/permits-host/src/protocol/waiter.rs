@@ -1,14 +1,14 @@
-//! What the words of a waiter say, and who is to be told when they change.
+//! The words of a waiter, and who learns of a change.
 //!
 //! # Stages of a waiter
 //!
 //! | stage | in a queue | means |
 //! |---|---|---|
-//! | `Free` | no | nobody; in the pool |
+//! | `Free` | no | none; in the pool |
 //! | `Queued` | yes | waits |
-//! | `Granted` | no | an acquirer's permits are held by its seat, a releaser's are back; whoever waited has not been there yet |
+//! | `Granted` | no | an acquirer's permits are held by its seat, a releaser's are back; the waiter has not noticed yet |
 //! | `Reserved` | no | only releasers that are tasks: the permits are set aside, neither loose nor free, until the task comes (C10) |
-//! | `Closed`, `TooMany`, `Gone` | no | refused; whoever waited has not been there yet |
+//! | `Closed`, `TooMany`, `Gone` | no | refused; the waiter has not noticed yet |
 //!
 //! # Its words
 //!
@@ -71,7 +71,7 @@ impl Who {
         let seat = (word & 0xfff) as usize;
         let stage = Stage::ALL.get((word >> 16) as usize);
         let (Some(&stage), true) = (stage, seat < SEATS) else {
-            return Err(Trouble::Damaged("a waiter is in no stage that there is"));
+            return Err(Trouble::Damaged("a waiter is in an unknown stage"));
         };
         let side = if word & 1 << 12 == 0 { Side::Acquire } else { Side::Release };
         let sleeper = if word & 1 << 13 == 0 { Sleeper::Thread } else { Sleeper::Task };
@@ -87,7 +87,7 @@ pub(crate) struct Wakes {
     length: usize,
     /// The first of a queue that has a new first, on each side.
     pub(crate) heads: [u16; 2],
-    /// Another seat, plus one, that has decided about somebody before, and may have died before it woke them.
+    /// Another seat, plus one, that has decided about a waiter before, and may have died before it woke it.
     pub(crate) decider: u16,
     /// Serving has to go on in another commit.
     pub(crate) more: bool,

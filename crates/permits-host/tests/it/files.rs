@@ -102,7 +102,7 @@ fn a_file_that_starts_as_another_is_damaged() {
 
     File::options().write(true).open(path).expect("it is ours").write_all_at(b"PERMITS\r", 0).expect("it is written");
 
-    assert_damaged(&directory, "does not start as a semaphore's file does");
+    assert_damaged(&directory, "does not start like a semaphore's file");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_file_of_random_bytes_is_damaged() {
         let bytes: Vec<u8> = (0..length / 8).flat_map(|_| dice.roll().to_ne_bytes()).collect();
         fs::write(&path, bytes).expect("it is written");
 
-        assert_damaged(&directory, "does not start as a semaphore's file does");
+        assert_damaged(&directory, "does not start like a semaphore's file");
     }
 }
 
@@ -177,7 +177,7 @@ fn a_pipe_in_its_place_is_damaged_and_not_waited_for() {
 
     mkfifo(&file_in(&directory), Mode::S_IRWXU).expect("it can be made");
 
-    assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
+    assert_refused(open(&directory), ErrorKind::Damaged, &["not a regular file"]);
     let read = directory.options().read(NAME).expect_err("it cannot be read either");
     assert_eq!(read.kind(), ErrorKind::Damaged, "{read}");
 }
@@ -192,7 +192,7 @@ fn a_device_in_its_place_is_damaged() {
     mknod(&file_in(&directory), SFlag::S_IFCHR, Mode::S_IRUSR | Mode::S_IWUSR, makedev(1, 3))
         .expect("root can make it");
 
-    assert_refused(open(&directory), ErrorKind::Damaged, &["no regular file"]);
+    assert_refused(open(&directory), ErrorKind::Damaged, &["not a regular file"]);
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_link_to_nothing_in_the_directorys_place_is_a_bad_directory_for_every_call()
     for outcome in outcomes {
         let error = outcome.expect_err("it leads nowhere");
         assert_eq!(error.kind(), ErrorKind::BadDirectory, "{error}");
-        assert!(error.to_string().contains("a symbolic link that leads nowhere"), "{error}");
+        assert!(error.to_string().contains("a symbolic link to a path that does not exist"), "{error}");
     }
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 1, "nothing was made");
 }
@@ -511,7 +511,7 @@ fn a_link_to_a_bad_directory_is_refused() {
 
     let outcome = HostSemaphore::options().directory(link).open(NAME, 1);
 
-    assert_refused(outcome, ErrorKind::Insecure, &["others may remove files"]);
+    assert_refused(outcome, ErrorKind::Insecure, &["other users can remove files"]);
 }
 
 #[test]
@@ -523,13 +523,13 @@ fn bad_names_are_refused_with_the_rule() {
         (".hidden", "a dot or a dash"),
         ("..", "a dot or a dash"),
         ("-n", "a dot or a dash"),
-        ("a/b", "'/' in it: the directory is named apart"),
+        ("a/b", "'/': name the directory separately"),
         ("/tmp/x", "'/'"),
         ("a\0b", "'\\0'"),
         ("a\nb", "'\\n'"),
         ("a\u{1b}[31m", "'\\u{1b}'"),
         ("a\u{9b}", "'\\u{9b}'"),
-        (long.as_str(), "`201` bytes, and `200` are the most"),
+        (long.as_str(), "`201` bytes, at most `200` are allowed"),
     ];
     for (name, why) in cases {
         let outcome = directory.options().open(name, 1);
