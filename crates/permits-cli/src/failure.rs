@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use permits_host::ErrorKind;
+use permits_host::{ErrorKind, Operation};
 
 /// Exit codes; the help of the program lists them.
 pub(crate) mod code {
@@ -70,9 +70,14 @@ impl fmt::Display for Failure {
 /// The fact is the library's; what to do about it with this program is said here, and nowhere else.
 impl From<permits_host::Error> for Failure {
     fn from(error: permits_host::Error) -> Self {
-        let text = match hint(error.kind(), error.semaphore().unwrap_or("NAME")) {
-            Some(hint) => format!("{error}; {hint}"),
-            None => format!("{error}{}", error.source().and_then(|source| source.downcast_ref()).map_or("", shortage)),
+        let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        // Sharing lets nobody remove what another user has made.
+        let is_sharable = error.kind() != ErrorKind::Denied || error.operation() != Some(Operation::Remove);
+        let hint = is_sharable.then(|| hint(error.kind(), error.semaphore().unwrap_or("NAME"))).flatten();
+        let text = match (cause.and_then(limit), hint) {
+            (Some(limit), _) => format!("{error}; {limit}"),
+            (None, Some(hint)) => format!("{error}; {hint}"),
+            (None, None) => error.to_string(),
         };
         Failure::new(exit_code(error.kind()), text)
     }
@@ -81,6 +86,20 @@ impl From<permits_host::Error> for Failure {
 /// What to do about an error of the system, if it is a limit of this process that is reached.
 pub(crate) fn shortage(error: &io::Error) -> &'static str {
     if error.raw_os_error() == Some(libc::EMFILE) { "; `ulimit -n` of the shell raises the limit" } else { "" }
+}
+
+/// What to do about a limit that a semaphore's file, or its lock, has reached.
+fn limit(error: &io::Error) -> Option<&'static str> {
+    Some(match error.raw_os_error()? {
+        libc::EMFILE => "`ulimit -n` of the shell raises the limit",
+        libc::ENOSPC | libc::EDQUOT => {
+            "a semaphore takes `70` KiB, and more with many users: `--dir` or PERMITS_DIR chooses another file system"
+        }
+        libc::EFBIG => {
+            "a semaphore's file is `8.4` MB long, most of it a hole: `ulimit -f` of the shell raises the limit"
+        }
+        _ => return None,
+    })
 }
 
 /// The exit code for each kind of error of the library.
@@ -134,6 +153,12 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
         ErrorKind::InUse => {
             format!("`permits wait {name}` waits until it is idle, `permits remove --force {name}` takes it from them")
         }
+        ErrorKind::Denied => {
+            "the owner of a semaphore shares it by `--mode 660` or `666` when it is made; `--dir` or PERMITS_DIR chooses another \
+             directory"
+                .into()
+        }
+        ErrorKind::System => "`permits doctor` looks for the cause".into(),
         ErrorKind::NoSuchHolder => format!("`permits status {name}` lists holders and waiters with their ids"),
         _ => return None,
     })
@@ -159,7 +184,7 @@ mod tests {
             (ErrorKind::NotFound, 69, Some("permits set --create")),
             (ErrorKind::NoSuchHolder, 69, Some("permits status")),
             (ErrorKind::Insecure, 78, Some("--dir")),
-            (ErrorKind::Denied, 77, None),
+            (ErrorKind::Denied, 77, Some("--mode 660")),
             (ErrorKind::Damaged, 125, Some("permits repair")),
             (ErrorKind::ForeignFormat, 78, None),
             (ErrorKind::BadFileSystem, 78, Some("--dir")),
@@ -170,7 +195,7 @@ mod tests {
             (ErrorKind::NotOurs, 125, None),
             (ErrorKind::Unreachable, 69, None),
             (ErrorKind::Lost, 76, None),
-            (ErrorKind::System, 125, None),
+            (ErrorKind::System, 125, Some("permits doctor")),
         ];
         for (kind, code, word) in kinds {
             assert_eq!(exit_code(kind), code, "{kind:?}");

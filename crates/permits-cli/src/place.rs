@@ -17,6 +17,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) notes: &'a Notes,
 }
 
+/// Bytes of a label that a semaphore keeps.
+const LONGEST_LABEL: usize = 64;
+
 impl Scene<'_> {
     /// The directory of the semaphores: `--dir`, then `PERMITS_DIR`, then the library's default.
     pub(crate) fn directory(self) -> PathBuf {
@@ -36,6 +39,9 @@ impl Scene<'_> {
 
     /// [`options`](Self::options) with what this process calls itself, if it does.
     pub(crate) fn labelled(self, label: Option<&OsString>) -> Options {
+        if let Some(length) = label.map(|label| label.len()).filter(|length| *length > LONGEST_LABEL) {
+            self.notes.warn(&format!("--label has `{length}` bytes, and the first `{LONGEST_LABEL}` are shown"));
+        }
         label.into_iter().fold(self.options(), Options::label)
     }
 }

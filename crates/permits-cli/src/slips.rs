@@ -54,7 +54,7 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &OsStr) -> String {
+pub(crate) fn quoted(word: &OsStr) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(byte);
     let word = word.to_string_lossy();
     if !word.is_empty() && word.as_bytes().iter().all(plain) {

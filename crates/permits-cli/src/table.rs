@@ -1,11 +1,13 @@
 //! Tables for people. Colour only repeats what words say.
 
+use std::io::IsTerminal;
 use std::time::{Duration, SystemTime};
 
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle};
 use permits_host::{Holder, Status, Waiter};
 
+use crate::columns::cut;
 use crate::failure::{Failure, code};
 use crate::people::{Who, age, side, tame};
 use crate::spacing;
@@ -36,7 +38,7 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                     status.recovered_total,
                 ];
                 let word = if state.closed { "closed" } else { "open" };
-                rows.add([tame(name)].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
+                rows.add([shown(name)].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
             }
             Err(failure) => {
                 let word = match failure.code {
@@ -44,11 +46,19 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                     code::CONFIG => "refused",
                     _ => "unreadable",
                 };
-                rows.add([tame(name)].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([word.to_owned()]));
+                rows.add([shown(name)].into_iter().chain([(); 7].map(|()| "-".to_owned())).chain([word.to_owned()]));
             }
         }
     }
     rows.text()
+}
+
+/// A name as a terminal shows it: one that is very long would push all numbers off the screen. A program gets all
+/// of it.
+fn shown(name: &str) -> String {
+    const COLUMNS: usize = 48;
+    let name = tame(name);
+    if std::io::stdout().is_terminal() { cut(&name, COLUMNS).into_owned() } else { name }
 }
 
 /// One semaphore with its holders and waiters.

@@ -7,6 +7,7 @@ use crate::protocol::acts::Refusal;
 use crate::protocol::book::{MAX_PERMITS, Side};
 use crate::protocol::layout::WAITERS;
 use permits::{AcquireError, MaxPermitsError, ReleaseError, State, TryAcquireError, TryReleaseError};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;
@@ -15,7 +16,17 @@ use std::time::Duration;
 ///
 /// Every public call that can fail ends with it, so no text inside names the semaphore.
 pub(crate) fn during(name: &str, operation: Operation) -> impl FnOnce(Error) -> Error {
-    move |error| error.with_semaphore(name).with_operation(operation)
+    move |error| error.with_semaphore(&shown(name)).with_operation(operation)
+}
+
+/// A name that is too long to be one is not repeated in full.
+fn shown(name: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 40;
+    if name.len() <= LONGEST_NAME {
+        name.into()
+    } else {
+        name.chars().take(SHOWN).chain(['…']).collect::<String>().into()
+    }
 }
 
 /// The operation on a side.
@@ -31,6 +42,9 @@ pub(crate) fn asking(side: Side) -> Operation {
 pub(crate) fn named(name: &str, error: impl Into<Error>) -> Error {
     error.into().with_semaphore(name)
 }
+
+/// Bytes of the longest name.
+pub(crate) const LONGEST_NAME: usize = 200;
 
 /// How many descriptors a handle has open at once while it is opened: the directory, the file, and the file
 /// once more to ask for locks.

@@ -1,17 +1,17 @@
 //! `permits repair`: checks a semaphore, and mends what can be mended.
 
-use permits_host::Repair as Outcome;
+use permits_host::{ErrorKind, Repair as Outcome};
 
 use crate::args::Repair;
 use crate::end::End;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::json::{self, Repaired};
 use crate::out;
 use crate::people::tame;
 use crate::place::Scene;
 
 pub(crate) fn run(scene: Scene<'_>, args: &Repair) -> Result<End, Failure> {
-    let outcome = scene.options().repair(&args.name)?;
+    let outcome = scene.options().repair(&args.name).map_err(|error| refused(scene, &args.name, error))?;
     let name = tame(&args.name);
     let (word, text) = match &outcome {
         Outcome::Sound => ("sound", format!("`{name}` is sound")),
@@ -37,4 +37,19 @@ pub(crate) fn run(scene: Scene<'_>, args: &Repair) -> Result<End, Failure> {
         out::print(&(text + "\n"))?;
     }
     Ok(End::Code(0))
+}
+
+/// Whatever else advises `repair`, this does not.
+fn refused(scene: Scene<'_>, name: &str, error: permits_host::Error) -> Failure {
+    if error.kind() != ErrorKind::Damaged {
+        return error.into();
+    }
+    let file = scene.directory().join(format!("{name}.sem"));
+    let way = match file.symlink_metadata() {
+        Ok(found) if !found.is_file() => {
+            format!(": move `{}` away, and the next user creates the semaphore", file.display())
+        }
+        _ => String::new(),
+    };
+    Failure::new(code::FAILED, format!("{error}{way}"))
 }

@@ -10,6 +10,7 @@ mod family;
 mod jobserver;
 mod limits;
 mod manual;
+mod messages;
 mod nested;
 mod output;
 mod peers;

@@ -1,7 +1,7 @@
 //! The files: where they are, who may have made them, and how one comes into being or is replaced.
 
 use crate::crash::{Point, point};
-use crate::error::{self, Error, ErrorKind};
+use crate::error::{self, Error, ErrorKind, LONGEST_NAME};
 use crate::process::commands::{self, CommandsFile};
 use crate::process::directory::{self, Directory};
 use crate::process::sys::{self, LockKind, Region};
@@ -35,8 +35,6 @@ pub(crate) const GENERATION_BYTES: i64 = 1 << 42;
 
 /// The length of every file.
 pub(crate) const BYTES: u64 = (TOTAL * 8) as u64;
-
-const LONGEST_NAME: usize = 200;
 
 /// The default directory of semaphores: `/run/permits` if it exists, otherwise `/tmp/permits-UID`, or
 /// `/dev/shm/permits-UID` if `/tmp` is not on a local file system, as in many containers.

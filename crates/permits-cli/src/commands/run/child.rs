@@ -3,6 +3,7 @@
 //! A signal that ends programs goes to the [family](super::family): to the command and to what it has
 //! started. Any other is for the command alone, since who does not expect it would die of it.
 
+use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -41,7 +42,8 @@ pub(super) fn supervise(
     let args = job.args;
     let mut command = command(job, grant, permit.as_ref());
     let mut before = BeforeExec { pdeathsig: args.pdeathsig, inherited: Vec::new() };
-    let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, job.units)).transpose()?;
+    let program = args.command.first().map(OsString::as_os_str);
+    let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, job.units, program)).transpose()?;
     if let Some(jobserver) = &jobserver {
         jobserver.announce(&mut command);
         before.inherited.extend(jobserver.inherited());

@@ -1,13 +1,15 @@
 //! The command of a run: how it is made, how it is shown, and why it cannot be started.
 
-use std::ffi::OsString;
-use std::process::Command;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use permits_host::{HostSemaphore, OwnedPermit};
 
-use crate::args::Run;
+use crate::args::{OnLost, Run};
 use crate::failure::{Failure, code, shortage};
 use crate::place::Scene;
+use crate::slips::quoted;
 use crate::sys;
 
 /// A run, once its semaphore is open.
@@ -24,8 +26,7 @@ pub(super) fn command(job: &Job<'_>, grant: &str, permit: Option<&OwnedPermit>) 
     let args = job.args;
     let mut command = match &args.shell {
         Some(text) => {
-            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "sh".into());
-            let mut command = Command::new(shell);
+            let mut command = Command::new(shell());
             command.arg("-c").arg(text);
             command
         }
@@ -70,11 +71,69 @@ pub(super) fn cannot_start(args: &Run, error: &std::io::Error) -> Failure {
             _ => Failure::system(what, &error),
         };
     }
+    let program = match &args.shell {
+        Some(_) => shell(),
+        None => args.command.first().cloned().unwrap_or_default(),
+    };
+    let shown = program.to_string_lossy();
     let (code, what) = match error.raw_os_error() {
-        Some(libc::ENOENT) => (code::NOT_FOUND, "not found"),
+        Some(libc::ENOENT) => {
+            return Failure::new(code::NOT_FOUND, format!("command `{shown}` {}", not_found(args, &program)));
+        }
         Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => (code::FAILED, "cannot be started"),
         _ => (code::CANNOT_EXECUTE, "cannot be executed"),
     };
-    let program = args.command.first().map_or_else(|| "the shell".into(), |program| program.to_string_lossy());
-    Failure::new(code, format!("command `{program}` {what}: {error}{}", shortage(error)))
+    Failure::new(code, format!("command `{shown}` {what}: {error}{}", shortage(error)))
+}
+
+/// Words of the shell that are no programs, or do nothing as such.
+const BUILTINS: [&str; 18] = [
+    ".", ":", "alias", "cd", "eval", "exec", "exit", "export", "for", "if", "read", "set", "source", "trap", "ulimit",
+    "umask", "unset", "while",
+];
+
+/// Why a command that is not found is not, by what it looks like.
+fn not_found(args: &Run, program: &OsStr) -> String {
+    let line = || quoted(&args.command.join(OsStr::new(" ")));
+    let text = program.to_string_lossy();
+    if text.is_empty() {
+        return "is empty: it comes after `--`, as in `permits run NAME -- make`".to_owned();
+    }
+    if args.shell.is_some() {
+        return "not found: `--shell` runs $SHELL, or sh where that is unset".to_owned();
+    }
+    if text.contains('/') && Path::new(program).exists() {
+        return "not found: the file is there, and the interpreter that it names after `#!` (or its loader) is not"
+            .to_owned();
+    }
+    if BUILTINS.contains(&&*text) {
+        return format!("not found: it is a word of the shell, as in `--shell {}`", line());
+    }
+    if text.contains(char::is_whitespace) {
+        return format!("not found: a line for the shell is given by `--shell {}`", line());
+    }
+    if text.contains('/') { "not found".to_owned() } else { "not found in PATH".to_owned() }
+}
+
+/// A command of `--on-lost` that is one word, and none that the shell knows, is a slip for `term`, `kill` or
+/// `ignore`. It would be noticed when the grant is revoked, and the command then ends without what was to be done.
+pub(super) fn check_hook(args: &Run) -> Result<(), Failure> {
+    let OnLost::Command(hook) = &args.on_lost else { return Ok(()) };
+    let is_plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+    let Some(word) = hook.to_str().filter(is_plain) else { return Ok(()) };
+    let mut sh = Command::new("sh");
+    sh.args(["-c", r#"command -v -- "$0" >/dev/null 2>&1"#, word]).stdin(Stdio::null());
+    match sh.status() {
+        Ok(status) if !status.success() => Err(Failure::new(
+            code::USAGE,
+            format!("--on-lost `{word}` is neither `term`, `kill` nor `ignore`, nor a command that sh finds"),
+        )),
+        // Without sh it cannot be known.
+        _ => Ok(()),
+    }
+}
+
+/// The shell of `--shell`.
+fn shell() -> OsString {
+    std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "sh".into())
 }

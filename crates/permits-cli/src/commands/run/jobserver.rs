@@ -4,7 +4,7 @@
 //! <https://www.gnu.org/software/make/manual/html_node/POSIX-Jobserver.html>. A token that a killed job never
 //! writes back is lost for this run only; the permits themselves are not tokens, and cannot be lost.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -41,9 +41,20 @@ enum Tokens {
 const FIFO: &str = "permits-jobserver-";
 
 impl Jobserver {
-    pub(super) fn start(kind: Kind, jobs: u32) -> Result<Self, Failure> {
+    /// `program` is the command that it is for.
+    pub(super) fn start(kind: Kind, jobs: u32, program: Option<&OsStr>) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::system("cannot make a jobserver", &error);
-        let pipe = kind == Kind::Pipe || kind == Kind::Auto && make_needs_pipe();
+        if kind == Kind::Fifo
+            && let Some(make) = program.filter(|program| is_make(program))
+            && let Some(version) = version_of(make).filter(|version| needs_pipe(version))
+        {
+            let text = format!(
+                "make `{version}` knows no FIFO, which came with `4.4`: give `--jobserver=pipe` or `--jobserver`"
+            );
+            return Err(Failure::new(code::USAGE, text));
+        }
+        let pipe = kind == Kind::Pipe
+            || kind == Kind::Auto && version_of("make".as_ref()).is_some_and(|version| needs_pipe(&version));
         let (mut write, tokens) = if pipe {
             let (read, write) = sys::pipe().map_err(failed)?;
             (write.try_clone().map_err(failed)?, Tokens::Pipe { read, write })
@@ -143,16 +154,23 @@ fn without_jobs(flags: &[u8]) -> Vec<u8> {
     words.collect::<Vec<_>>().join(&b' ')
 }
 
-/// Whether the make in PATH is older than 4.4, and knows no FIFO. Without any make, what there is (ninja,
-/// cargo) knows it.
-fn make_needs_pipe() -> bool {
-    let Ok(output) = Command::new("make").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output() else {
-        return false;
-    };
+/// Whether a program is make, by its name.
+fn is_make(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name();
+    name.is_some_and(|name| name == "make" || name == "gmake")
+}
+
+/// What a make says of its version; empty if it says something else, as those that are not GNU's do. Nothing if
+/// there is no such program.
+fn version_of(make: &OsStr) -> Option<String> {
+    let output = Command::new(make).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let Some(version) = text.strip_prefix("GNU Make ").and_then(|rest| rest.split_whitespace().next()) else {
-        return true;
-    };
+    let version = text.strip_prefix("GNU Make ").and_then(|rest| rest.split_whitespace().next());
+    Some(version.unwrap_or_default().to_owned())
+}
+
+/// Whether it is older than 4.4, and knows no FIFO. Without any make, what there is (ninja, cargo) knows it.
+fn needs_pipe(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (4, 4)
 }

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use permits_host::{HostSemaphore, OwnedPermit, Supersede};
 
-use self::command::{Job, cannot_start, command, shown};
+use self::command::{Job, cannot_start, check_hook, command, shown};
 use self::report::{Event, Reason, Report};
 use crate::args::Run;
 use crate::end::End;
@@ -50,6 +50,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Run) -> Result<End, Failure> {
 }
 
 fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Reason), Failure> {
+    check_hook(args)?;
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
