@@ -477,6 +477,12 @@ pub(crate) struct Doctor {
 pub(crate) struct Completions {
     /// Shell to complete in
     pub(crate) shell: Shell,
+    /// Print what can stand at the word of that index, as the scripts ask for it
+    #[arg(long, value_name = "INDEX", hide = true)]
+    pub(crate) word: Option<usize>,
+    /// The words of the line, the program first
+    #[arg(last = true, hide = true, requires = "word")]
+    pub(crate) words: Vec<OsString>,
 }
 
 /// Show a manual page, or write all of them into a directory.

@@ -38,7 +38,7 @@ pub(crate) fn run(act: &Act, scene: Scene<'_>) -> Result<End, Failure> {
         Act::Remove(remove) => remove::run(scene, remove),
         Act::Repair(repair) => repair::run(scene, repair),
         Act::Doctor(doctor) => doctor::run(scene, doctor),
-        Act::Completions(completions) => completions::run(completions),
+        Act::Completions(completions) => completions::run(scene, completions),
         Act::Man(man) => man::run(man),
     }
 }

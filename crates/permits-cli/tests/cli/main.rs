@@ -2,6 +2,7 @@
 
 mod arguments;
 mod background;
+mod completions;
 mod death;
 mod doctor;
 mod exercise;

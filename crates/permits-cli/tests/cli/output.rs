@@ -186,16 +186,3 @@ fn repair_of_a_sound_one_says_so() {
     let json: Value = serde_json::from_slice(&place.output(&["repair", "--json", "a"]).stdout).expect("JSON");
     assert_eq!(json["outcome"], "sound");
 }
-
-#[test]
-fn completions_are_accepted_by_their_shells() {
-    let place = Place::new();
-
-    for shell in ["bash", "zsh", "fish"] {
-        let script = stdout(&place.output(&["completions", shell]));
-        assert!(script.contains("permits") && script.contains("jobserver"), "{shell}");
-    }
-    let check = r#"eval "$("$PERMITS" completions bash)" && complete -p permits"#;
-    let output = output(place.command("bash").args(["--norc", "-c", check]));
-    assert!(output.status.success(), "{}", stderr(&output));
-}

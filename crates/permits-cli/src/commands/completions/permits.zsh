@@ -1,0 +1,32 @@
+#compdef permits
+# Completions of permits for zsh: eval "$(permits completions zsh)", or as the file _permits in $fpath
+
+_permits() {
+    # After `--` the words are those of another command.
+    local -i dashes=${words[(i)--]}
+    if (( dashes < CURRENT )); then
+        shift $dashes words
+        (( CURRENT -= dashes ))
+        _normal
+        return
+    fi
+    local line value help
+    local -a candidates
+    for line in "${(@f)$("$words[1]" completions zsh --word $((CURRENT - 1)) -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
+        value=${line%%$'\t'*}
+        if [[ $value == *:directories ]]; then
+            compset -P '*='
+            _files -/
+            return
+        fi
+        help=${line#*$'\t'}
+        [[ -n $value ]] && candidates+=("${value//:/\\:}${help:+:$help}")
+    done
+    _describe -t values permits candidates
+}
+
+if [[ ${funcstack[1]} == _permits ]]; then
+    _permits "$@"
+else
+    compdef _permits permits
+fi
