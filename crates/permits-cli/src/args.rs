@@ -381,6 +381,9 @@ pub(crate) struct Top {
         long, value_name = "DURATION", default_value = "1s", value_parser = top_interval, allow_hyphen_values = true
     )]
     pub(crate) interval: Duration,
+    /// Keys that resize or revoke do nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// Names of semaphores [default: all]
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,

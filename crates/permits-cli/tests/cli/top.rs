@@ -6,8 +6,13 @@ use crate::place::{Guarded, Place, Running, is_alive, kill, stdout, until};
 
 /// `top` on a terminal, and its process, which has left the group of script.
 fn on_terminal(place: &Place) -> (Running, Guarded) {
+    on_terminal_with(place, "")
+}
+
+fn on_terminal_with(place: &Place, options: &str) -> (Running, Guarded) {
     let mut command = place.command("script");
-    command.args(["-qec", r#"stty cols 100 rows 30; echo pid $$; exec "$PERMITS" top --interval 100ms"#, "/dev/null"]);
+    let line = format!(r#"stty cols 100 rows 30; echo pid $$; exec "$PERMITS" top --interval 100ms {options}"#);
+    command.args(["-qec", &line, "/dev/null"]);
     command.env("TERM", "xterm");
     let mut terminal = Running::start(command);
     let line = terminal.line_with("pid ");
@@ -78,6 +83,34 @@ fn key_resizes_the_semaphore() {
     terminal.write("+");
 
     until("it has one more", || place.number("a", "max_permits") == 3);
+    terminal.write("q");
+    terminal.end();
+}
+
+#[test]
+fn keys_change_nothing_where_it_is_read_only() {
+    let place = Place::new();
+    assert_eq!(place.code(&["run", "--max", "2", "a", "--", "true"]), 0);
+    let (mut terminal, _top) = on_terminal_with(&place, "--read-only");
+
+    terminal.write("+-q");
+
+    assert_eq!(terminal.end().code(), Some(0));
+    assert_eq!(place.number("a", "max_permits"), 2);
+}
+
+#[test]
+fn filter_finds_the_semaphore_that_keys_act_on() {
+    let place = Place::new();
+    for name in ["a", "b", "c"] {
+        assert_eq!(place.code(&["set", "--create", name, "2"]), 0);
+    }
+    let (mut terminal, _top) = on_terminal(&place);
+
+    terminal.write("/c\r+");
+
+    until("it has one more", || place.number("c", "max_permits") == 3);
+    assert_eq!((place.number("a", "max_permits"), place.number("b", "max_permits")), (2, 2));
     terminal.write("q");
     terminal.end();
 }

@@ -12,7 +12,17 @@ use crate::people::tame;
 
 #[derive(Clone, Debug)]
 pub(crate) struct App {
+    /// The last sample, with the semaphores that are shown, in the order in which they are.
     pub(crate) sample: Sample,
+    /// Those of the sample, by name.
+    pub(crate) all: Vec<Semaphore>,
+    pub(crate) order: Order,
+    /// Part of the names that are shown, in any case; empty: all.
+    pub(crate) filter: String,
+    /// Keys are letters of the filter.
+    pub(crate) is_typing: bool,
+    /// Nothing is changed, whatever keys come.
+    pub(crate) read_only: bool,
     pub(crate) history: History,
     pub(crate) theme: Theme,
     pub(crate) interval: Duration,
@@ -32,6 +42,15 @@ pub(crate) enum Focus {
     Semaphores,
     Holders,
     Queue,
+}
+
+/// How the semaphores are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Those with waiters, those with permits out, those that cannot be read, the idle; by name among these. Not by how
+    /// many, lest rows change places with each reading.
+    Activity,
+    Name,
 }
 
 /// The row a list stands on. It stays with what it stands on when rows come and go above it.
@@ -78,6 +97,11 @@ impl App {
         };
         App {
             sample: nothing,
+            all: Vec::new(),
+            order: Order::Activity,
+            filter: String::new(),
+            is_typing: false,
+            read_only: false,
             history: History::default(),
             theme,
             interval,
@@ -91,9 +115,22 @@ impl App {
         }
     }
 
-    pub(crate) fn show(&mut self, sample: Sample) {
+    pub(crate) fn show(&mut self, mut sample: Sample) {
         self.history.observe(&sample);
+        self.all = std::mem::take(&mut sample.semaphores);
         self.sample = sample;
+        self.arrange();
+    }
+
+    /// Chooses and sorts the rows.
+    fn arrange(&mut self) {
+        let part = self.filter.to_lowercase();
+        let shown = self.all.iter().filter(|semaphore| semaphore.name.to_lowercase().contains(&part));
+        self.sample.semaphores = shown.cloned().collect();
+        if self.order == Order::Activity {
+            // Stable, so by name among those of a kind.
+            self.sample.semaphores.sort_by_key(activity);
+        }
         self.settle();
     }
 
@@ -117,6 +154,10 @@ impl App {
             _ => {}
         }
         self.message = None;
+        if self.is_typing {
+            self.type_filter(key.code);
+            return Next::Draw;
+        }
         match self.dialog.take() {
             Some(Dialog::Help) => Next::Draw,
             // Only `y`: typing ahead, or leaning on Enter, must not revoke a permit.
@@ -129,9 +170,40 @@ impl App {
         }
     }
 
+    fn type_filter(&mut self, code: KeyCode) {
+        match code {
+            KeyCode::Char(letter) => self.filter.push(letter),
+            KeyCode::Backspace => drop(self.filter.pop()),
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.is_typing = false;
+            }
+            KeyCode::Up => self.go(-1),
+            KeyCode::Down => self.go(1),
+            _ => self.is_typing = false,
+        }
+        self.arrange();
+    }
+
     fn on_plain_key(&mut self, code: KeyCode) -> Next {
         match code {
+            KeyCode::Esc if !self.filter.is_empty() => {
+                self.filter.clear();
+                self.arrange();
+            }
             KeyCode::Char('q') | KeyCode::Esc => return Next::Quit,
+            KeyCode::Char('/') => {
+                self.focus = Focus::Semaphores;
+                self.is_typing = true;
+            }
+            KeyCode::Char('s') => {
+                self.order = self.order.other();
+                self.message = Some(Ok(format!("sorted by {}", self.order.word())));
+                self.arrange();
+            }
+            KeyCode::Char('+' | '=' | '-' | 'r') if self.read_only => {
+                self.message = Some(Err("nothing is changed here: it was started with --read-only".to_owned()));
+            }
             KeyCode::Char('?') | KeyCode::F(1) => self.dialog = Some(Dialog::Help),
             KeyCode::Char(' ') => return Next::Refresh,
             KeyCode::Char('p') => {
@@ -230,6 +302,32 @@ impl Focus {
             Focus::Holders => "holders",
             Focus::Queue => "queue",
         }
+    }
+}
+
+impl Order {
+    fn other(self) -> Order {
+        match self {
+            Order::Activity => Order::Name,
+            Order::Name => Order::Activity,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Order::Activity => "activity",
+            Order::Name => "name",
+        }
+    }
+}
+
+/// Where a semaphore stands in [`Order::Activity`].
+fn activity(semaphore: &Semaphore) -> u8 {
+    match &semaphore.reading {
+        Ok(reading) if !reading.waiters.is_empty() => 0,
+        Ok(reading) if reading.given_out() > 0 => 1,
+        Err(_) => 2,
+        Ok(_) => 3,
     }
 }
 

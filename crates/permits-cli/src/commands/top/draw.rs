@@ -25,7 +25,7 @@ pub(crate) fn draw(frame: &mut Frame, app: &mut App) {
     frame.render_widget(title_line(app, title.width.into()), title);
     if let Some(trouble) = &app.sample.trouble {
         say(frame, body, app.theme.bad(), &format!("! {trouble}"));
-    } else if app.sample.semaphores.is_empty() {
+    } else if app.all.is_empty() {
         let directory = &app.sample.directory;
         let hint = format!("no semaphore in `{directory}` yet\n\npermits run --max 2 NAME -- COMMAND\nmakes one");
         say(frame, body, Style::new(), &hint);
@@ -131,6 +131,9 @@ fn title_line(app: &App, columns: usize) -> Line<'static> {
 }
 
 fn key_line(app: &App, columns: usize) -> Line<'static> {
+    if app.is_typing {
+        return Line::from(format!(" /{}▏  Enter keep   Esc all", cut(&app.filter, columns.saturating_sub(26))));
+    }
     let text = match &app.message {
         Some(Ok(done)) => return Line::styled(cut(&format!(" {done}"), columns).into_owned(), app.theme.title()),
         Some(Err(why)) => return Line::styled(cut(&format!(" ! {why}"), columns).into_owned(), app.theme.bad()),
@@ -141,7 +144,8 @@ fn key_line(app: &App, columns: usize) -> Line<'static> {
             ("p", if app.paused { "go on" } else { "pause" }),
         ],
     };
-    let more = [("+ -", "resize"), ("r", "revoke"), ("↑ ↓", "choose")];
+    let more = [("+ -", "resize"), ("r", "revoke"), ("/", "filter"), ("s", "sort"), ("↑ ↓", "choose")];
+    let more = more.into_iter().filter(|(key, _)| !(app.read_only && matches!(*key, "+ -" | "r")));
     let mut spans = Vec::new();
     let mut used = 0;
     for (key, does) in text.into_iter().chain(more) {
@@ -159,6 +163,7 @@ fn help(frame: &mut Frame, app: &App) {
     let keys = [
         ("↑ ↓ j k", "choose a row"),
         ("Tab ← →", "go to another list"),
+        ("/  s", "filter by name; sort"),
         ("+ -", "resize by one permit"),
         ("r", "revoke the chosen one"),
         ("p  Space", "pause; read now"),

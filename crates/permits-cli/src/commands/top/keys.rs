@@ -29,6 +29,7 @@ pub(crate) fn keys(mut bytes: &[u8]) -> Vec<KeyEvent> {
                 let letter = KeyCode::Char(char::from(control - 1 + b'a'));
                 keys.push(KeyEvent::new(letter, KeyModifiers::CONTROL));
             }
+            (0x7f, _) => keys.push(KeyCode::Backspace.into()),
             (printed @ b' '..=b'~', _) => keys.push(KeyCode::Char(char::from(printed)).into()),
             _ => {}
         }
@@ -64,6 +65,11 @@ mod tests {
     #[test]
     fn letters_come_one_by_one() {
         assert_eq!(codes(b"jk+"), [KeyCode::Char('j'), KeyCode::Char('k'), KeyCode::Char('+')]);
+    }
+
+    #[test]
+    fn backspace_is_a_key() {
+        assert_eq!(codes(b"a\x7f"), [KeyCode::Char('a'), KeyCode::Backspace]);
     }
 
     #[test]

@@ -65,9 +65,13 @@ pub(crate) fn semaphores(frame: &mut Frame, area: Rect, app: &mut App) {
         Ok(_) => Style::new(),
     });
     let styles: Vec<Style> = styles.collect();
-    let title = format!("Semaphores {}", rows.len());
+    let title = match app.filter.as_str() {
+        "" => format!("Semaphores {}", rows.len()),
+        filter => format!("Semaphores {} of {} with /{filter}", rows.len(), app.all.len()),
+    };
+    let empty = "no name has that in it; Esc shows all";
     let focused = app.focus == Focus::Semaphores;
-    list(frame, area, theme, &title, "", focused, &SEMAPHORES, &rows, &styles, &mut app.semaphores);
+    list(frame, area, theme, &title, empty, focused, &SEMAPHORES, &rows, &styles, &mut app.semaphores);
 }
 
 /// Row of a semaphore; also of the table that is printed where there is no terminal.

@@ -50,6 +50,7 @@ fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<u8> {
         return print(args, sample);
     }
     let mut app = app::App::new(theme::Theme::from_environment(), args.interval);
+    app.read_only = args.read_only;
     screen::run(&mut app, sample, |act| match perform(options, act) {
         Ok(()) => Ok(act.outcome()),
         Err(e) => Err(tame(&Failure::from(e).text)),

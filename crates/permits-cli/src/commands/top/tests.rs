@@ -1,4 +1,6 @@
 //! The whole screen, drawn from made-up samples.
+mod choosing;
+
 use std::time::{Duration, SystemTime};
 
 use ratatui::Terminal;
@@ -71,10 +73,10 @@ fn usual_size_shows_all_panels() {
 ━━ Semaphores 5 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
   NAME       STATE   FREE  MAX  HELD  LOOSE  WAIT  LONGEST  GRANTS/S  RECOVERED
 ▸ build      full       0    6     5      1     5      49s       2.2          4
-  deploy     idle       1    1     0      0     0        -         0          0
-  gpu        in use     1    4     3      0     0        -         0          1
   hand-over  idle       2    2     0      0     1      17s         0          0
+  gpu        in use     1    4     3      0     0        -         0          1
   pytest     in use     9   16     7      0     0        -       2.8          0
+  deploy     idle       1    1     0      0     0        -         0          0
 ── build ─────────────────────────────────────────────────── recovered 4 (+1) ──
 ███████████████████████████████████████████████████████████████████▓▓▓▓▓▓▓▓▓▓▓▓▓
 █ 5 held  ▓ 1 loose  ░ 0 free  of 6  5 wait, longest 49s";
@@ -157,10 +159,10 @@ fn semaphore_that_cannot_be_read_leaves_the_others() {
     press(&mut app, "j");
     let second = screen(&mut app, 80, 24);
 
-    assert_has(&first, "▸ a     unreadable");
-    assert_has(&first, "! `a` is damaged: run `permits repair a`");
-    assert_has(&second, "▸ b     in use");
-    assert_has(&second, "make -C kernel all");
+    assert_has(&first, "▸ b     in use");
+    assert_has(&first, "make -C kernel all");
+    assert_has(&second, "▸ a     unreadable");
+    assert_has(&second, "! `a` is damaged: run `permits repair a`");
 }
 
 #[test]
