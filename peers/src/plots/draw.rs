@@ -1,4 +1,4 @@
-//! The two kinds of panel that all figures are made of, and their legend.
+//! The two kinds of panel that all figures are made of.
 
 use std::ops::Range;
 
@@ -7,73 +7,54 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::labels::spread;
+use super::palette::{GRID, INK, OTHER, OTHER_LABEL, PAGE, Tone, is_floor, is_ours, tone};
 use crate::table::figure;
 
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub type Drawn = Result<(), String>;
 
 const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(40, 40, 40);
-const PALE: RGBColor = RGBColor(222, 222, 222);
+/// Sizes of type in pixels. A page of 840 pixels shows a figure as large as it is, so none is smaller than 11.
+const TITLE: f64 = 13.0;
+const TEXT: f64 = 12.0;
+const SMALL: f64 = 11.0;
+/// About as wide as a letter of a label is, at most.
+const LETTER: i32 = 7;
 
 pub fn told(e: impl std::fmt::Display) -> String {
     format!("cannot draw: {e}")
 }
 
-/// One colour a peer, the same in every figure. Ours stand out; what is not named shares a grey.
-pub fn colour(peer: &str) -> RGBColor {
-    let named: &[(&str, RGBColor)] = &[
-        ("permits x2", RGBColor(240, 130, 150)),
-        ("permits-fair", RGBColor(255, 140, 0)),
-        ("permits-host loose", RGBColor(255, 140, 0)),
-        ("permits-host try", RGBColor(240, 130, 150)),
-        ("permits", RGBColor(214, 20, 40)),
-        ("floor", RGBColor(150, 150, 150)),
-        ("crossbeam", RGBColor(31, 119, 180)),
-        ("async-lock", RGBColor(44, 160, 44)),
-        ("tokio mpsc", RGBColor(90, 20, 130)),
-        ("tokio", RGBColor(168, 100, 209)),
-        ("mea", RGBColor(140, 86, 75)),
-        ("saa", RGBColor(227, 119, 194)),
-        ("futures-intrusive-fair", RGBColor(90, 90, 20)),
-        ("futures-intrusive", RGBColor(170, 170, 30)),
-        ("java-fair", RGBColor(10, 70, 120)),
-        ("java", RGBColor(20, 170, 190)),
-        ("sem_t", RGBColor(20, 20, 20)),
-        ("flume", RGBColor(0, 100, 80)),
-        ("naive", RGBColor(120, 130, 200)),
-        ("good", RGBColor(60, 60, 160)),
-        ("std", RGBColor(190, 150, 110)),
-        ("POSIX sem", RGBColor(20, 20, 20)),
-        ("System V undo", RGBColor(31, 119, 180)),
-        ("System V", RGBColor(20, 170, 190)),
-        ("robust mutex", RGBColor(44, 160, 44)),
-        ("flock", RGBColor(140, 86, 75)),
-        ("OFD lock", RGBColor(227, 119, 194)),
-        ("pipe", RGBColor(168, 100, 209)),
-        ("eventfd", RGBColor(170, 170, 30)),
-        ("GNU sem", RGBColor(120, 130, 200)),
-        ("async-channel", RGBColor(110, 215, 150)),
-        ("threading", RGBColor(31, 119, 180)),
-        ("asyncio", RGBColor(20, 170, 190)),
-        ("aiologic", RGBColor(44, 160, 44)),
-        ("anyio", RGBColor(168, 100, 209)),
-        ("queue", RGBColor(140, 86, 75)),
-        ("8 threads, 1 permit", RGBColor(214, 20, 40)),
-        ("8 threads, 2 permits", RGBColor(31, 119, 180)),
-        ("32 threads, 1 permit", RGBColor(44, 160, 44)),
-    ];
-    named.iter().find(|(name, _)| peer.starts_with(name)).map_or(RGBColor(150, 150, 150), |(_, colour)| *colour)
+fn text(pixels: f64, tone: Tone, horizontal: HPos) -> TextStyle<'static> {
+    styled(pixels, tone, FontStyle::Normal, horizontal, VPos::Center)
 }
 
-/// The pair of ours in place of one is a peer of the one.
-pub fn is_ours(peer: &str) -> bool {
-    peer.starts_with("permits") && !peer.ends_with(" x2")
+fn styled(pixels: f64, tone: Tone, style: FontStyle, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    // The library counts sizes from the top of the tallest letter to the foot of the deepest.
+    (FONT, pixels * 1.24, style).into_font().color(&tone.rgb()).pos(Pos::new(horizontal, vertical))
 }
 
-fn text(size: u32, at: Pos) -> TextStyle<'static> {
-    (FONT, size).into_font().color(&INK).pos(at)
+/// The colour of a peer's name.
+fn name_tone(peer: &str) -> Tone {
+    let own = tone(peer);
+    if own.rgb() == OTHER.rgb() { OTHER_LABEL } else { own }
 }
+
+/// A peer's name: ours in bold type.
+fn name(peer: &str, horizontal: HPos) -> TextStyle<'static> {
+    let style = if is_ours(peer) { FontStyle::Bold } else { FontStyle::Normal };
+    styled(SMALL, name_tone(peer), style, horizontal, VPos::Center)
+}
+
+fn title(area: &Area<'_>, title: &str) -> Drawn {
+    let style = styled(TITLE, INK, FontStyle::Bold, HPos::Left, VPos::Top);
+    area.draw(&Text::new(title.to_owned(), (12, 10), style)).map_err(told)
+}
+
+/// What is above and below every panel's axes.
+const ABOVE: i32 = 34;
+const BELOW: i32 = 42;
 
 /// A logarithmic axis whose ticks are given: the library's own puts them at powers of ten only.
 struct LogAxis {
@@ -103,8 +84,10 @@ impl Ranged for LogAxis {
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = high.log10() - low.log10();
     let steps: &[f64] = match decades {
-        d if d < 0.9 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
-        d if d < 2.5 => &[1.0, 2.0, 5.0],
+        d if d < 0.9 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+        d if d < 1.2 => &[1.0, 2.0, 3.0, 5.0],
+        d if d < 1.6 => &[1.0, 2.0, 5.0],
+        d if d < 2.5 => &[1.0, 3.0],
         _ => &[1.0],
     };
     let mut at = Vec::new();
@@ -117,6 +100,18 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
         }
     }
     at
+}
+
+/// Without the values that are so close to the one before that their figures would meet.
+fn apart(ticks: Vec<f64>, low: f64, high: f64) -> Vec<f64> {
+    const ROOM: f64 = 0.2;
+    let mut kept: Vec<f64> = Vec::new();
+    for tick in ticks {
+        if kept.last().is_none_or(|last| (tick / last).ln() >= ROOM * (high / low).ln()) {
+            kept.push(tick);
+        }
+    }
+    kept
 }
 
 /// The range of the values on a logarithmic axis, with some room around.
@@ -139,56 +134,62 @@ pub struct Dot {
     pub max: f64,
 }
 
+pub fn dots_height(dots: usize) -> u32 {
+    ABOVE as u32 + BELOW as u32 + 16 + 19 * dots as u32
+}
+
 /// A row a peer, best at the top: the median as a dot with its figure, the rounds' extremes as a line.
-pub fn dots(area: &Area<'_>, title: &str, axis: &str, dots: &[Dot]) -> Drawn {
+pub fn dots(area: &Area<'_>, heading: &str, axis: &str, dots: &[Dot]) -> Drawn {
     const ROW: f64 = 0.5;
     let shown: Vec<&Dot> = dots.iter().filter(|d| d.median > 0.0).collect();
     let (low, high) = bounds(shown.iter().flat_map(|d| [d.min, d.median, d.max]));
     // The figures stand to the right of the dots.
-    let high = high * (high / low).powf(0.16);
-    let axis_of = LogAxis { range: low..high, ticks: ticks(low, high) };
+    let high = high * (high / low).powf(0.24);
+    let axis_of = LogAxis { range: low..high, ticks: apart(ticks(low, high), low, high) };
     let rows = shown.len() as f64;
     let longest = shown.iter().map(|d| d.label.len() as i32).max().unwrap_or(0);
-    let labels = (7 * longest + 8).max(190);
+    let labels = (LETTER * longest + 16).clamp(110, 222);
     let mut chart = ChartBuilder::on(area)
-        .caption(title, text(17, Pos::new(HPos::Left, VPos::Top)))
         .margin(8)
+        .margin_top(ABOVE)
         .margin_left(labels)
         .margin_right(16)
-        .x_label_area_size(42)
+        .x_label_area_size(BELOW)
         .build_cartesian_2d(axis_of, -ROW..rows - ROW)
         .map_err(told)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
         .disable_y_axis()
-        .light_line_style(WHITE)
-        .bold_line_style(PALE)
+        .max_light_lines(0)
+        .light_line_style(GRID.rgb())
+        .bold_line_style(GRID.rgb())
+        .axis_style(OTHER.rgb())
         .x_label_formatter(&|v| figure(*v))
-        .label_style(text(12, Pos::new(HPos::Center, VPos::Top)))
-        .x_desc(axis)
-        .axis_desc_style(text(13, Pos::new(HPos::Center, VPos::Top)))
+        .label_style(styled(SMALL, INK, FontStyle::Normal, HPos::Center, VPos::Top))
         .draw()
         .map_err(told)?;
+    title(area, heading)?;
+    // The axis is shorter than what it is of may be: both end at the same place.
+    let (right, foot) = area_coord(area, chart.backend_coord(&(high, -ROW)));
+    area.draw(&Text::new(axis.to_owned(), (right, foot + 34), text(TEXT, INK, HPos::Right))).map_err(told)?;
 
     for (i, dot) in shown.iter().enumerate() {
         let y = rows - 1.0 - i as f64;
-        let colour = colour(&dot.label);
-        let width = if is_ours(&dot.label) { 3 } else { 1 };
+        let colour = tone(&dot.label).rgb();
+        let (width, size) = if is_ours(&dot.label) { (3, 5) } else { (2, 4) };
         let line = [(dot.min, y), (dot.max, y)];
         chart.draw_series(LineSeries::new(line, colour.stroke_width(width))).map_err(told)?;
-        let size = if is_ours(&dot.label) { 6 } else { 4 };
-        chart.draw_series([Circle::new((dot.median, y), size, colour.filled())]).map_err(told)?;
-
-        let beside = chart.backend_coord(&(dot.max, y));
-        let beside = area_coord(area, beside);
-        let value = text(12, Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(figure(dot.median), (beside.0 + 9, beside.1), value)).map_err(told)?;
-        let mut label = text(13, Pos::new(HPos::Right, VPos::Center));
-        if is_ours(&dot.label) {
-            label = (FONT, 13, FontStyle::Bold).into_font().color(&colour).pos(Pos::new(HPos::Right, VPos::Center));
+        // A floor is no competitor: an empty dot.
+        if is_floor(&dot.label) {
+            chart.draw_series([Circle::new((dot.median, y), size, PAGE.rgb().filled())]).map_err(told)?;
+            chart.draw_series([Circle::new((dot.median, y), size, colour.stroke_width(2))]).map_err(told)?;
+        } else {
+            chart.draw_series([Circle::new((dot.median, y), size, colour.filled())]).map_err(told)?;
         }
-        area.draw(&Text::new(dot.label.clone(), (labels - 8, beside.1), label)).map_err(told)?;
+        let end = area_coord(area, chart.backend_coord(&(dot.max.max(dot.median), y)));
+        area.draw(&Text::new(figure(dot.median), (end.0 + 9, end.1), text(SMALL, INK, HPos::Left))).map_err(told)?;
+        area.draw(&Text::new(dot.label.clone(), (labels - 8, end.1), name(&dot.label, HPos::Right))).map_err(told)?;
     }
     Ok(())
 }
@@ -204,8 +205,11 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Both axes logarithmic, a line a peer; a tick below each value of x that was measured.
-pub fn lines(area: &Area<'_>, title: &str, axes: (&str, &str), series: &[Series], names: &[(f64, &str)]) -> Drawn {
+/// Between a line's end and its label.
+const LEADER: i32 = 22;
+
+/// Both axes logarithmic, a line a peer, its name at its end; a tick below each value of x that was measured.
+pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Series], names: &[(f64, &str)]) -> Drawn {
     let all = || series.iter().flat_map(|s| s.points.iter().copied());
     let mut xs: Vec<f64> = all().map(|p| p.0).collect();
     xs.sort_by(f64::total_cmp);
@@ -217,12 +221,13 @@ pub fn lines(area: &Area<'_>, title: &str, axes: (&str, &str), series: &[Series]
         Some((_, name)) => name.to_string(),
         None => figure(v),
     };
+    let longest = series.iter().map(|s| s.peer.len() as i32).max().unwrap_or(0);
     let mut chart = ChartBuilder::on(area)
-        .caption(title, text(17, Pos::new(HPos::Left, VPos::Top)))
         .margin(8)
-        .margin_right(16)
-        .x_label_area_size(42)
-        .y_label_area_size(66)
+        .margin_top(ABOVE)
+        .margin_right(LETTER * longest + LEADER)
+        .x_label_area_size(BELOW)
+        .y_label_area_size(58)
         .build_cartesian_2d(
             LogAxis { range: first / room..last * room, ticks: xs.clone() },
             LogAxis { range: low..high, ticks: ticks(low, high) },
@@ -230,48 +235,50 @@ pub fn lines(area: &Area<'_>, title: &str, axes: (&str, &str), series: &[Series]
         .map_err(told)?;
     chart
         .configure_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(PALE)
+        .max_light_lines(0)
+        .light_line_style(GRID.rgb())
+        .bold_line_style(GRID.rgb())
+        .axis_style(OTHER.rgb())
         .x_label_formatter(&|v| x_name(*v))
         .y_label_formatter(&|v| figure(*v))
-        .label_style(text(12, Pos::new(HPos::Center, VPos::Center)))
+        .label_style(text(SMALL, INK, HPos::Center))
         .x_desc(axes.0)
         .y_desc(axes.1)
-        .axis_desc_style(text(13, Pos::new(HPos::Center, VPos::Center)))
+        .axis_desc_style(text(TEXT, INK, HPos::Center))
         .draw()
         .map_err(told)?;
+    title(area, heading)?;
 
-    // Ours last, so that nothing lies over them.
-    let (ours, others): (Vec<&Series>, Vec<&Series>) = series.iter().partition(|s| is_ours(&s.peer));
-    for s in others.into_iter().chain(ours) {
-        let colour = colour(&s.peer);
-        let (width, size) = if is_ours(&s.peer) { (4, 5) } else { (1, 3) };
+    // Greys first and ours last, so that nothing lies over what is to be seen.
+    let mut in_order: Vec<&Series> = series.iter().collect();
+    in_order.sort_by_key(|s| (is_ours(&s.peer), tone(&s.peer).rgb() != OTHER.rgb()));
+    for s in in_order {
+        let colour = tone(&s.peer).rgb();
+        let (width, size) = match tone(&s.peer).rgb() == OTHER.rgb() {
+            _ if is_ours(&s.peer) => (3, 4),
+            true => (1, 2),
+            false => (2, 3),
+        };
         let points = s.points.iter().copied();
-        chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(width))).map_err(told)?;
-        chart.draw_series(points.map(|p| Circle::new(p, size, colour.filled()))).map_err(told)?;
+        if is_floor(&s.peer) {
+            let dashes = DashedLineSeries::new(points, 6, 4, colour.stroke_width(width));
+            chart.draw_series(dashes).map_err(told)?;
+        } else {
+            chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(width))).map_err(told)?;
+            chart.draw_series(points.map(|p| Circle::new(p, size, colour.filled()))).map_err(told)?;
+        }
     }
-    Ok(())
-}
 
-const LEGEND_COLUMN: i32 = 190;
-const LEGEND_ROW: i32 = 20;
-
-pub fn legend_height(peers: usize, width: u32) -> u32 {
-    let columns = (width as i32 / LEGEND_COLUMN) as usize;
-    (peers.div_ceil(columns) as i32 * LEGEND_ROW + 12) as u32
-}
-
-pub fn legend(area: &Area<'_>, peers: &[String]) -> Drawn {
-    let columns = (area.dim_in_pixel().0 as i32 / LEGEND_COLUMN) as usize;
-    for (i, peer) in peers.iter().enumerate() {
-        let x = 20 + (i % columns) as i32 * LEGEND_COLUMN;
-        let y = 10 + (i / columns) as i32 * LEGEND_ROW;
-        let colour = colour(peer);
-        let width = if is_ours(peer) { 4 } else { 2 };
-        area.draw(&PathElement::new(vec![(x, y), (x + 22, y)], colour.stroke_width(width))).map_err(told)?;
-        area.draw(&Circle::new((x + 11, y), if is_ours(peer) { 5 } else { 3 }, colour.filled())).map_err(told)?;
-        let label = text(13, Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(peer.clone(), (x + 30, y), label)).map_err(told)?;
+    let ends: Vec<(i32, i32)> =
+        series.iter().filter_map(|s| s.points.last()).map(|end| area_coord(area, chart.backend_coord(end))).collect();
+    let (right, bottom) = area_coord(area, chart.backend_coord(&(last * room, low)));
+    let wanted: Vec<f64> = ends.iter().map(|end| f64::from(end.1)).collect();
+    let places = spread(&wanted, SMALL + 2.0, f64::from(ABOVE), f64::from(bottom));
+    for ((s, end), place) in series.iter().zip(ends).zip(places) {
+        let y = place.round() as i32;
+        let leader = vec![(end.0 + 5, end.1), (right, end.1), (right + LEADER - 6, y)];
+        area.draw(&PathElement::new(leader, OTHER.rgb().mix(0.5).stroke_width(1))).map_err(told)?;
+        area.draw(&Text::new(s.peer.clone(), (right + LEADER - 3, y), name(&s.peer, HPos::Left))).map_err(told)?;
     }
     Ok(())
 }

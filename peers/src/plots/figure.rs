@@ -1,18 +1,21 @@
 //! A figure: panels, and how they are laid out and drawn.
 
+use std::fs;
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::draw::{self, Area, Dot, Drawn, Series, dots, legend, legend_height, lines, told};
+use super::draw::{Area, Dot, Drawn, Series, dots, dots_height, lines, told};
+use super::palette::{PAGE, style_sheet};
 use crate::record::Row;
 
-/// Some panels in columns, and one legend for those that are made of lines.
+/// As wide as the column of text on the pages that show it: what is wider is made smaller there, type as well.
+const PAGE_WIDTH: u32 = 840;
+
+/// Some panels in columns.
 pub(super) struct Figure {
     pub(super) name: &'static str,
     pub(super) columns: usize,
-    /// Of a panel.
-    pub(super) width: u32,
     pub(super) panels: Vec<Panel>,
 }
 
@@ -31,8 +34,8 @@ impl Panel {
 
     fn height(&self) -> u32 {
         match self {
-            Panel::Dots { dots, .. } => 96 + 22 * dots.len() as u32,
-            Panel::Lines { .. } => 380,
+            Panel::Dots { dots, .. } => dots_height(dots.len()),
+            Panel::Lines { .. } => 310,
         }
     }
 
@@ -48,41 +51,27 @@ impl Figure {
     pub(super) fn draw(&self, path: &Path) -> Drawn {
         let shown: Vec<&Panel> = self.panels.iter().filter(|p| !p.is_empty()).collect();
         let columns = self.columns.min(shown.len());
-        let width = self.width * columns as u32;
         let rows: Vec<u32> =
             shown.chunks(columns).map(|row| row.iter().map(|p| p.height()).max().unwrap_or(0)).collect();
-        let peers = self.peers();
-        let foot = if peers.is_empty() { 0 } else { legend_height(peers.len(), width) };
-        let height = rows.iter().sum::<u32>() + foot;
+        let size = (PAGE_WIDTH, rows.iter().sum());
 
-        let root = SVGBackend::new(path, (width, height)).into_drawing_area();
-        root.fill(&WHITE).map_err(told)?;
-        let mut rest = root.clone();
-        for (row, height) in shown.chunks(columns).zip(&rows) {
-            let (area, below) = rest.split_vertically(*height);
-            for (panel, place) in row.iter().zip(area.split_evenly((1, columns))) {
-                panel.draw(&place)?;
-            }
-            rest = below;
-        }
-        legend(&rest, &peers)?;
-        root.present().map_err(told)
-    }
-
-    /// Those with a line somewhere: ours first.
-    fn peers(&self) -> Vec<String> {
-        let mut peers: Vec<String> = Vec::new();
-        for panel in &self.panels {
-            if let Panel::Lines { series, .. } = panel {
-                for s in series {
-                    if !peers.contains(&s.peer) {
-                        peers.push(s.peer.clone());
-                    }
+        let mut picture = String::new();
+        {
+            let root = SVGBackend::with_string(&mut picture, size).into_drawing_area();
+            root.fill(&PAGE.rgb()).map_err(told)?;
+            let mut rest = root.clone();
+            for (row, height) in shown.chunks(columns).zip(&rows) {
+                let (area, below) = rest.split_vertically(*height);
+                for (panel, place) in row.iter().zip(area.split_evenly((1, columns))) {
+                    panel.draw(&place)?;
                 }
+                rest = below;
             }
+            root.present().map_err(told)?;
         }
-        peers.sort_by_key(|p| !draw::is_ours(p));
-        peers
+        let head = picture.find('\n').ok_or("the picture has no head")? + 1;
+        picture.insert_str(head, &style_sheet());
+        fs::write(path, picture).map_err(|e| format!("cannot write `{}`: {e}", path.display()))
     }
 }
 

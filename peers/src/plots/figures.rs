@@ -4,8 +4,6 @@ use super::draw::{Dot, Series};
 use super::figure::{Figure, Panel, parameter};
 use crate::record::Row;
 
-const WIDTH: u32 = 560;
-
 pub fn all(rows: &[Row]) -> Vec<Figure> {
     vec![
         uncontended(rows),
@@ -105,27 +103,22 @@ fn uncontended(rows: &[Row]) -> Figure {
         let title = format!("acquire by {door}, and release");
         dots(rows, &title, "ns a pair, one thread (log)", Value::Median, |r| of(r, "w1", &[("door", door)]))
     };
-    Figure {
-        name: "w1-uncontended",
-        columns: 3,
-        width: WIDTH,
-        panels: vec![panel("try"), panel("wait"), panel("await")],
-    }
+    Figure { name: "w1-uncontended", columns: 2, panels: vec![panel("try"), panel("wait"), panel("await")] }
 }
 
 fn threads_of(row: &Row) -> u32 {
     parameter(row, "threads").and_then(|t| t.parse().ok()).unwrap_or(0)
 }
 
-/// Two rows of panels by what is promised, since order costs most of the throughput: who promises it is to be compared
-/// with who does.
+/// Two columns of panels by what is promised, since order costs most of the throughput: those that promise it
+/// are compared with each other.
 fn crowd(rows: &[Row], section: &'static str, name: &'static str) -> Figure {
     let mut panels = Vec::new();
-    for in_order in [false, true] {
-        for permits in ["1", "2", "half"] {
+    for permits in ["1", "2", "half"] {
+        for in_order in [false, true] {
             let crowd = match permits {
                 "1" => "1 permit".into(),
-                "half" => "half as many permits as threads".into(),
+                "half" => "a permit for two threads".into(),
                 n => format!("{n} permits"),
             };
             let kind = if in_order { "first come, first served" } else { "overtaking allowed" };
@@ -138,7 +131,7 @@ fn crowd(rows: &[Row], section: &'static str, name: &'static str) -> Figure {
             }));
         }
     }
-    Figure { name, columns: 3, width: WIDTH, panels }
+    Figure { name, columns: 2, panels }
 }
 
 fn longest_waits(rows: &[Row]) -> Figure {
@@ -151,7 +144,7 @@ fn longest_waits(rows: &[Row]) -> Figure {
         ]
     };
     let panels = [panel("8", "1"), panel("32", "2")].into_iter().flatten().collect();
-    Figure { name: "w2-longest-wait", columns: 2, width: WIDTH, panels }
+    Figure { name: "w2-longest-wait", columns: 2, panels }
 }
 
 fn counted(permits: &str) -> String {
@@ -203,7 +196,7 @@ fn bound(rows: &[Row]) -> Figure {
     Figure {
         name: "w2b-bound",
         columns: 1,
-        width: 840,
+
         panels: vec![
             panel("throughput by the bound on overtaking", "operations a second", Value::Median),
             panel("longest wait by the bound on overtaking", "longest wait, us", Value::Longest),
@@ -213,8 +206,8 @@ fn bound(rows: &[Row]) -> Figure {
 
 fn hand_over(rows: &[Row]) -> Figure {
     let mut panels = Vec::new();
-    for sides in ["threads", "thread+task"] {
-        for on in ["two cores", "one core", "unpinned"] {
+    for on in ["two cores", "one core", "unpinned"] {
+        for sides in ["threads", "thread+task"] {
             let title = match sides {
                 "threads" => format!("two threads, {on}"),
                 _ => format!("a thread and a task, {on}"),
@@ -224,7 +217,7 @@ fn hand_over(rows: &[Row]) -> Figure {
             }));
         }
     }
-    Figure { name: "w3-hand-over", columns: 3, width: WIDTH, panels }
+    Figure { name: "w3-hand-over", columns: 2, panels }
 }
 
 fn tasks(rows: &[Row]) -> Figure {
@@ -234,7 +227,7 @@ fn tasks(rows: &[Row]) -> Figure {
             of(r, "w4", &[("tasks", tasks)])
         })
     };
-    Figure { name: "w4-tasks", columns: 3, width: WIDTH, panels: vec![panel("100"), panel("1000"), panel("10000")] }
+    Figure { name: "w4-tasks", columns: 2, panels: vec![panel("100"), panel("1000"), panel("10000")] }
 }
 
 fn queues(rows: &[Row]) -> Figure {
@@ -244,23 +237,21 @@ fn queues(rows: &[Row]) -> Figure {
         })
     };
     let panels = vec![panel("enqueue"), panel("serve"), panel("cancel at random")];
-    Figure { name: "w6-queues", columns: 3, width: WIDTH, panels }
+    Figure { name: "w6-queues", columns: 2, panels }
 }
 
 fn large_request(rows: &[Row]) -> Figure {
     let mut panels = Vec::new();
-    for (value, axis) in [
-        (Value::Median, "operations a second (log)"),
-        (Value::Share, "turns of the large one, 1 = as many as the others (log)"),
-    ] {
-        for (kind, many, permits) in
-            [("tasks", "16+large", "4"), ("tasks", "64+large", "16"), ("threads", "8+large", "4")]
+    for (kind, many, permits) in [("tasks", "16+large", "4"), ("tasks", "64+large", "16"), ("threads", "8+large", "4")]
+    {
+        for (value, axis) in
+            [(Value::Median, "operations a second (log)"), (Value::Share, "turns of the large one, others 1 (log)")]
         {
             let title = format!("{} {kind} for 1, one for all {permits}", many.trim_end_matches("+large"));
             panels.push(dots(rows, &title, axis, value, |r| of(r, "w7", &[(kind, many), ("permits", permits)])));
         }
     }
-    Figure { name: "w7-large-request", columns: 3, width: WIDTH, panels }
+    Figure { name: "w7-large-request", columns: 2, panels }
 }
 
 fn buffers(rows: &[Row]) -> Figure {
@@ -268,9 +259,9 @@ fn buffers(rows: &[Row]) -> Figure {
     for (kind, sides, on) in [
         ("threads", "1:1", "two cores"),
         ("threads", "1:1", "one core"),
-        ("threads", "4:4", "unpinned"),
         ("tasks", "1:1", "two workers"),
         ("tasks", "1:1", "one thread"),
+        ("threads", "4:4", "unpinned"),
         ("tasks", "4:4", "two workers"),
     ] {
         let title = format!("{sides} {kind}, {on}");
@@ -278,7 +269,7 @@ fn buffers(rows: &[Row]) -> Figure {
             of(r, "w9", &[(kind, sides), ("on", on)])
         }));
     }
-    Figure { name: "w9-producers-consumers", columns: 3, width: WIDTH, panels }
+    Figure { name: "w9-producers-consumers", columns: 2, panels }
 }
 
 fn not_getting_it(rows: &[Row]) -> Figure {
@@ -288,7 +279,7 @@ fn not_getting_it(rows: &[Row]) -> Figure {
     Figure {
         name: "w10-not-getting-it",
         columns: 2,
-        width: WIDTH,
+
         panels: vec![
             panel("try that fails", "ns a call (log)"),
             panel("future that waits and is dropped", "ns a call (log)"),
@@ -305,7 +296,7 @@ fn host_alone(rows: &[Row]) -> Figure {
     Figure {
         name: "host-alone",
         columns: 2,
-        width: WIDTH,
+
         panels: vec![
             panel("h1", "acquire and release in one process", "ns a pair (log)"),
             panel("h6", "a command that does nothing, run under a permit", "ms from start to end (log)"),
@@ -321,7 +312,7 @@ fn host_hand_over(rows: &[Row]) -> Figure {
     Figure {
         name: "host-hand-over",
         columns: 2,
-        width: WIDTH,
+
         panels: vec![
             panel("to and fro", "two cores", "two processes, to and fro", "us a round trip (log)"),
             panel("to and fro", "one core", "two processes, to and fro", "us a round trip (log)"),
@@ -344,7 +335,7 @@ fn host_crowd(rows: &[Row]) -> Figure {
     Figure {
         name: "host-crowd",
         columns: 2,
-        width: WIDTH,
+
         panels: vec![panel("1", true), panel("1", false), panel("4", true), panel("4", false)],
     }
 }
@@ -356,8 +347,8 @@ fn host_death(rows: &[Row]) -> Figure {
     };
     Figure {
         name: "host-death",
-        columns: 3,
-        width: WIDTH,
+        columns: 2,
+
         panels: vec![
             panel("the waiter slept for 3 ms", "3ms", "0MB"),
             panel("the waiter slept for 30 ms", "30ms", "0MB"),
@@ -375,7 +366,7 @@ fn host_queue(rows: &[Row]) -> Figure {
     Figure {
         name: "host-queue",
         columns: 2,
-        width: WIDTH,
+
         panels: vec![
             panel("grant", "us a grant"),
             panel("context switches of the waiters", "context switches a grant"),
@@ -397,7 +388,7 @@ fn python(rows: &[Row], name: &'static str, of: &[[&'static str; 5]]) -> Figure 
             }));
         }
     }
-    Figure { name, columns: PYTHONS.len(), width: WIDTH, panels }
+    Figure { name, columns: PYTHONS.len(), panels }
 }
 
 fn python_alone(rows: &[Row]) -> Figure {

@@ -3,6 +3,8 @@
 mod draw;
 mod figure;
 mod figures;
+mod labels;
+mod palette;
 
 use std::fs;
 use std::path::Path;

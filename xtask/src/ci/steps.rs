@@ -67,14 +67,15 @@ pub(crate) const STEPS: &[Step] = &[
         variables: &[],
         act: Chore(package::check),
     },
-    // The comparisons are a workspace of their own: they have to build.
+    // The comparisons are a workspace of their own: they are built and checked, not run.
     Step {
         name: "peers",
-        about: "the comparisons with other semaphores: formatting and lints",
+        about: "the comparisons with other semaphores: formatting, lints, and their own unit tests",
         variables: &[],
         act: Commands(&[
             "cargo fmt --manifest-path peers/Cargo.toml --check",
             "cargo clippy --locked --manifest-path peers/Cargo.toml --target-dir target/peers -- -D warnings",
+            "cargo test --locked --manifest-path peers/Cargo.toml --target-dir target/peers",
         ]),
     },
     // So is the fuzzing; its corpus, and some random files, are replayed without a fuzzer.
