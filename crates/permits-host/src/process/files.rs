@@ -126,7 +126,7 @@ impl Place {
                     Some(libc::ENOENT) => Ok(None),
                     Some(libc::ELOOP) => Err(self.insecure("it is a symbolic link: remove it")),
                     Some(libc::EISDIR) => Err(self.damaged("it is a directory")),
-                    Some(libc::ENXIO) => Err(self.damaged("it is no regular file")),
+                    Some(libc::ENXIO) => Err(self.damaged("it is not a regular file")),
                     _ => Err(self.failed("open", error)),
                 };
             }

@@ -196,7 +196,7 @@ impl Scene {
                 let removed = self.options().remove(NAME, Removal::Force);
                 say(removed.map_or_else(|error| format!("{:?}", error.kind()), |_| "removed".to_owned()));
             }
-            Order::Fill => say(crate::files::fill_and_recover(&self.directory)),
+            Order::Fill => say(crate::files::limits::fill_and_recover(&self.directory)),
             Order::UseFromElsewhere => {
                 std::env::set_current_dir(&self.directory).expect("it is there");
                 let semaphore = open_in(Path::new("."));

@@ -1,0 +1,116 @@
+//! Who may have made a file, and who may open it: links, owners and modes.
+
+use super::{assert_refused, by_nobody, open, set_mode, with_file};
+use crate::actor::{NOBODY, Order};
+use crate::place::{Directory, file_in};
+use permits_host::ErrorKind;
+use permits_testbed::root;
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let (directory, path) = with_file();
+    let elsewhere = directory.path().join("elsewhere");
+    fs::rename(&path, &elsewhere).expect("it can be moved");
+
+    symlink(elsewhere, &path).expect("it can be made");
+
+    assert_refused(
+        open(&directory),
+        ErrorKind::Insecure,
+        &[&format!("`{}`", path.display()), "symbolic link: remove it"],
+    );
+}
+
+#[test]
+fn nothing_is_made_at_the_end_of_a_dangling_symbolic_link() {
+    let directory = Directory::new();
+    let elsewhere = directory.path().join("elsewhere");
+
+    symlink(&elsewhere, file_in(&directory)).expect("it can be made");
+
+    assert_refused(open(&directory), ErrorKind::Insecure, &["symbolic link"]);
+    assert!(!elsewhere.exists());
+}
+
+#[test]
+fn a_hard_link_is_refused() {
+    let (directory, path) = with_file();
+
+    fs::hard_link(&path, directory.path().join("second")).expect("it can be made");
+
+    assert_refused(open(&directory), ErrorKind::Insecure, &["a second name (a hard link): remove one of them"]);
+}
+
+#[test]
+fn a_strangers_file_is_refused_where_everybody_may_make_files() {
+    if !root() {
+        return;
+    }
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o1777);
+
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+
+    let stranger = format!("user `{NOBODY}` made it");
+    assert_refused(open(&directory), ErrorKind::Insecure, &[&stranger, "choose another name, or a directory"]);
+}
+
+#[test]
+fn a_members_file_is_used_in_a_groups_directory() {
+    if !root() {
+        return;
+    }
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o1770);
+
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+
+    assert!(open(&directory).expect("it is opened").try_acquire_owned().is_ok());
+}
+
+#[test]
+fn another_users_file_of_mode_0600_is_denied() {
+    if !root() {
+        return;
+    }
+    let (directory, path) = with_file();
+    set_mode(directory.path(), 0o755);
+
+    let answer = by_nobody(&directory, Order::Open(3));
+
+    assert!(answer.starts_with("Denied: ") && answer.contains(&format!("`{}`", path.display())), "{answer}");
+}
+
+#[test]
+fn a_file_of_mode_0_is_denied_to_its_owner() {
+    if !root() {
+        return;
+    }
+    let (directory, path) = with_file();
+    chown(directory.path(), Some(NOBODY), Some(NOBODY)).expect("root can give directories away");
+    chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+    set_mode(&path, 0);
+
+    let answer = by_nobody(&directory, Order::Open(3));
+
+    assert!(answer.starts_with("Denied: "), "{answer}");
+}
+
+#[test]
+fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
+    if !root() {
+        return;
+    }
+    let (directory, path) = with_file();
+    let semaphore = open(&directory).expect("it is opened");
+    let _permit = semaphore.try_acquire_many_owned(2).expect("they are free");
+    set_mode(directory.path(), 0o755);
+    set_mode(&path, 0o444);
+
+    let answers = [Order::Open(3), Order::Read].map(|order| by_nobody(&directory, order));
+
+    assert!(answers[0].starts_with("Denied: "), "{}", answers[0]);
+    assert_eq!(answers[1], "2 of 3");
+}
