@@ -189,10 +189,10 @@ pub(crate) struct BeforeExec {
 pub(crate) fn prepare(command: &mut Command, lock: Option<Arc<CommandLock>>, before: BeforeExec) {
     let mask = MASK_AT_START.get().copied().unwrap_or_else(|| signal_set([]));
     let parent = std::process::id();
-    let hook = move || {
+    let prepare = move || {
         if let Some(signal) = before.pdeathsig {
             set_pdeathsig(signal)?;
-            if std::os::unix::process::parent_id() != parent {
+            if is_orphan(parent) {
                 // The parent died before the call above: the kernel would never send it.
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
@@ -205,9 +205,23 @@ pub(crate) fn prepare(command: &mut Command, lock: Option<Arc<CommandLock>>, bef
         }
         change_mask(libc::SIG_SETMASK, &mask).map(drop)
     };
+    let hook = move || {
+        let prepared = prepare();
+        if prepared.is_err() && is_orphan(parent) {
+            // The standard library would tell the parent, find that nobody hears, and abort with a message.
+            // SAFETY: it ends this process, without anything that a fork leaves half done.
+            unsafe { libc::_exit(libc::EXIT_FAILURE) };
+        }
+        prepared
+    };
     // SAFETY: the hook makes system calls and nothing else: no allocation, no lock that another thread could
     // have held at the fork. `mark` builds its errors from a number, which does not allocate.
     unsafe { command.pre_exec(hook) };
+}
+
+/// Whether this is a child whose parent has died. It allocates nothing.
+fn is_orphan(parent: u32) -> bool {
+    std::process::id() != parent && std::os::unix::process::parent_id() != parent
 }
 
 fn mark(error: &io::Error) -> io::Error {

@@ -73,6 +73,8 @@ impl CommandLock {
     ///
     /// If the lock cannot be taken, or if the process that made it died before that: then another process may
     /// have the permits by now, and you must not execute the command.
+    /// An error of `pre_exec` that no parent is there to hear ends the child by an abort, with a message on
+    /// stderr: a hook that finds its parent dead calls `_exit` instead.
     pub fn take(&self) -> io::Result<()> {
         point(Point::CommandForked);
         let (seat, generation) = (self.attachment.seat, self.attachment.generation);

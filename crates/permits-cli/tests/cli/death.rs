@@ -1,5 +1,13 @@
 //! Whatever dies: permits come back, and never does one run too many.
 
+use std::io::Read;
+use std::process::Stdio;
+
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
 use crate::place::{Place, Running, is_alive, kill, stdout, until};
 
 #[test]
@@ -34,6 +42,52 @@ fn waiter_follows_a_killed_wrapper_and_its_command() {
     kill(command, "KILL");
 
     assert_eq!(waiter.line(), "next");
+}
+
+/// As a debugger would: the child that the process forks next, before it does anything. It is stopped.
+fn next_child(parent: Pid) -> Pid {
+    loop {
+        match waitpid(parent, Some(WaitPidFlag::__WALL)).expect("it is traced") {
+            WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_FORK) => break,
+            WaitStatus::Stopped(_, signal) => ptrace::cont(parent, signal).expect("it is stopped"),
+            WaitStatus::PtraceEvent(..) => ptrace::cont(parent, None).expect("it is stopped"),
+            other => panic!("it forks before {other:?}"),
+        }
+    }
+    let child = Pid::from_raw(ptrace::getevent(parent).expect("it is stopped").try_into().expect("a process id"));
+    waitpid(child, Some(WaitPidFlag::__WALL)).expect("it is traced");
+    child
+}
+
+#[test]
+fn command_of_a_wrapper_that_died_before_it_is_not_executed_and_says_nothing() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let mut command = place.permits(["run", "a", "--", "echo", "never"]);
+    let mut run = Running::start({
+        command.stderr(Stdio::piped());
+        command
+    });
+    let pid = Pid::from_raw(run.pid().cast_signed());
+    place.until_waiting("a", 1);
+    ptrace::seize(pid, Options::PTRACE_O_TRACEFORK).expect("its parent may trace it");
+    holder.let_go();
+    let child = next_child(pid);
+
+    run.signal("KILL");
+    until("it has ended", || matches!(waitpid(pid, Some(WaitPidFlag::__WALL)), Ok(WaitStatus::Signaled(..))));
+    ptrace::cont(child, None).expect("it is stopped");
+    let end = loop {
+        match waitpid(child, Some(WaitPidFlag::__WALL)).expect("it is traced") {
+            WaitStatus::Stopped(_, signal) => ptrace::cont(child, signal).expect("it is stopped"),
+            end => break end,
+        }
+    };
+
+    let mut said = String::new();
+    run.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+    assert_eq!((end, said.as_str(), run.rest()), (WaitStatus::Exited(child, 1), "", vec![]));
+    assert_eq!(place.code(&["run", "--try", "a", "--", "true"]), 0, "the permit is back");
 }
 
 #[test]

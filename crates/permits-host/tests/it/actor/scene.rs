@@ -445,6 +445,10 @@ impl Scene {
                 Err(_) => sys::write_out(b"\n@another error\n"),
                 Ok(()) => sys::write_out(b"\n@taken\n"),
             }
+            if taken.is_err() {
+                // The standard library would tell the parent, find that nobody hears, and abort with a message.
+                sys::exit(1);
+            }
             taken
         });
         // It does not return: this process is killed before.
