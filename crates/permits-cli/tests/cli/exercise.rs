@@ -1,8 +1,8 @@
 //! The exercise: one permit, a taker that takes three times, a giver that gives three times with pauses.
 //!
-//! Two things keep the words in order. The giver's pause is long beside the taker's steps, as in the
-//! exercise; and each word is said under a second semaphore, `word`, which the giver takes before it gives:
-//! the next taker cannot be printed before the giver is.
+//! Two things keep the words in order. The giver pauses until the taker has said its word, as the pause of the
+//! exercise is long beside the taker's steps. And each word is said under a second semaphore, `word`, which the
+//! giver takes before it gives: the next taker cannot be printed before the giver is.
 //!
 //! Either side says the number of permits, since either may come first, and `release` alone creates no semaphore.
 
@@ -10,13 +10,13 @@ use crate::place::{Place, Running, output, stdout};
 
 const TAKER: &str = r#"
 for turn in 1 2 3; do
-    "$PERMITS" acquire --max 1 exercise && "$PERMITS" run word -- echo acquiring
+    "$PERMITS" acquire --max 1 exercise && "$PERMITS" run word -- sh -c 'echo acquiring; echo >>"$HOME/said"'
 done
 "#;
 
 const GIVER: &str = r#"
 for turn in 1 2 3; do
-    sleep 0.5
+    until [ "$(wc -l <"$HOME/said")" -ge "$turn" ]; do sleep 0.02; done
     "$PERMITS" run word -- sh -c '"$PERMITS" release --max 1 exercise && echo releasing'
 done
 "#;
@@ -25,7 +25,7 @@ done
 fn words_alternate() {
     let place = Place::new();
 
-    let both = format!("({TAKER}) & ({GIVER}) & wait");
+    let both = format!(r#": >"$HOME/said"; ({TAKER}) & ({GIVER}) & wait"#);
     let output = output(place.command("sh").args(["-c", &both]));
 
     let expected = "acquiring\nreleasing\nacquiring\nreleasing\nacquiring\nreleasing\n";

@@ -118,12 +118,15 @@ fn stop_while_running_stops_the_job_and_fg_goes_on() {
 #[test]
 fn job_in_the_background_stops_when_it_reads_and_fg_lets_it_read() {
     let place = Place::new();
-    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -i");
+    let mut terminal = on_terminal(&place, "PS1= exec bash --norc --noprofile --noediting -ib");
     // Job control stops who reads in the background: the command by its read, this program with it.
     terminal.write("\"$PERMITS\" run a -- sh -c 'echo $$ re\"\"ady; read line; echo \"<$line>\"' &\n");
     let ready = terminal.line_with("ready");
     let command: u32 = ready.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a process id");
     until("it stops", || crate::place::process_state(command) == Some('T'));
+    // The shell says so (`-b`) when it knows that this program has stopped as well. It continues no job that it takes
+    // to be running.
+    terminal.line_with("Stopped");
 
     terminal.write("fg\n");
     until("it goes on", || crate::place::process_state(command) != Some('T'));

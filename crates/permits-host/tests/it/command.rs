@@ -2,6 +2,7 @@
 
 use crate::actor::{Actor, GO, Order, process};
 use crate::format::ROOT_AT;
+use crate::handles::open_in_seat;
 use crate::look::{DEADLINE, WHILE, kind, lives, seat_in, stays_held, waiter, waiting};
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
 use crate::sys;
@@ -145,7 +146,10 @@ fn outliving_command(directory: &Directory) -> Mortal {
     let lock = semaphore.command_lock().expect("it can be made");
     let mut command = Command::new("sleep");
     permits_testbed::before_exec(command.arg("1000"), move || lock.take());
-    Mortal(command.spawn().expect("there is `sleep`"))
+    let outliving = Mortal(command.spawn().expect("there is `sleep`"));
+    drop((command, semaphore));
+    drop(open_in_seat(directory, 1, 0));
+    outliving
 }
 
 #[test]
@@ -216,6 +220,7 @@ fn a_command_that_outlives_its_handle_sees_the_death_of_the_seats_next_command()
     let mut outliving =
         Actor::spawn(permits_testbed::before_exec(&mut command, move || lock.take())).expect("it can be started");
     drop((command, semaphore));
+    drop(open_in_seat(&directory, 1, 0));
     let mut wrapper = Actor::start(&directory);
     let command = wrapper.starts(Order::RunCommand);
     wrapper.kill_and_reap();
