@@ -128,6 +128,11 @@ class HostSemaphore(_permits.Counting):
     which is an error otherwise.
     With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
 
+    With `every=2.0` at most one acquisition is granted in two seconds, whichever process it is of and for however many
+    permits, in the order of the queue. The time is stored with the semaphore: without `every` the stored one holds, and
+    another one is a HostError of the kind "interval-differs", unless `resize=True`. From 0.001 to 86400 seconds, in
+    whole milliseconds; 0 for none.
+
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
 
     >>> from permits import HostSemaphore
@@ -137,11 +142,13 @@ class HostSemaphore(_permits.Counting):
     1
     """
 
-    def __init__(self, name, max=None, *, directory=None, mode=None, label=None, resize=False, numbered=False):
+    def __init__(
+        self, name, max=None, *, directory=None, mode=None, label=None, resize=False, numbered=False, every=None
+    ):
         if not hasattr(self, "_init_host"):
             raise NotImplementedError("HostSemaphore needs Linux")
         directory = None if directory is None else _os.fspath(directory)
-        self._init_host(name, max, (directory, mode, label, bool(resize), bool(numbered)))
+        self._init_host(name, max, every, (directory, mode, label, bool(resize), bool(numbered)))
         self._label, self._numbered = label, bool(numbered)
 
     @property
@@ -153,6 +160,26 @@ class HostSemaphore(_permits.Counting):
     def path(self):
         """The path of its file."""
         return _os.fspath(self._path())
+
+    @property
+    def interval(self):
+        """How many seconds two acquisitions are apart at least; None if they are not spaced."""
+        return self._interval()
+
+    def set_interval(self, every):
+        """Set how many seconds two acquisitions are apart at least, for all processes: as `every`; 0 for none.
+
+        Whoever waits for the time of the next one waits for the new time.
+
+        >>> from permits import HostSemaphore
+        >>> api = HostSemaphore("api", 3, directory=directory, every=60)
+        >>> api.acquire(blocking=False), api.acquire(blocking=False)
+        (True, False)
+        >>> api.set_interval(0)
+        >>> api.acquire(blocking=False), api.interval
+        (True, None)
+        """
+        self._set_interval(every)
 
     def unlink(self, force=False):
         """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.

@@ -498,6 +498,11 @@ class HostSemaphore:
     which is an error otherwise.
     With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
 
+    With `every=2.0` at most one acquisition is granted in two seconds, whichever process it is of and for however many
+    permits, in the order of the queue. The time is stored with the semaphore: without `every` the stored one holds, and
+    another one is a HostError of the kind "interval-differs", unless `resize=True`. From 0.001 to 86400 seconds, in
+    whole milliseconds; 0 for none.
+
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
 
     >>> from permits import HostSemaphore
@@ -517,6 +522,7 @@ class HostSemaphore:
         label: str | None = None,
         resize: bool = False,
         numbered: bool = False,
+        every: _Seconds | None = None,
     ) -> None: ...
 
     # A bool is no count: it is `blocking`, in the order of `threading`.
@@ -599,6 +605,24 @@ class HostSemaphore:
 
     def shrink(self, n: SupportsIndex = 1) -> None:
         """Take n permits away: free ones now, those that are out as they come back."""
+
+    @property
+    def interval(self) -> float | None:
+        """How many seconds two acquisitions are apart at least; None if they are not spaced."""
+
+    def set_interval(self, every: _Seconds) -> None:
+        """Set how many seconds two acquisitions are apart at least, for all processes: as `every`; 0 for none.
+
+        Whoever waits for the time of the next one waits for the new time.
+
+        >>> from permits import HostSemaphore
+        >>> api = HostSemaphore("api", 3, directory=directory, every=60)
+        >>> api.acquire(blocking=False), api.acquire(blocking=False)
+        (True, False)
+        >>> api.set_interval(0)
+        >>> api.acquire(blocking=False), api.interval
+        (True, None)
+        """
 
     def unlink(self, force: bool = False) -> None:
         """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.

@@ -65,6 +65,15 @@ fn given_patience(blocking: Given<'_, '_>, timeout: Given<'_, '_>) -> PyResult<P
     Ok(end.map_or(Patience::Endless, Patience::Until))
 }
 
+/// A length of time in seconds. One that no clock can count to is as long as there is.
+pub(crate) fn time(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    let seconds = seconds(value)?;
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(PyValueError::new_err(format!("{what} must not be negative, it is `{seconds}`")));
+    }
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 /// As a float; a whole number beyond all floats is an infinite one.
 fn seconds(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
     let is_whole = timeout.is_instance_of::<PyInt>()

@@ -9,7 +9,7 @@ import asyncio
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Optional
 
 import permits
 import permits.aio
@@ -109,6 +109,8 @@ async def drop_in() -> None:
 def host() -> None:
     sem = HostSemaphore("builds", 2, directory=Path("/run/permits"), mode=0o660, label="nightly", resize=True)
     assert_type(HostSemaphore("builds").name, str)
+    assert_type(HostSemaphore("builds", 2, every=2.5).interval, Optional[float])
+    HostSemaphore("builds").set_interval(2)
     assert_type(sem.path, str)
     assert_type(sem.acquire(True, 0.5), bool)
     with sem.permit() as permit:

@@ -1,6 +1,6 @@
 //! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
 
-use crate::arguments::{Argument, Count, Patience, count_or_blocking, patience};
+use crate::arguments::{Argument, Count, Patience, count_or_blocking, patience, time};
 use crate::asyncio::in_a_task;
 use crate::classes::coroutine::{Coroutine, Gives};
 use crate::classes::done::Done;
@@ -84,6 +84,7 @@ impl Counting {
         py: Python<'_>,
         name: String,
         max: Option<Bound<'_, PyAny>>,
+        every: Option<Bound<'_, PyAny>>,
         options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool, bool),
     ) -> PyResult<()> {
         let (directory, mode, label, resize, numbered) = options;
@@ -97,6 +98,9 @@ impl Counting {
         }
         if let Some(label) = label {
             options = options.label(label);
+        }
+        if let Some(every) = every {
+            options = options.every(time("every", &every)?);
         }
         // It goes to the disk.
         let opened = py.detach(|| match max {
@@ -118,6 +122,23 @@ impl Counting {
     fn _path(&self) -> PyResult<std::path::PathBuf> {
         self.home()?;
         Ok(self.host.get().map(|host| host.path().to_owned()).unwrap_or_default())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn _interval(&self) -> PyResult<Option<f64>> {
+        self.home()?;
+        let interval = self.host.get().map(|host| host.interval()).transpose().map_err(Failure::from)?;
+        Ok(interval.flatten().map(|time| time.as_secs_f64()))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn _set_interval(&self, every: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.home()?;
+        let interval = time("every", every)?;
+        if let Some(host) = self.host.get() {
+            host.set_interval(interval).map_err(Failure::from)?;
+        }
+        raised()
     }
 
     #[cfg(target_os = "linux")]
