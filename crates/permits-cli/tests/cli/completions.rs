@@ -25,8 +25,8 @@ fn offered(place: &Place, before: &str, line: &str) -> Vec<String> {
         words.push(String::new());
     }
     let script = format!(
-        r#"{before}; eval "$("$PERMITS" completions bash)"; compopt() {{ :; }}; COMP_LINE=$0 COMP_POINT=${{#0}} COMP_WORDS=("$@")
-        COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_WORDS[0]=$PERMITS; COMP_LINE=$PERMITS${{COMP_LINE#permits}}
+        r#"PATH=${{PERMITS%/*}}:$PATH; {before}; eval "$(permits completions bash)"; compopt() {{ :; }}
+        COMP_LINE=$0 COMP_POINT=${{#0}} COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
         _permits; printf '%s\n' "${{COMPREPLY[@]}}""#
     );
     let output = output(place.command("bash").args(["--norc", "-c", &script, line]).args(words));

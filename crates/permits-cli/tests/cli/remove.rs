@@ -130,3 +130,15 @@ fn run_whose_semaphore_is_removed_before_it_queues_is_served_by_the_next_one() {
 fn run_inside_another_whose_semaphore_is_removed_before_it_queues_is_served_by_the_next_one() {
     is_served_though_it_was_removed(&[("PERMITS_NAME", "a"), ("PERMITS_GRANT", "7-1")]);
 }
+
+#[test]
+fn run_works_after_the_file_was_deleted_by_hand() {
+    let place = Place::new();
+    let _holder = place.hold("a");
+    std::fs::remove_file(place.dir().join("a.sem")).expect("it is ours");
+
+    let output = place.output(&["run", "--max", "5", "a", "--", "echo", "works"]);
+
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("works\n", ""));
+    assert_eq!(place.number("a", "max_permits"), 5);
+}

@@ -10,11 +10,11 @@ function __permits_complete
         complete -C (string join -- ' ' $rest $current)
         return
     end
-    set -l program $words[1]
     set -l index (count $words)
     set -a words (string unescape -- $current; or string trim -c '"\'' -- $current)
     test (count $words) -gt $index; or set -a words ''
-    for line in ($program completions fish --word $index -- $words 2>/dev/null)
+    # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
+    for line in (command permits completions fish --word $index -- $words 2>/dev/null)
         set -l value (string split -m 1 \t -- $line)[1]
         if string match -q '*:directories' -- $value
             set -l option (string match -r '^--[^=]*=' -- $current)

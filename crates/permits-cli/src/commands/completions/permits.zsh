@@ -12,7 +12,8 @@ _permits() {
     fi
     local line value help
     local -a candidates
-    for line in "${(@f)$("$words[1]" completions zsh --word $((CURRENT - 1)) -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
+    # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
+    for line in "${(@f)$(command permits completions zsh --word $((CURRENT - 1)) -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
         value=${line%%$'\t'*}
         if [[ $value == *:directories ]]; then
             compset -P '*='
