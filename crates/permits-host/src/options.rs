@@ -173,7 +173,7 @@ impl Options {
             arguments.join(std::ffi::OsStr::new(" "))
         });
         Settings {
-            mode: self.mode.unwrap_or(0o600) & 0o777,
+            mode: self.mode.unwrap_or(0o600),
             label: self.label.clone().into_vec(),
             command: command.into_vec(),
             numbered: self.numbered,
@@ -185,7 +185,8 @@ impl Options {
     /// # Errors
     ///
     /// See [`HostSemaphore::open`]; [`ErrorKind::Insecure`] for a [mode](Self::mode) that lets others read
-    /// alone; [`ErrorKind::BadInterval`] and [`ErrorKind::IntervalDiffers`]: see [`every`](Self::every).
+    /// alone, or that denies the owner reading or writing; [`ErrorKind::BadInterval`] and
+    /// [`ErrorKind::IntervalDiffers`]: see [`every`](Self::every).
     pub fn open(self, name: &str, max: u32) -> Result<HostSemaphore, Error> {
         self.open_or_make(name, max).map_err(error::during(name, Operation::Open))
     }

@@ -466,6 +466,10 @@ pub(crate) fn readers_alone(mode: u32) -> u32 {
 /// Who may read a file may lock bytes of it as well, for the time that it likes: no seat could be taken, no
 /// file of an earlier boot renewed.
 pub(crate) fn check_mode(mode: u32) -> Result<(), Error> {
+    if mode & !0o666 != 0 || mode & 0o600 != 0o600 {
+        let why = "its owner reads and writes the file, and nothing executes it: use `600`, `660` or `666`";
+        return Err(Error::new(ErrorKind::Insecure, format!("mode `{mode:03o}` cannot be used: {why}")));
+    }
     if readers_alone(mode) == 0 {
         return Ok(());
     }

@@ -116,6 +116,11 @@ fn a_mode_that_lets_others_read_alone_is_refused() {
         assert!(said.contains(&format!("mode `{mode:03o}`")) && said.contains("`600`, `660` or `666`"), "{said}");
         assert!(!file_in(&directory).exists(), "nothing is made");
     }
+    for mode in [0, 0o400, 0o777, 0o7777, 0o1660] {
+        let error = directory.options().mode(mode).open("none", 1).expect_err("it is no mode of such a file");
+        assert_eq!(error.kind(), ErrorKind::Insecure, "{error}");
+        assert!(error.to_string().contains(&format!("`{mode:03o}` cannot be used")), "{error}");
+    }
     for mode in [0o600, 0o660, 0o666, 0o606, 0o620] {
         directory.options().mode(mode).open(&format!("{mode:o}"), 1).expect("it is made");
     }
