@@ -70,6 +70,7 @@ class CountSemaphore(_permits.Counting):
     """
 
     def __init__(self, permits, *, fair=False):
+        """With so many permits, all free."""
         self._init_here(permits, bool(fair))
 
 
@@ -89,6 +90,7 @@ class Semaphore(_permits.Semaphore):
     """
 
     def __init__(self, value=1, *, fair=False):
+        """With so many permits free."""
         self._init(value, bool(fair))
 
     def __init_subclass__(cls, **named):
@@ -145,8 +147,12 @@ class HostSemaphore(_permits.Counting):
     def __init__(
         self, name, max=None, *, directory=None, mode=None, label=None, resize=False, numbered=False, every=None
     ):
+        """Open it, or create it with `max` permits."""
         if not hasattr(self, "_init_host"):
             raise NotImplementedError("HostSemaphore needs Linux")
+        for what, text in ("name", name), ("label", label if label is not None else ""):
+            if not isinstance(text, str):
+                raise TypeError(f"{what} must be a str, not {type(text).__name__}")
         directory = None if directory is None else _os.fspath(directory)
         self._init_host(name, max, every, (directory, mode, label, bool(resize), bool(numbered)))
         self._label, self._numbered = label, bool(numbered)
@@ -202,6 +208,7 @@ class HostSemaphore(_permits.Counting):
         self._unlink(bool(force))
 
     def __reduce__(self):
+        """By name: the other process opens it anew."""
         # What it has permits by now may differ from what it was opened with.
         return _reopen, (type(self), self.name, _os.path.dirname(self.path), self._label, self._numbered)
 

@@ -144,6 +144,22 @@ impl Count {
         }
     }
 
+    /// It as the permissions of a semaphore's file, as the program `permits` takes them.
+    pub(crate) fn permissions(self) -> PyResult<u32> {
+        match self {
+            Count::Some(mode) if mode & !0o666 == 0 && mode & 0o600 == 0o600 => Ok(mode),
+            other => {
+                let shown = match other {
+                    Count::Some(mode) => format!("0o{mode:03o}"),
+                    other => other.text(),
+                };
+                let text =
+                    format!("mode must be between `0o600` and `0o666` in each digit, such as `0o660`, it is `{shown}`");
+                Err(PyValueError::new_err(text))
+            }
+        }
+    }
+
     /// It as a number for a semaphore to have (C2).
     pub(crate) fn have(self, what: &str) -> PyResult<u32> {
         match self {
@@ -151,6 +167,14 @@ impl Count {
             other => Err(out_of_range(what, &other.text())),
         }
     }
+}
+
+/// `True` counts as 1 wherever Python wants a number; as a number of permits it is a slip.
+pub(crate) fn no_bool<'a, 'py>(n: &'a Bound<'py, PyAny>, what: &str) -> PyResult<&'a Bound<'py, PyAny>> {
+    if n.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err(format!("{what} must be a number, it is `{n}`")));
+    }
+    Ok(n)
 }
 
 pub(crate) fn out_of_range(what: &str, value: &str) -> PyErr {

@@ -1,10 +1,11 @@
 //! Between Python's objects and the crate's.
 
 use crate::arguments::{Count, out_of_range};
-use crate::errors::Class;
+use crate::errors::{Class, Failure};
 use crate::raised::raised;
 use crate::reach::{Change, Reach};
-use permits::State;
+use permits::{ErrorKind, Semaphore, State};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// Resizes, with an error that names the number that was given.
@@ -15,7 +16,17 @@ pub(crate) fn resize(reach: &Reach, change: Change, n: &Bound<'_, PyAny>) -> PyR
         (count @ Count::Negative(_), _) => count.ask_for(|| Ok(0))?,
         (Count::Huge(n), _) => return Err(out_of_range("a change of max_permits", &n)),
     };
-    reach.resize(change, n)?;
+    match reach.resize(change, n) {
+        Err(Failure::Other(error)) if error.kind() == ErrorKind::BadMax && change != Change::Set => {
+            let (what, has) = (if change == Change::Grow { "grow" } else { "shrink" }, reach.state()?.max_permits);
+            let text = format!(
+                "cannot {what} by `{n}`: max_permits is `{has}`, and must be between `1` and `{}`",
+                Semaphore::MAX_PERMITS
+            );
+            return Err(PyValueError::new_err(text));
+        }
+        resized => resized?,
+    }
     raised()
 }
 

@@ -108,8 +108,26 @@ fn exception(error: Error) -> PyErr {
         ErrorKind::TimedOut => TIMEOUT.error(error),
         ErrorKind::BadMax | ErrorKind::BadInterval | ErrorKind::BadName => PyValueError::new_err(error.to_string()),
         kind => Python::attach(|py| {
-            let made = HOST.get(py).and_then(|class| class.call1((error.to_string(), kind.to_string())));
+            let text = match hint(kind) {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            };
+            let made = HOST.get(py).and_then(|class| class.call1((text, kind.to_string())));
             made.map_or_else(|error| error, PyErr::from_value)
         }),
     }
+}
+
+/// What to do about it in Python, if there is something. The fact is the crate's.
+fn hint(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::MaxDiffers => "`resize=True` changes the number, `max=None` takes it as it is",
+        ErrorKind::NotFound => "with `max` it is made",
+        ErrorKind::Denied => {
+            "the owner shares it by `mode=0o660` or `0o666` when it is made, `directory=` names another place"
+        }
+        ErrorKind::BadDirectory | ErrorKind::BadFileSystem | ErrorKind::Insecure => "`directory=` names another place",
+        ErrorKind::Damaged => "the program `permits` says what can be done: `permits repair NAME`",
+        _ => return None,
+    })
 }

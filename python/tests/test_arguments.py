@@ -368,3 +368,21 @@ def test_unknown_and_doubled_arguments_are_type_errors(cls, name):
             getattr(sem, name)(*args, **kwargs)
 
     assert reading(sem) == before
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_bool_is_no_number_of_permits(value):
+    with pytest.raises(TypeError, match=f"permits must be a number, it is `{value}`"):
+        CountSemaphore(value)
+
+
+def test_help_has_a_line_for_all_that_is_ours():
+    # What Python says where a class says nothing.
+    silent = {None, "", object.__init__.__doc__}
+    classes = [CountSemaphore, Semaphore, BoundedSemaphore, permits.HostSemaphore, permits.aio.Semaphore, permits.Permit]
+    names = ["__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"]
+    ours = [(cls, name) for cls in classes for name in names if hasattr(cls, name)]
+
+    lacking = [f"{cls.__name__}.{name}" for cls, name in ours if getattr(cls, name).__doc__ in silent]
+
+    assert lacking == ["Permit.__init__"], "nobody makes a Permit but a semaphore"

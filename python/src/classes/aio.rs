@@ -69,10 +69,12 @@ impl AsyncSemaphore {
         Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit")?))
     }
 
+    /// Acquire, as `await acquire()` does.
     fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
         Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
+    /// Release, as `release()` does.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,

@@ -1,6 +1,6 @@
 //! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
 
-use crate::arguments::{Argument, Count, Patience, count_or_blocking, patience, time};
+use crate::arguments::{Argument, Count, Patience, count_or_blocking, no_bool, patience, time};
 use crate::asyncio::in_a_task;
 use crate::classes::coroutine::{Coroutine, Gives};
 use crate::classes::done::Done;
@@ -73,7 +73,7 @@ impl Counting {
     }
 
     fn _init_here(&self, permits: &Bound<'_, PyAny>, fair: bool) -> PyResult<()> {
-        let max = Count::given(permits)?.have("permits")?;
+        let max = no_bool(permits, "permits").and_then(Count::given)?.have("permits")?;
         let sem = if fair { Semaphore::fair(max) } else { Semaphore::new(max) };
         self.cell.set("CountSemaphore", Home::new(Reach::Here(Arc::new(Here::new(sem)))))
     }
@@ -85,10 +85,11 @@ impl Counting {
         name: String,
         max: Option<Bound<'_, PyAny>>,
         every: Option<Bound<'_, PyAny>>,
-        options: (Option<std::path::PathBuf>, Option<u32>, Option<String>, bool, bool),
+        options: (Option<std::path::PathBuf>, Option<Bound<'_, PyAny>>, Option<String>, bool, bool),
     ) -> PyResult<()> {
         let (directory, mode, label, resize, numbered) = options;
-        let max = max.map(|max| Count::given(&max)?.have("max")).transpose()?;
+        let max = max.map(|max| no_bool(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
+        let mode = mode.map(|mode| Count::given(&mode)?.permissions()).transpose()?;
         let mut options = permits_host::HostSemaphore::options().resize(resize).numbered(numbered);
         if let Some(directory) = directory {
             options = options.directory(directory);
@@ -218,6 +219,7 @@ impl Counting {
         Ok(PermitRequest::new(slf.get().request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
     }
 
+    /// Take one permit, and hold it until the end of the block. Waits while none is free.
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
         let home = self.home()?;
         if let Some(granted) = home.wait(py, Ask::Held, 1, Patience::Endless)? {
@@ -226,15 +228,18 @@ impl Counting {
         Ok(true)
     }
 
+    /// Give it back.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
         self.home()?.exit()
     }
 
+    /// The same for `async with`.
     fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
         Ok(Request::new(slf.get().request(slf, Ask::Held, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
+    /// Give it back.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,

@@ -112,19 +112,23 @@ impl Permit {
         })
     }
 
+    /// The permit itself: it is held already.
     fn __enter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 
+    /// Release what it holds.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
         self.give_back()
     }
 
+    /// The same for `async with`.
     fn __aenter__(slf: Py<Self>) -> Done {
         Done::with(slf.into_any())
     }
 
+    /// Release what it holds.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,

@@ -93,11 +93,13 @@ macro_rules! coroutine {
 coroutine!(Request {});
 
 coroutine!(PermitRequest {
+    /// Wait for the permit.
     fn __aenter__(slf: Py<Self>) -> Py<Self> {
         slf.get().coroutine.enter();
         slf
     }
 
+    /// Release it.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
         self.coroutine.exit(py)?;

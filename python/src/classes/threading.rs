@@ -90,19 +90,23 @@ impl Semaphore {
         Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
     }
 
+    /// Acquire, as `acquire()` does.
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.valued.home()?.wait(py, Ask::Loose, 1, Patience::Endless)?.is_some())
     }
 
+    /// Release, as `release()` does.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
         self.valued.release(Argument::NONE, "Semaphore")
     }
 
+    /// Acquire, for `async with`.
     fn __aenter__(slf: &Bound<'_, Self>) -> PyResult<Request> {
         Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, Argument::NONE, Gives::Nothing, "__aenter__")?))
     }
 
+    /// Release.
     #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,

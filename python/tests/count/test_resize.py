@@ -75,3 +75,16 @@ def test_resize_out_of_range_is_refused_and_changes_nothing(act, n):
         getattr(sem, act)(n)
 
     assert sem.state() == (4, 3, 1, 1, 0, 0, 0, 0, False)
+
+
+@pytest.mark.parametrize(("act", "n"), [("shrink", 5), ("shrink", 2), ("grow", permits.MAX_PERMITS)])
+def test_a_change_out_of_range_names_what_there_is(act, n):
+    sem = CountSemaphore(2)
+
+    with pytest.raises(ValueError) as caught:
+        getattr(sem, act)(n)
+
+    assert str(caught.value) == (
+        f"cannot {act} by `{n}`: max_permits is `2`, and must be between `1` and `{permits.MAX_PERMITS}`"
+    )
+    assert sem.max_permits == 2

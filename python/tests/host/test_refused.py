@@ -44,12 +44,42 @@ def test_a_max_that_is_no_integer_is_refused(opened, max_permits):
         opened(max_permits)
 
 
+@pytest.mark.parametrize(("name", "value"), [("name", 1), ("label", 1), ("label", b"bytes")])
+def test_text_that_is_none_is_named(opened, name, value):
+    with pytest.raises(TypeError, match=f"{name} must be a str, not {type(value).__name__}"):
+        opened(1, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [(0o777, "0o777"), (0o7777, "0o7777"), (0, "0o000"), (0o400, "0o400"), (-1, "-1"), (2**70, str(2**70))],
+)
+def test_a_mode_that_is_none_is_a_value_error_and_makes_nothing(opened, directory, mode, shown):
+    with pytest.raises(ValueError, match="mode must be between `0o600` and `0o666`") as caught:
+        opened(1, mode=mode)
+
+    assert str(caught.value).endswith(f"it is `{shown}`")
+    assert os.listdir(directory) == []
+
+
+def test_a_mode_that_lets_others_read_alone_is_refused(opened, directory):
+    assert "keep everybody out" in refused("insecure", opened, 1, mode=0o644)
+    assert os.listdir(directory) == []
+
+
+def test_a_bool_is_no_number_of_permits(opened, directory):
+    with pytest.raises(TypeError, match="max must be a number, it is `True`"):
+        opened(True)
+
+    assert os.listdir(directory) == []
+
+
 def test_another_max_than_it_has_is_refused_naming_both(opened):
     sem = opened(2)
 
     said = refused("max-differs", opened, 3)
 
-    assert "`2`" in said and "`3`" in said
+    assert "`2`" in said and "`3`" in said and "`resize=True` changes the number" in said
     assert sem.max_permits == 2
 
 
@@ -63,6 +93,7 @@ def test_resize_true_resizes_what_has_another_max(opened):
 
 def test_without_max_one_that_exists_is_opened_and_none_is_made(opened, directory):
     said = refused("not-found", opened)
+    assert said.endswith("; with `max` it is made")
     assert NAME in said and os.listdir(directory) == []
 
     opened(7)
@@ -75,7 +106,7 @@ def test_a_directory_that_others_may_write_to_is_refused(opened, directory):
 
     said = refused("insecure", opened, 1)
 
-    assert str(directory) in said
+    assert str(directory) in said and said.endswith("; `directory=` names another place")
     directory.chmod(0o700)
     assert opened(1).available == 1
 
