@@ -37,8 +37,7 @@ fn main() {
     let args = match parsed {
         Ok(args) => args,
         Err(error) => {
-            // Help that cannot be printed is lost: stderr was the last place to say so.
-            let _ = error.print();
+            slips::print(&error, &words);
             if let Some(text) = slips::way_out(&error, &words) {
                 eprintln!("\n{text}");
             }

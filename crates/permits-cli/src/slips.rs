@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::{Jobserver, Number};
-use crate::people::tame;
+use crate::people::{is_hidden, tame};
 
 /// `--jobserver 4` reads as the option without a value, and `4` as the name of the semaphore.
 ///
@@ -24,6 +24,19 @@ pub(crate) fn misread(args: &[OsString]) -> Option<clap::Error> {
          how many jobs (a semaphore of that name goes in front: `permits run {value} --jobserver -- COMMAND`)\n"
     );
     Some(clap::Error::raw(ErrorKind::InvalidValue, text))
+}
+
+/// Prints what the parser says. It repeats arguments as they are: where a terminal would obey one, none of it is
+/// coloured and all of it is tamed.
+pub(crate) fn print(error: &clap::Error, args: &[OsString]) {
+    if !error.use_stderr() || !args.iter().any(|arg| arg.to_string_lossy().chars().any(is_hidden)) {
+        // Help that cannot be printed is lost: stderr was the last place to say so.
+        let _ = error.print();
+        return;
+    }
+    let text = error.render().to_string();
+    let lines: Vec<String> = text.lines().map(tame).collect();
+    eprintln!("{}", lines.join("\n"));
 }
 
 /// The way out of what the parser has refused.

@@ -144,6 +144,23 @@ fn what_is_not_utf_8_is_shown() {
 }
 
 #[test]
+fn wrong_arguments_cannot_act_on_a_terminal() {
+    let place = Place::new();
+
+    for args in [
+        &["run", "--max", "\x1b[31mX\u{202e}", "a", "--", "true"][..],
+        &["\x1b[2J", "--", "true"],
+        &["list", "\x1b]0;x\x07"],
+    ] {
+        let output = place.output(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{args:?}: {said:?}");
+        assert!(said.contains("Usage") || said.contains("--help"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn signals_have_names_and_numbers() {
     let place = Place::new();
 
