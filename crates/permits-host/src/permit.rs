@@ -6,6 +6,7 @@ use crate::handle::Handle;
 use crate::process::attachment::Attachment;
 use crate::process::sys;
 use crate::protocol::book::Quick;
+use crate::protocol::layout::seat;
 use crate::protocol::tx::{Outcome, Tx};
 use crate::protocol::waiter::Wakes;
 use crate::semaphore::HostSemaphore;
@@ -219,6 +220,7 @@ fn give_numbers_back(attachment: &Attachment, slots: &[u32]) {
 fn give_back(attachment: &Attachment, n: u32) -> Result<(), Error> {
     point(Point::Held);
     point(Point::Returning);
+    attachment.note(seat::USED);
     if attachment.quick(Quick::Return(n)) {
         point(Point::Returned);
         return Ok(());

@@ -464,8 +464,7 @@ impl HostSemaphore {
     pub fn wait_idle(&self, time: Option<Duration>) -> Result<bool, Error> {
         let deadline = time.and_then(|time| Instant::now().checked_add(time));
         loop {
-            let state = self.state()?;
-            if state.given_out == 0 && state.waiting_acquirers == 0 && state.waiting_releasers == 0 {
+            if self.state()?.is_idle() {
                 return Ok(true);
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {

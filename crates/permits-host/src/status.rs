@@ -42,6 +42,7 @@ struct Picture {
     interval: u32,
     /// How long it is until the next, in nanoseconds.
     rest: u64,
+    seats: u16,
     /// It is being removed, or was.
     gone: bool,
     holders: Vec<Held>,
@@ -90,9 +91,9 @@ fn picture(tx: &mut Tx<'_>) -> Result<Picture, Trouble> {
             position += 1;
         }
     }
-    let Book { granted, recovered, interval, gone, .. } = tx.book;
+    let Book { granted, recovered, interval, gone, seats_used: seats, .. } = tx.book;
     let rest = if interval == 0 { 0 } else { tx.book.rest(sys::time_since_boot()) };
-    Ok(Picture { state, granted, recovered, interval, rest, gone, holders, waiters })
+    Ok(Picture { state, granted, recovered, interval, rest, seats, gone, holders, waiters })
 }
 
 fn text(store: &Store<'_>, number: usize, at: usize, words: usize) -> String {
@@ -169,7 +170,10 @@ fn describe(
     status.interval = (picture.interval != 0).then(|| Duration::from_millis(picture.interval.into()));
     status.next_start = (picture.rest != 0).then(|| Duration::from_nanos(picture.rest));
     let created = time(store.word(header::CREATED).load(Ordering::Relaxed));
-    status.file = Some(SemaphoreFile::new(place.path.clone(), FORMAT, created, found.mode() & 0o777, found.uid()));
+    let mut file = SemaphoreFile::new(place.path.clone(), FORMAT, created, found.mode() & 0o777, found.uid());
+    let now = sys::now();
+    file.last_used = time(if status.state.is_idle() { store.last_use(picture.seats, now) } else { now });
+    status.file = Some(file);
     Ok(status)
 }
 

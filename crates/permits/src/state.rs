@@ -46,6 +46,14 @@ pub struct State {
     pub closed: bool,
 }
 
+impl State {
+    /// Whether no permit is out and no request waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.given_out == 0 && self.waiting_acquirers == 0 && self.waiting_releasers == 0
+    }
+}
+
 impl fmt::Display for State {
     /// One line: `2 of 4 permits free, 1 held, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

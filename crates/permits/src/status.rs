@@ -46,6 +46,11 @@ pub struct SemaphoreFile {
     pub format: (u16, u16),
     /// When it was created.
     pub created: SystemTime,
+    /// When the semaphore was last used; now, while permits are out or waited for.
+    ///
+    /// What a dead process held or waited for was used until its death was noticed. Opening, reading, resizing and
+    /// closing are no use, and neither is a request that is refused at once. Never used: when it was created.
+    pub last_used: SystemTime,
     /// Its permission bits, as `chmod(1)` takes them.
     pub mode: u32,
     /// The user who owns it.
@@ -143,10 +148,10 @@ impl Status {
 }
 
 impl SemaphoreFile {
-    /// For a reach: describes a file.
+    /// For a reach: describes a file that was not used since it was created.
     #[must_use]
     pub fn new(path: PathBuf, format: (u16, u16), created: SystemTime, mode: u32, owner_uid: u32) -> SemaphoreFile {
-        SemaphoreFile { path, format, created, mode, owner_uid }
+        SemaphoreFile { path, format, created, last_used: created, mode, owner_uid }
     }
 }
 

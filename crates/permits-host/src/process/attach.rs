@@ -239,7 +239,11 @@ impl Drop for Attachment {
         }
         point(Point::Leaving);
         // An error leaves the seat taken: it is found dead as soon as the lock is gone, and somebody looks.
-        let _ = self.act_to_give_back(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit), |_| {});
+        let vacated = self.act_to_give_back(|tx, wakes| tx.vacate(self.seat, wakes).map(Outcome::Commit), |_| {});
+        if vacated.is_ok_and(|held| held > 0) {
+            // By guards that were leaked.
+            self.note(seat::USED);
+        }
         // The probe is not closed here if this is the watch, in whose table the number is another file's: see
         // `Descriptor`.
     }

@@ -74,6 +74,9 @@ pub(crate) fn enter(side: Side, attachment: &Attachment, n: u32, sleeper: Option
                 if was_idle {
                     attachment.note(seat::SINCE);
                 }
+                if side == Side::Release {
+                    attachment.note(seat::USED);
+                }
             }
             Entry::Queued { number, .. } => {
                 if was_idle {
@@ -216,6 +219,7 @@ impl Attachment {
         })?;
         if collected != Collected::Queued {
             point(Point::Collecting);
+            self.note(seat::USED);
             self.dispatch(wakes);
             for head in heads {
                 self.tell_head(usize::from(head));

@@ -202,7 +202,7 @@ impl Place {
         terms: Terms,
         mode: u32,
     ) -> io::Result<()> {
-        let named = self.fill(file, terms, mode).and_then(|()| {
+        let named = self.fill(file, terms, mode, sys::now()).and_then(|()| {
             point(Point::Created);
             match temporary {
                 None => directory.name(file, self.file_name()),
@@ -240,7 +240,7 @@ impl Place {
         }
     }
 
-    fn fill(&self, file: &File, terms: Terms, mode: u32) -> io::Result<()> {
+    fn fill(&self, file: &File, terms: Terms, mode: u32, used: u64) -> io::Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         sys::without_size_signal(|| {
             file.set_len(BYTES)?;
@@ -269,6 +269,7 @@ impl Place {
         put(header::BOOT, boot[0])?;
         put(header::BOOT + 1, boot[1])?;
         put(header::CREATED, sys::now())?;
+        put(header::USED, used)?;
         put(header::MAGIC, MAGIC)
     }
 
@@ -392,10 +393,10 @@ impl Place {
 
     /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the
     /// caller has locked alone.
-    pub(crate) fn replace(&self, directory: &Directory, terms: Terms, mode: u32) -> Result<(), Error> {
+    pub(crate) fn replace(&self, directory: &Directory, terms: Terms, mode: u32, used: u64) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file(directory).map_err(failed)?;
-        let filled = self.fill(&file, terms, mode);
+        let filled = self.fill(&file, terms, mode, used);
         filled.and_then(|()| directory.rename(&temporary, self.file_name())).map_err(|error| {
             let _ = directory.remove(&temporary);
             failed(error)
@@ -604,10 +605,14 @@ pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity:
     let region = Region::map(file, layout::TOTAL).map_err(|error| place.failed("map", error))?;
     // Whatever was found damaged in it ends with it.
     let store = Store::new(region.words()).despite_damage();
-    let Book { max, interval, closed, .. } = store.look(|tx| Ok(tx.book)).map_err(|what| place.damaged(what))?;
+    let book = store.look(|tx| Ok(tx.book)).map_err(|what| place.damaged(what))?;
+    let now = sys::now();
+    // What was in use when the host went down was used until then, and that is not known.
+    let used = if book.readings().is_idle() { store.last_use(book.seats_used, now) } else { now };
+    let Book { max, interval, closed, .. } = book;
     let mode = file.metadata().map_or(0o600, |found| found.mode() & 0o777);
     let left = place.commands_files(directory);
-    place.replace(directory, Terms { max, interval, closed }, mode)?;
+    place.replace(directory, Terms { max, interval, closed }, mode, used)?;
     Place::clear_commands_files(directory, &left);
     Ok(true)
 }

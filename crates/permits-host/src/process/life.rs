@@ -157,14 +157,20 @@ impl Attachment {
         self.act_then(
             |tx, wakes| {
                 if tx.status(number)? != due {
-                    return Ok(Outcome::Keep(()));
+                    return Ok(Outcome::Keep(0));
                 }
                 let held = tx.vacate(number, wakes)?;
                 tx.book.recovered = tx.book.recovered.saturating_add(held);
-                Ok(Outcome::Commit(()))
+                Ok(Outcome::Commit(held))
             },
-            |()| point(Point::Recovered),
-        )
+            |&held| {
+                point(Point::Recovered);
+                if held > 0 {
+                    self.store().note_use(number, sys::now());
+                }
+            },
+        )?;
+        Ok(())
     }
 
     /// Removes the waiters of a seat whose process has ended; what they were granted is held by the seat.
@@ -174,11 +180,16 @@ impl Attachment {
             self.act_then(
                 |tx, wakes| {
                     if tx.status(number)? != due || !tx.remove_dead_waiter(number, waiter, wakes)? {
-                        return Ok(Outcome::Keep(()));
+                        return Ok(Outcome::Keep(false));
                     }
-                    Ok(Outcome::Commit(()))
+                    Ok(Outcome::Commit(true))
                 },
-                |()| point(Point::WaiterRemoved),
+                |&removed| {
+                    point(Point::WaiterRemoved);
+                    if removed {
+                        self.store().note_use(number, sys::now());
+                    }
+                },
             )?;
         }
         Ok(())

@@ -77,8 +77,7 @@ impl Attachment {
                     // Whoever began to remove it has died.
                     return Ok(Outcome::Keep(Ok(state)));
                 }
-                let waiting = state.waiting_acquirers + state.waiting_releasers;
-                if removal == Removal::IfIdle && (state.given_out > 0 || waiting > 0) {
+                if removal == Removal::IfIdle && !state.is_idle() {
                     return Ok(Outcome::Keep(Err(state)));
                 }
                 tx.book.gone = true;

@@ -42,6 +42,8 @@ pub(crate) mod header {
     pub(crate) const CREATED: usize = 4;
     /// How many handles have announced a key so far: the last arrival that was given out; see `supersede.rs`.
     pub(crate) const ARRIVALS: usize = if cfg!(permits_loom) { 1 } else { 5 };
+    /// When the file before this one was last used, or else when this one was made; see `last_use.rs`.
+    pub(crate) const USED: usize = 6;
     /// The root has a cache line of its own, as every commit of everybody writes to it.
     pub(crate) const ROOT: usize = if cfg!(permits_loom) { 0 } else { 64 };
 }
@@ -88,6 +90,8 @@ pub(crate) mod seat {
     pub(crate) const COMMAND_PID: usize = 12;
     /// Not tagged, and kept when the seat is taken anew: which file the commands' file is; see `commands.rs`.
     pub(crate) const COMMANDS_FILE: usize = 13;
+    /// Nanoseconds since 1970, when a use by this seat last ended; kept when the seat is taken anew. See `last_use.rs`.
+    pub(crate) const USED: usize = 14;
     pub(crate) const LABEL: usize = 16;
     pub(crate) const LABEL_WORDS: usize = 8;
     pub(crate) const COMMAND: usize = 24;

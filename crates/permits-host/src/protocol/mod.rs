@@ -4,6 +4,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod book;
+pub(crate) mod last_use;
 pub(crate) mod layout;
 pub(crate) mod numbers;
 pub(crate) mod seat;

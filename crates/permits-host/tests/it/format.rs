@@ -13,6 +13,7 @@ pub(crate) const SEAT_BYTES: i64 = 1 << 41;
 
 /// In words of 8 bytes, from here on.
 pub(crate) const ARRIVALS: u64 = 5;
+pub(crate) const USED_BEFORE: u64 = 6;
 pub(crate) const ROOT: u64 = 64;
 /// Of the numbers of permits, a word each.
 pub(crate) const NUMBERS_AT: u64 = 128;
@@ -24,6 +25,7 @@ pub(crate) const OWN: u64 = 1;
 pub(crate) const GIVEN: u64 = 2;
 pub(crate) const ARRIVAL: u64 = 5;
 pub(crate) const SUPERSEDED: u64 = 6;
+pub(crate) const USED: u64 = 14;
 pub(crate) const KEY: std::ops::Range<u64> = 48..56;
 /// Words of a seat, and of a waiter.
 pub(crate) const BELL: u64 = 3;

@@ -12,6 +12,7 @@ mod fork;
 mod format;
 mod gone;
 mod handles;
+mod last_use;
 mod locks;
 mod look;
 mod mount;

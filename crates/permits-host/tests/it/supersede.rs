@@ -139,9 +139,17 @@ fn the_next_owner_of_a_seat_has_no_key() {
     let id = first.id();
     drop((first, second));
 
-    let next = another(&directory);
+    let mut next = another(&directory);
+    // A child that another test has just forked may keep the seat until it executes its program.
+    let has_it = |next: &HostSemaphore| next.id().parts().0 == id.parts().0;
+    assert!(
+        eventually(DEADLINE, || has_it(&next) || {
+            next = another(&directory);
+            false
+        }),
+        "it is free"
+    );
 
-    assert_eq!(next.id().parts().0, id.parts().0, "it has the same seat");
     let _permit = next.try_acquire_owned().expect("it is free");
     assert!(!next.is_superseded() && !next.is_revoked());
     assert_eq!(supersedes(&semaphore, "k"), 0);
