@@ -42,6 +42,10 @@ Examples:
     exit_codes!()
 );
 
+const LIST_HELP: &str = "\
+Example, removes what was not used for thirty days:
+  permits list --idle 30d --names | xargs -rd '\\n' permits remove";
+
 /// Counting semaphores for the shell: at most N commands at a time on one host.
 ///
 /// Permits belong to processes: when a holder dies, whatever kills it, its permits come back. Waiters are served in the
@@ -361,7 +365,16 @@ pub(crate) struct Status {
 
 /// List the semaphores.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = LIST_HELP)]
 pub(crate) struct List {
+    /// Only those that are not in use and have not been used for so long; `12h`, `30d`
+    ///
+    /// A semaphore is in use while permits are out or waited for. To list, read or resize it is no use.
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) idle: Option<Duration>,
+    /// Print names alone, a line each
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) names: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -88,7 +88,7 @@ pub(crate) struct FindingLine<'a> {
 #[derive(Serialize)]
 pub(crate) struct Listed<'a> {
     pub(crate) dir: String,
-    pub(crate) semaphores: Vec<Named<'a, Counts>>,
+    pub(crate) semaphores: Vec<Named<'a, UsedCounts>>,
 }
 
 /// One reading of `top`.
@@ -130,6 +130,7 @@ pub(crate) struct StatusLine<'a> {
     counts: Counts,
     format: String,
     created: String,
+    last_used: String,
     mode: String,
     owner_uid: u32,
     holders: Vec<HolderLine>,
@@ -160,6 +161,7 @@ impl<'a> StatusLine<'a> {
             counts: Counts::of(status),
             format: format!("{}.{}", file.format.0, file.format.1),
             created: time(file.created),
+            last_used: time(file.last_used),
             mode: format!("{:04o}", file.mode & 0o7777),
             owner_uid: file.owner_uid,
             holders: holders.collect(),
@@ -215,6 +217,20 @@ impl Counts {
             interval_seconds: status.interval.map(|time| time.as_secs_f64()),
             next_start_seconds: status.next_start.map(|time| time.as_secs_f64()),
         }
+    }
+}
+
+/// The same, and when it was last used.
+#[derive(Serialize)]
+pub(crate) struct UsedCounts {
+    #[serde(flatten)]
+    counts: Counts,
+    last_used: String,
+}
+
+impl UsedCounts {
+    pub(crate) fn of(status: &Status) -> Self {
+        UsedCounts { counts: Counts::of(status), last_used: time(file_of(status).last_used) }
     }
 }
 

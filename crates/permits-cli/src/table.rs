@@ -17,13 +17,15 @@ const HEADING: Style = Style::new().bold();
 /// In place of a table, where there is nothing to show.
 pub(crate) const NONE: &str = "no semaphores\n";
 
-/// The semaphores of a directory, a row each.
-pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
+/// The semaphores of a directory, a row each; on demand with the time since they were used.
+pub(crate) fn list(read: &[(String, Result<Status, Failure>)], with_use: bool) -> String {
     if read.is_empty() {
         return NONE.to_owned();
     }
-    let mut rows =
-        Rows::new(&["NAME", ">PERMITS", ">FREE", ">HELD", ">LOOSE", ">WAITING", ">GRANTED", ">RECOVERED", "STATE"]);
+    let mut headings =
+        vec!["NAME", ">PERMITS", ">FREE", ">HELD", ">LOOSE", ">WAITING", ">GRANTED", ">RECOVERED", "STATE"];
+    headings.extend(with_use.then_some(">IDLE"));
+    let mut rows = Rows::new(&headings);
     for (name, status) in read {
         match status {
             Ok(status) => {
@@ -38,7 +40,9 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)]) -> String {
                     status.recovered_total,
                 ];
                 let word = if state.closed { "closed" } else { "open" };
-                rows.add([shown(name)].into_iter().chain(numbers.map(|n| n.to_string())).chain([word.to_owned()]));
+                let used = with_use.then(|| ago(crate::json::file_of(status).last_used));
+                let numbers = numbers.map(|n| n.to_string());
+                rows.add([shown(name)].into_iter().chain(numbers).chain([word.to_owned()]).chain(used));
             }
             Err(failure) => {
                 let word = match failure.code {
@@ -65,12 +69,14 @@ fn shown(name: &str) -> String {
 pub(crate) fn status(status: &Status) -> String {
     let closed = if status.state.closed { ", closed" } else { "" };
     let mut text = format!("{HEADING}{}{HEADING:#}: {}{closed}\n", tame(&status.name), status.state);
-    text += &format!(
-        "{} granted since {}, {} recovered from the dead\n",
-        status.granted_total,
-        humantime::format_rfc3339_seconds(crate::json::file_of(status).created),
-        status.recovered_total
-    );
+    let file = crate::json::file_of(status);
+    let created = humantime::format_rfc3339_seconds(file.created);
+    text += &format!("{} granted since {created}, ", status.granted_total);
+    text += &format!("{} recovered from the dead", status.recovered_total);
+    if status.state.is_idle() {
+        text += &format!(", last used {} ago", ago(file.last_used));
+    }
+    text += "\n";
     if let Some(spaced) = spacing::text(status.interval, status.next_start) {
         text += &format!("{spaced}\n");
     }

@@ -8,6 +8,7 @@ mod doctor;
 mod exercise;
 mod exit_codes;
 mod family;
+mod idle;
 mod jobserver;
 mod limits;
 mod manual;

@@ -46,7 +46,7 @@ fn top_tells_the_same_as_status() {
     let mut top = top["semaphores"][0].clone();
     top.as_object_mut().expect("an object").remove("grants_per_second").expect("it is there, if only as null");
     let object = status.as_object_mut().expect("an object");
-    for field in ["schema", "path", "format", "created", "mode", "owner_uid"] {
+    for field in ["schema", "path", "format", "created", "last_used", "mode", "owner_uid"] {
         object.remove(field).expect(field);
     }
     for (list, field) in [("holders", "held_seconds"), ("waiters", "waiting_seconds")] {
