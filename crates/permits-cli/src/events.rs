@@ -19,7 +19,8 @@ use permits_host::HostSemaphore;
 use crate::failure::Failure;
 use crate::sys::{self, Received};
 
-/// After this time it is looked at again whether one that was superseded is to end; twice as long each further time.
+/// After this time it is looked at again whether one that was superseded is to end; twice as long each
+/// further time.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where signals and wake-ups arrive.

@@ -437,6 +437,9 @@ impl HostSemaphore {
     }
 
     /// Blocks until this handle is asked to give up, or for `time` at most; returns whether it was asked.
+    ///
+    /// A handle that is superseded while it holds permits, and returns them later, learns of it up to two
+    /// seconds late.
     #[must_use]
     pub fn wait_revoked(&self, time: Duration) -> bool {
         let Ok(attachment) = self.shared.here() else { return false };

@@ -23,18 +23,19 @@ impl HostSemaphore {
     /// The most bytes that the key of [`supersede`](Self::supersede) can have: 64.
     pub const MAX_KEY: usize = LONGEST_KEY;
 
-    /// Makes this handle the newest of `key`, and asks the earlier ones of that key to give up; how many there were.
+    /// Makes this handle the newest of `key`, and asks the earlier ones of that key to give up; how many
+    /// there were.
     ///
     /// It is called before a request, and takes nothing. A handle that is asked finds
-    /// [`is_revoked`](Self::is_revoked), and what it does is its own business: a request of it waits on until it is
-    /// dropped or granted. `permits run` gives up its place in the queue.
+    /// [`is_revoked`](Self::is_revoked), and what it does is its own business: a request of it waits on until
+    /// it is dropped or granted. `permits run` gives up its place in the queue.
     ///
     /// Of handles that call this at the same moment, exactly one is not superseded; the others find that they
-    /// are [`is_superseded`](Self::is_superseded) when the call returns, or later. A handle stays superseded, also
-    /// when the newer one has gone, until it calls this again and is the newest itself.
+    /// are [`is_superseded`](Self::is_superseded) when the call returns, or later. A handle stays superseded,
+    /// also when the newer one has gone, until it calls this again and is the newest itself.
     ///
-    /// It is a call and no option for opening, since it says when a handle arrives: a child after fork is another
-    /// handle, and supersedes its parent only if it calls this.
+    /// It is a call and no option for opening, since it says when a handle arrives: a child after fork is
+    /// another handle, and supersedes its parent only if it calls this.
     ///
     /// # Errors
     ///
@@ -65,7 +66,8 @@ impl HostSemaphore {
         })
     }
 
-    /// Whether a newer handle has [superseded](Self::supersede) this one, which may hold permits all the same.
+    /// Whether a newer handle has [superseded](Self::supersede) this one, which may hold permits all the
+    /// same.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
         self.shared.here().is_ok_and(|attachment| attachment.store().superseded_by(attachment.seat).is_some())

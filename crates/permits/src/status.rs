@@ -48,8 +48,9 @@ pub struct SemaphoreFile {
     pub created: SystemTime,
     /// When the semaphore was last used; now, while permits are out or waited for.
     ///
-    /// What a dead process held or waited for was used until its death was noticed. Opening, reading, resizing and
-    /// closing are no use, and neither is a request that is refused at once. Never used: when it was created.
+    /// What a dead process held or waited for was used until its death was noticed. Opening, reading,
+    /// resizing and closing are no use, and neither is a request that is refused at once. Never used: when it
+    /// was created.
     pub last_used: SystemTime,
     /// Its permission bits, as `chmod(1)` takes them.
     pub mode: u32,

@@ -75,7 +75,8 @@ pub(crate) mod seat {
     pub(crate) const BELL: usize = 3;
     /// Not tagged: the generation that was asked to give up.
     pub(crate) const REVOKED: usize = 4;
-    /// Not tagged: when it announced its key, as the number of that arrival; 0 if it has none. See `supersede.rs`.
+    /// Not tagged: when it announced its key, as the number of that arrival; 0 if it has none. See
+    /// `supersede.rs`.
     pub(crate) const ARRIVAL: usize = 5;
     /// Not tagged: the latest arrival of the same key that another has told this seat of.
     pub(crate) const SUPERSEDED: usize = 6;
@@ -90,7 +91,8 @@ pub(crate) mod seat {
     pub(crate) const COMMAND_PID: usize = 12;
     /// Not tagged, and kept when the seat is taken anew: which file the commands' file is; see `commands.rs`.
     pub(crate) const COMMANDS_FILE: usize = 13;
-    /// Nanoseconds since 1970, when a use by this seat last ended; kept when the seat is taken anew. See `last_use.rs`.
+    /// Nanoseconds since 1970, when a use by this seat last ended; kept when the seat is taken anew. See
+    /// `last_use.rs`.
     pub(crate) const USED: usize = 14;
     pub(crate) const LABEL: usize = 16;
     pub(crate) const LABEL_WORDS: usize = 8;

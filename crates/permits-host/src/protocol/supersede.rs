@@ -1,22 +1,22 @@
 //! The newest of a key supersedes the others of that key.
 //!
-//! A handle *arrives* with a key: it takes the next number of all arrivals, writes key and number into its seat,
-//! and then looks at all other seats. It marks every one that has the same key and an earlier arrival, and
-//! itself if one has a later arrival. So among those of a key the one that arrived last is the only one without
-//! a mark, whatever they do at the same moment.
+//! A handle *arrives* with a key: it takes the next number of all arrivals, writes key and number into its
+//! seat, and then looks at all other seats. It marks every one that has the same key and an earlier arrival,
+//! and itself if one has a later arrival. So among those of a key the one that arrived last is the only one
+//! without a mark, whatever they do at the same moment.
 //!
 //! # Why there is exactly one
 //!
 //! Arrivals are numbered by one counter, so they have an order, and no mark goes against it: never are all of
-//! them marked. Of two that arrive at the same moment at least one sees the other, since each writes before it
-//! looks, with a fence between: never are two left without a mark.
+//! them marked. Of two that arrive at the same moment at least one sees the other, since each writes before
+//! it looks, with a fence between: never are two left without a mark.
 //!
 //! # Why no mark hits another
 //!
-//! The mark is the number of the later arrival, and it counts only if it is above the seat's own. The next owner
-//! of the seat has no key, or arrives later than the one whose mark comes late: so no generation is compared. An
-//! arrival sees all that the earlier ones did before theirs, so one that has seen the seat as it was before it was
-//! taken anew has an earlier number than the next owner.
+//! The mark is the number of the later arrival, and it counts only if it is above the seat's own. The next
+//! owner of the seat has no key, or arrives later than the one whose mark comes late: so no generation is
+//! compared. An arrival sees all that the earlier ones did before theirs, so one that has seen the seat as it
+//! was before it was taken anew has an earlier number than the next owner.
 //!
 //! What a dead handle has marked stays marked. What it had not marked yet is left as it was: the next arrival
 //! marks all.
@@ -66,7 +66,8 @@ struct Rival {
 }
 
 impl Store<'_> {
-    /// Has a seat, which is the caller's, arrive with a key; the seats that it supersedes. It is the caller's turn.
+    /// Has a seat, which is the caller's, arrive with a key; the seats that it supersedes. It is the caller's
+    /// turn.
     pub(crate) fn supersede(&self, own: usize, key: &Key) -> Result<Vec<Owner>, &'static str> {
         let arrival = self.arrive(own, key);
         // The seats that there are after the fence: who took one later sees this arrival.
@@ -94,20 +95,20 @@ impl Store<'_> {
         for (offset, &part) in key.0.iter().enumerate() {
             word(seat::KEY + offset).store(part, Ordering::Relaxed);
         }
-        // Relaxed: exchanges of one word have one order; what else is in order is so by the fences. Nonsense in
-        // the file may have it start anew: 0 is no arrival.
+        // Relaxed: exchanges of one word have one order; what else is in order is so by the fences. Nonsense
+        // in the file may have it start anew: 0 is no arrival.
         let arrival = self.word(header::ARRIVALS).fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
         // Release: pairs with the Acquire in `key_of`; the key is seen with it.
         word(seat::ARRIVAL).store(arrival, Ordering::Release);
         // SeqCst: pairs with itself in whoever arrives at the same time. One of the two sees the other's
-        // `ARRIVAL`. As an Acquire it pairs with the fence above in earlier arrivals, whose number this one's was
-        // made of.
+        // `ARRIVAL`. As an Acquire it pairs with the fence above in earlier arrivals, whose number this one's
+        // was made of.
         fence(Ordering::SeqCst);
         arrival
     }
 
-    /// What a seat says, if it is taken and has that key. If it changes owners meanwhile, the next one arrives later,
-    /// and looks itself.
+    /// What a seat says, if it is taken and has that key. If it changes owners meanwhile, the next one
+    /// arrives later, and looks itself.
     fn rival(&self, number: usize, key: &Key) -> Option<Rival> {
         let SeatWord { taken, generation } = SeatWord::unpack(self.peek(layout::seat(number, seat::STATUS)));
         let (arrival, found) = self.key_of(number)?;
