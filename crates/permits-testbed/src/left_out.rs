@@ -24,16 +24,21 @@ pub fn left_out(needs: &str) {
     assert!(std::env::var_os(ALL).is_none_or(|value| value != "1"), "left out, though {ALL}=1: it needs {needs}");
     static PRINTED: Once = Once::new();
     PRINTED.call_once(|| at_exit(print));
-    // The harness names the thread of a test after it, unless all run in one.
-    let thread = std::thread::current();
-    let test = match thread.name() {
-        Some(name) if name != "main" => name.to_owned(),
-        _ => Location::caller().to_string(),
-    };
+    let test = this_test();
     let mut all = LEFT_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     let tests = all.entry(needs.to_owned()).or_default();
     if !tests.contains(&test) {
         tests.push(test);
+    }
+}
+
+/// The test that runs in this thread.
+#[track_caller]
+pub(crate) fn this_test() -> String {
+    // The harness names the thread of a test after it, unless all run in one.
+    match std::thread::current().name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => Location::caller().to_string(),
     }
 }
 

@@ -14,6 +14,7 @@
 //! What was left out is printed in one table when the test program exits: see [`left_out`].
 
 mod left_out;
+mod limit;
 mod namespace;
 mod sys;
 
@@ -24,6 +25,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command};
 
 pub use left_out::left_out;
+pub use limit::Limit;
 pub use namespace::{
     enter_mount_namespace, enter_pid_namespace, enter_user_namespace, mounts, pid_namespaces, user_namespaces,
 };

@@ -59,44 +59,53 @@ fn enter_alone(flags: CloneFlags) -> io::Result<()> {
 
 /// Whether a process can have a mount namespace of its own, and mount in it.
 pub fn mounts() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    let mounts = || {
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    let act = || {
         enter_mount_namespace()?;
         // Where user namespaces are restricted, it may have one, and no rights in it.
         Ok(mount(None::<&str>, "/proc", Some("tmpfs"), MsFlags::empty(), None::<&str>)?)
     };
-    let can = *CAN.get_or_init(|| succeeds(mounts));
-    if !can {
-        left_out("mount namespaces: root, or user namespaces for everybody");
-    }
-    can
+    allowed("a mount namespace", REFUSED.get_or_init(|| refused(act)))
 }
 
 /// Whether a process can have its children in a PID namespace.
 pub fn pid_namespaces() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    let can = *CAN.get_or_init(|| succeeds(enter_pid_namespace));
-    if !can {
-        left_out("PID namespaces: root, or user namespaces for everybody");
-    }
-    can
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    allowed("a PID namespace", REFUSED.get_or_init(|| refused(enter_pid_namespace)))
 }
 
 /// Whether a process can have a user namespace of its own.
 pub fn user_namespaces() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    let can = *CAN.get_or_init(|| succeeds(enter_user_namespace));
-    if !can {
-        left_out("user namespaces for everybody");
-    }
-    can
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    allowed("a user namespace", REFUSED.get_or_init(|| refused(enter_user_namespace)))
 }
 
-/// Tries something in a child of this process.
-fn succeeds(act: fn() -> io::Result<()>) -> bool {
+fn allowed(what: &str, refused: &Option<String>) -> bool {
+    if let Some(error) = refused {
+        left_out(&format!("{what}, which is refused here: {error}"));
+    }
+    refused.is_none()
+}
+
+/// Tries something in a child of this process; the error, if it fails.
+fn refused(act: fn() -> io::Result<()>) -> Option<String> {
     // Any program will do; this one is there, and ends at once if all it does is list its tests.
     let program = std::env::current_exe().expect("a test knows its binary");
     let mut command = Command::new(program);
     command.arg("--list").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    before_exec(&mut command, act).status().is_ok_and(|status| status.success())
+    match before_exec(&mut command, act).status() {
+        Ok(status) => (!status.success()).then(|| format!("the test program does not run there: {status}")),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_told_with_the_error() {
+        assert_eq!(refused(|| Ok(())), None);
+        assert_eq!(refused(|| Err(Errno::EPERM.into())), Some("Operation not permitted (os error 1)".into()));
+    }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::{licences, msrv, package};
-use crate::python;
+use crate::{fresh, python};
 
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -32,8 +32,8 @@ const NO_LTO: (&str, &str) = ("CARGO_PROFILE_RELEASE_LTO", "off");
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
-        about: "all tests of the default members, as README.md has it",
-        variables: &[],
+        about: "all tests of the default members, as README.md has it, and none left out",
+        variables: &[("PERMITS_TEST_ALL", "1")],
         act: Commands(&["cargo test --locked"]),
     },
     Step { name: "fmt", about: "formatting", variables: &[], act: Commands(&["cargo fmt --all --check"]) },
@@ -66,6 +66,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "each crate to be published packs what it needs, no more, and builds from that",
         variables: &[],
         act: Chore(package::check),
+    },
+    Step {
+        name: "fresh",
+        about: "the README's commands on a machine that has nothing, as a user and as root",
+        variables: &[],
+        act: Chore(|root| fresh::run(root, &[])),
     },
     // The comparisons are a workspace of their own: they are built and checked, not run.
     Step {

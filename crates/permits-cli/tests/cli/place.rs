@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use permits_testbed::{signal_group, start};
+use permits_testbed::{Limit, signal_group, start};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,15 +21,19 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const PERMITS: &str = env!("CARGO_BIN_EXE_permits");
 
 /// A directory of semaphores of its own.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    dir: TempDir,
+    _limit: Limit,
+}
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Place(tempfile::tempdir().expect("a temporary directory can be made"))
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Place { dir, _limit: Limit::start() }
     }
 
     pub(crate) fn dir(&self) -> &Path {
-        self.0.path()
+        self.dir.path()
     }
 
     /// Any program, with this place in its environment.
@@ -129,12 +133,14 @@ impl Running {
 
     /// Reads until a line contains the text, and returns it.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
-        loop {
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
             let line = self.line();
             if line.contains(text) {
                 return line;
             }
         }
+        panic!("no line with {text:?} came in time")
     }
 
     /// Types into its standard input.

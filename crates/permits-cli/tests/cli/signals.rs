@@ -80,12 +80,13 @@ fn permit_is_kept_while_the_command_handles_a_signal() {
 
 #[test]
 fn stopped_command_stops_the_wrapper_and_continues_with_it() {
-    let place = Place::new();
-    let mut run = Running::start(place.permits(["run", "a", "--", "sh", "-c", "echo $$; read line; echo on"]));
-    let pids = [run.pid(), run.line().parse().expect("a process id")];
+    // Each with a run of its own: the wrapper passes on that it was continued, at a time that cannot be seen.
+    for stopped in 0..2 {
+        let place = Place::new();
+        let mut run = Running::start(place.permits(["run", "a", "--", "sh", "-c", "echo $$; read line; echo on"]));
+        let pids = [run.pid(), run.line().parse().expect("a process id")];
 
-    for pid in &pids {
-        crate::place::kill(*pid, "TSTP");
+        crate::place::kill(pids[stopped], "TSTP");
         until("both stop", || pids.iter().all(|pid| process_state(*pid) == Some('T')));
         assert_eq!(place.number("a", "given_out"), 1, "a stopped holder holds");
         // As fg does, for the job.
@@ -93,11 +94,11 @@ fn stopped_command_stops_the_wrapper_and_continues_with_it() {
             crate::place::kill(*pid, "CONT");
         }
         until("both go on", || pids.iter().all(|pid| process_state(*pid) != Some('T')));
-    }
 
-    run.let_go();
-    assert_eq!(run.line(), "on");
-    assert!(run.end().success());
+        run.let_go();
+        assert_eq!(run.line(), "on");
+        assert!(run.end().success());
+    }
 }
 
 #[test]

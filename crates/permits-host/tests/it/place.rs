@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) const NAME: &str = "shared";
 
 /// An empty directory that goes when the test is over.
-pub(crate) struct Directory(PathBuf);
+pub(crate) struct Directory {
+    path: PathBuf,
+    _limit: permits_testbed::Limit,
+}
 
 impl Directory {
     pub(crate) fn new() -> Directory {
@@ -21,21 +24,21 @@ impl Directory {
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).expect("a temporary directory can be made");
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");
-        Directory(path)
+        Directory { path, _limit: permits_testbed::Limit::start() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub(crate) fn options(&self) -> Options {
-        HostSemaphore::options().directory(&self.0)
+        HostSemaphore::options().directory(&self.path)
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
