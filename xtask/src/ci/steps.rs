@@ -33,7 +33,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
         about: "all tests of the default members, as README.md has it, and none left out",
-        variables: &[("PERMITS_TEST_ALL", "1")],
+        variables: &[("PERMITS_TEST_ALL", "1"), ("PERMITS_STORM_DEATHS", "2000")],
         act: Commands(&["cargo test --locked"]),
     },
     Step { name: "fmt", about: "formatting", variables: &[], act: Commands(&["cargo fmt --all --check"]) },

@@ -2,7 +2,7 @@
 //! looks at what is left.
 
 use crate::process::options;
-use crate::{DEATHS_A_POINT, Directory, Victim, sys};
+use crate::{Directory, Victim, deaths_a_point, sys};
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::crash_points::{Point, die_at};
 use permits_host::{ErrorKind, HostSemaphore, Removal};
@@ -85,7 +85,7 @@ fn all_is_free(semaphore: &HostSemaphore) -> bool {
 #[test]
 fn who_dies_while_it_creates_leaves_nothing_behind() {
     let directory = Directory::new("created");
-    for round in 0..DEATHS_A_POINT {
+    for round in 0..deaths_a_point() {
         let name = format!("new-{round}");
 
         play("creates", &name, directory.path());
@@ -98,7 +98,7 @@ fn who_dies_while_it_creates_leaves_nothing_behind() {
 #[test]
 fn who_dies_while_it_makes_room_for_handles_leaves_room() {
     let directory = Directory::new("grown-seats");
-    for round in 0..DEATHS_A_POINT / 2 {
+    for round in 0..deaths_a_point() / 2 {
         let name = format!("grown-{round}");
 
         play("takes many seats", &name, directory.path());
@@ -112,7 +112,7 @@ fn who_dies_while_it_makes_room_for_handles_leaves_room() {
 #[test]
 fn who_dies_while_it_makes_room_for_waiters_leaves_room() {
     let directory = Directory::new("grown-waiters");
-    for round in 0..DEATHS_A_POINT / 2 {
+    for round in 0..deaths_a_point() / 2 {
         let name = format!("grown-{round}");
 
         play("has many wait", &name, directory.path());
@@ -130,7 +130,7 @@ fn who_dies_while_it_makes_room_for_waiters_leaves_room() {
 #[test]
 fn who_dies_while_it_closes_has_closed() {
     let directory = Directory::new("closed");
-    for round in 0..DEATHS_A_POINT {
+    for round in 0..deaths_a_point() {
         let name = format!("closed-{round}");
         let semaphore = options(directory.path()).open(&name, 1).expect("a new one can be made");
         let permit = semaphore.try_acquire_owned().expect("it is free");
@@ -154,7 +154,7 @@ fn who_dies_while_it_closes_has_closed() {
 #[test]
 fn who_dies_while_it_removes_has_removed() {
     let directory = Directory::new("removed");
-    for round in 0..DEATHS_A_POINT {
+    for round in 0..deaths_a_point() {
         let name = format!("removed-{round}");
         let semaphore = options(directory.path()).open(&name, 1).expect("a new one can be made");
         let permit = semaphore.try_acquire_owned().expect("it is free");
@@ -203,7 +203,7 @@ fn who_dies_with_the_lock_of_a_command_keeps_nothing() {
 fn dies_as_a_command(scene: &str, name: &str) {
     let directory = Directory::new(name);
     let semaphore = options(directory.path()).open(name, 1).expect("a new one can be made");
-    for _ in 0..DEATHS_A_POINT {
+    for _ in 0..deaths_a_point() {
         play(scene, name, directory.path());
 
         assert!(all_is_free(&semaphore));
