@@ -249,7 +249,7 @@ pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Serie
         .map_err(told)?;
     title(area, heading)?;
 
-    // Greys first and ours last, so that nothing lies over what is to be seen.
+    // Greys first and ours last, so that nothing covers them.
     let mut in_order: Vec<&Series> = series.iter().collect();
     in_order.sort_by_key(|s| (is_ours(&s.peer), tone(&s.peer).rgb() != OTHER.rgb()));
     for s in in_order {

@@ -1,4 +1,4 @@
-//! Is each crate that is to be published complete? Packs them as `cargo publish` would, looks at what is in
+//! Is each published crate complete? Packs them as `cargo publish` would, looks at what is in
 //! the packages, and builds each from its package alone, against the packages of the others.
 
 use std::error::Error;

@@ -63,7 +63,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "package",
-        about: "each crate to be published packs what it needs, no more, and builds from that",
+        about: "each published crate packs what it needs, no more, and builds from that",
         variables: &[],
         act: Chore(package::check),
     },
