@@ -1,15 +1,15 @@
 """A counting semaphore for threads, asyncio and processes, whose `release` waits too.
 
-Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held ones belong to a `with`
-block or to a `Permit`, which return them. Loose ones belong to nobody: a bare `acquire()` makes them, and anybody may
-`release()` them.
+Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held permits
+belong to a `with` block or to a `Permit`, which return them. Loose permits have no owner: a bare `acquire()`
+takes them, and any thread, task or process may `release()` them.
 
-| class | for | a release too many |
+| class | for | one release too many |
 |---|---|---|
-| `CountSemaphore` | threads and asyncio, in one queue | waits for the acquire that it belongs to |
+| `CountSemaphore` | threads and asyncio, in one queue | waits for its acquire |
 | `HostSemaphore` | the processes of this host (Linux) | the same |
-| `Semaphore`, `BoundedSemaphore` | in the place of `threading`'s | raises the value; ValueError |
-| `aio.Semaphore`, `aio.BoundedSemaphore` | in the place of `asyncio`'s | raises the value; ValueError |
+| `Semaphore`, `BoundedSemaphore` | drop-in replacements for `threading`'s | raises the value; ValueError |
+| `aio.Semaphore`, `aio.BoundedSemaphore` | drop-in replacements for `asyncio`'s | raises the value; ValueError |
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ _Coroutine.register(_permits.PermitRequest)
 class CountSemaphore(_permits.Counting):
     """A semaphore for threads and asyncio whose release waits: the count never leaves its bounds, in either direction.
 
-    `permits` is 1 to `MAX_PERMITS`. Threads and tasks, of any number of event loops, wait in the same queue. With
-    `fair=True` nobody passes those who wait; without, a running thread may, within a bound, which is a great deal
+    `permits` is 1 to `MAX_PERMITS`. Threads and tasks, of any number of event loops, wait in the same queue.
+    With `fair=True` no thread passes a waiter; without, a running thread may, within a bound, which is much
     faster.
 
     `with sem:` and `async with sem:` hold one permit, which no bare `release()` can return.
@@ -77,9 +77,9 @@ class CountSemaphore(_permits.Counting):
 class Semaphore(_permits.Semaphore):
     """`threading.Semaphore`, call by call, for threads and asyncio. Release never waits: it raises the value.
 
-    `value` is 0 to `MAX_PERMITS`. All that `threading` says of its class holds, `with` included, and it can be
-    subclassed. What is more: tasks wait for it too, in the same queue; `n` permits at a time, `permit`, `close`, and
-    `fair=True` for strict order.
+    `value` is 0 to `MAX_PERMITS`. All that `threading` says of its class holds, including `with`, and it can
+    be subclassed. In addition, tasks can wait for it, in the same queue; and it has `n` permits at a time,
+    `permit`, `close`, and `fair=True` for strict order.
 
     >>> from permits import Semaphore
     >>> sem = Semaphore(2)
@@ -105,7 +105,8 @@ def _exit_by_release(self, t, v, tb):
 
 
 class BoundedSemaphore(_permits.BoundedSemaphore, Semaphore):
-    """`threading.BoundedSemaphore`, call by call, for threads and asyncio. A release too many is a ValueError.
+    """`threading.BoundedSemaphore`, call by call, for threads and asyncio. One release too many raises
+    ValueError.
 
     >>> from permits import BoundedSemaphore
     >>> sem = BoundedSemaphore(2)
@@ -116,19 +117,20 @@ class BoundedSemaphore(_permits.BoundedSemaphore, Semaphore):
 
 
 class HostSemaphore(_permits.Counting):
-    """The semaphore of that name for all processes of this host. Linux.
+    """A semaphore, shared by its name, for all processes of this host. Linux only.
 
-    Whoever opens the same name in the same directory has the same semaphore: `multiprocessing` workers, other programs,
-    the command `permits` of the shell. It is made with `max` permits if there is none; with `max=None` it has to exist.
+    All that open the same name in the same directory share the semaphore: `multiprocessing` workers, other
+    programs, the command `permits` of the shell. If there is none, it is created with `max` permits; with
+    `max=None` it must exist.
 
-    *What `with sem:` or a `Permit` holds comes back when the process dies, however it dies.* What a bare `acquire()`
-    took is loose, belongs to nobody, and stays out. First come, first served.
+    *Permits that `with sem:` or a `Permit` holds come back when the process dies, however it dies.* Permits
+    that a bare `acquire()` took are loose, have no owner, and stay out. First come, first served.
 
-    `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
-    file, by default 0o600: for this user alone; others get both rights or none, as by 0o660 and 0o666. `label` is
-    shown to others by `permits status`. With `resize=True` a semaphore that has another number of permits is resized,
-    which is an error otherwise.
-    With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
+    `directory` is by default /run/permits if that exists, otherwise /tmp/permits-UID. `mode` sets the
+    permissions of a new file, by default 0o600: for this user alone; others get read and write permission, or
+    none, as by 0o660 and 0o666. `permits status` shows `label` to others. With `resize=True` a semaphore that
+    has another number of permits is resized; otherwise that is an error. With `numbered=True` each permit
+    that a `Permit` holds has a number: see `Permit.slots`.
 
     With `every=2.0` at most one acquisition is granted in two seconds, whichever process it is of and for however many
     permits, in the order of the queue. The time is stored with the semaphore: without `every` the stored one holds, and
@@ -159,7 +161,7 @@ class HostSemaphore(_permits.Counting):
 
     @property
     def name(self):
-        """Its name."""
+        """The name of the semaphore."""
         return self._name()
 
     @property
@@ -188,11 +190,13 @@ class HostSemaphore(_permits.Counting):
         self._set_interval(every)
 
     def unlink(self, force=False):
-        """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.
+        """Remove the semaphore with its file, if it is not in use; with force=True in any case.
 
-        A HostError of the kind "in-use" otherwise. What the dead held does not count. After that this object, and all
-        that have it open in any process, get a HostError of the kind "gone" when they acquire or wait; whoever opens
-        the name makes a new one. So does whoever opens it at the same moment, or it is in use and stays.
+        If a permit is out or there are waiters, it raises a HostError of the kind "in-use". Permits of dead
+        holders do not count. After that, this object and all others that have the semaphore open, in any
+        process, get a HostError of the kind "gone" when they acquire or wait; opening the name creates a new
+        one. A process that opens it at the same moment gets a new one too, or the semaphore is in use and
+        stays.
 
         >>> from permits import HostSemaphore
         >>> pr = HostSemaphore("pr-17", 2, directory=directory)

@@ -1,15 +1,15 @@
 """A counting semaphore for threads, asyncio and processes, whose `release` waits too.
 
-Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held ones belong to a `with`
-block or to a `Permit`, which return them. Loose ones belong to nobody: a bare `acquire()` makes them, and anybody may
-`release()` them.
+Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held permits
+belong to a `with` block or to a `Permit`, which return them. Loose permits have no owner: a bare `acquire()`
+takes them, and any thread, task or process may `release()` them.
 
-| class | for | a release too many |
+| class | for | one release too many |
 |---|---|---|
-| `CountSemaphore` | threads and asyncio, in one queue | waits for the acquire that it belongs to |
+| `CountSemaphore` | threads and asyncio, in one queue | waits for its acquire |
 | `HostSemaphore` | the processes of this host (Linux) | the same |
-| `Semaphore`, `BoundedSemaphore` | in the place of `threading`'s | raises the value; ValueError |
-| `aio.Semaphore`, `aio.BoundedSemaphore` | in the place of `asyncio`'s | raises the value; ValueError |
+| `Semaphore`, `BoundedSemaphore` | drop-in replacements for `threading`'s | raises the value; ValueError |
+| `aio.Semaphore`, `aio.BoundedSemaphore` | drop-in replacements for `asyncio`'s | raises the value; ValueError |
 """
 
 from collections.abc import Coroutine, Generator
@@ -52,43 +52,45 @@ class PermitsError(Exception):
 class ClosedError(PermitsError):
     """The semaphore is closed.
 
-    Nobody acquires any more, and nothing is waited for.
+    No acquire succeeds any more, and no call waits.
     """
 
 class TooManyError(PermitsError, ValueError):
-    """More permits were asked for at once than the semaphore has.
+    """The call asked for more permits at once than the semaphore has.
 
-    Such a request could wait for ever, so it fails at once; or when a shrink makes it impossible.
+    Such a request could wait without end, so it fails at once; a waiting one fails when a shrink makes it
+    impossible.
     """
 
 class WaitTimeoutError(PermitsError, TimeoutError):
-    """The time was over before the permits could be had.
+    """The wait timed out before the permits were granted.
 
-    The text tells what both sides wanted then.
+    The text says what both sides were waiting for.
     """
 
 class WouldBlockError(PermitsError):
-    """The permits cannot be had without waiting."""
+    """The call would have to wait for the permits."""
 
 class HostError(PermitsError):
     """Something is wrong with a semaphore of this host: its file, its directory, or the system.
 
-    The text says what is wrong, and the way out where there is one. A program tells the cases apart by `kind`.
+    The text says what is wrong, and the way out if there is one. A program can tell the cases apart by
+    `kind`.
     """
 
     def __init__(self, message: str, kind: str) -> None: ...
 
     kind: str
-    """What kind of thing went wrong.
+    """The kind of the error.
 
-    One of "bad-directory", "bad-file-system", "damaged", "denied", "exhausted", "foreign-format", "gone", "insecure",
-    "max-differs", "not-found", "not-ours", "system"; there may be more some day.
+    One of "bad-directory", "bad-file-system", "damaged", "denied", "exhausted", "foreign-format", "gone",
+    "insecure", "max-differs", "not-found", "not-ours", "system"; later versions may add more.
     """
 
 class State(NamedTuple):
     """All readings of a semaphore at one instant.
 
-    They are readings, not promises: the next instant may differ.
+    They are readings, not promises: the state may change at the next instant.
     """
 
     max_permits: int
@@ -96,26 +98,26 @@ class State(NamedTuple):
     available: int
     """How many are free. 0 while a shrink is still owed."""
     given_out: int
-    """How many are not free: the held and the loose ones together."""
+    """How many are out, held or loose."""
     loose: int
-    """How many are out and belong to nobody: as many can be released."""
+    """How many are out and have no owner: release() can return these."""
     waiting_acquirers: int
-    """How many wait for free permits, threads and tasks."""
+    """How many threads and tasks wait for free permits."""
     next_acquirer: int
-    """How many permits the first of them wants; 0 if nobody waits."""
+    """How many permits the first of them asks for; 0 if the queue is empty."""
     waiting_releasers: int
-    """How many wait for loose permits, to return them."""
+    """How many threads and tasks wait for loose permits, to return them."""
     next_releaser: int
-    """How many permits the first of them wants to return; 0 if nobody waits."""
+    """How many permits the first of them wants to return; 0 if the queue is empty."""
     closed: bool
     """Whether it is closed."""
 
 @final
 class Permit:
-    """Permits that are held, until this object returns them.
+    """An object that holds permits until it returns them.
 
-    It returns them when its `with` block ends, by release(), or when it is collected. It may go to another thread or
-    task. No release() of the semaphore can return what it holds.
+    It returns them when its `with` block ends, by release(), or when it is collected. You may pass it to
+    another thread or task. No release() of the semaphore can return its permits.
 
     >>> from permits import CountSemaphore
     >>> sem = CountSemaphore(4)
@@ -134,8 +136,9 @@ class Permit:
     def slots(self) -> tuple[int, ...]:
         """The numbers of its permits, lowest first, if its semaphore is a HostSemaphore opened with numbered=True; else ().
 
-        They go from 0 to one below the number of permits. No two permits of the living have the same, whoever was killed, and
-        whoever acquires gets the lowest that are free: for what there is one of for each permit, as a GPU or a port.
+        They go from 0 to one below the number of permits. No two permits of live holders have the same
+        number, even after a holder was killed, and an acquire gets the lowest free numbers. Use them to
+        choose among GPUs or ports, for instance.
 
         >>> from permits import HostSemaphore
         >>> gpus = HostSemaphore("gpus", 4, directory=directory, numbered=True)
@@ -145,10 +148,10 @@ class Permit:
         """
 
     def release(self) -> None:
-        """Return what it holds. Does not wait, and does nothing the second time."""
+        """Return the permits. Never waits; a second call does nothing."""
 
     def forget(self) -> None:
-        """Let go of its permits and leave them given out, as loose ones, which anybody may release().
+        """Drop the permits and leave them given out, as loose ones, which any caller may release().
 
         >>> from permits import CountSemaphore
         >>> sem = CountSemaphore(1)
@@ -161,7 +164,7 @@ class Permit:
         """
 
     def split(self, n: SupportsIndex = 1) -> Permit:
-        """Split n permits off, into a Permit of their own. ValueError if it holds fewer; it keeps them then.
+        """Split n permits off, into a Permit of their own. ValueError if it holds fewer; then it keeps them.
 
         >>> from permits import CountSemaphore
         >>> whole = CountSemaphore(4).permit(3)
@@ -171,8 +174,8 @@ class Permit:
         """
 
     def merge(self, other: Permit) -> None:
-        """Take in the permits of other, which holds none afterwards. ValueError if they are of another semaphore; both
-        keep theirs then.
+        """Take the permits of other, which holds none afterwards. ValueError if they belong to another
+        semaphore; then both keep theirs.
         """
 
     def __enter__(self) -> Self: ...
@@ -187,8 +190,8 @@ class Permit:
 class CountSemaphore:
     """A semaphore for threads and asyncio whose release waits: the count never leaves its bounds, in either direction.
 
-    `permits` is 1 to `MAX_PERMITS`. Threads and tasks, of any number of event loops, wait in the same queue. With
-    `fair=True` nobody passes those who wait; without, a running thread may, within a bound, which is a great deal
+    `permits` is 1 to `MAX_PERMITS`. Threads and tasks, of any number of event loops, wait in the same queue.
+    With `fair=True` no thread passes a waiter; without, a running thread may, within a bound, which is much
     faster.
 
     `with sem:` and `async with sem:` hold one permit, which no bare `release()` can return.
@@ -207,15 +210,16 @@ class CountSemaphore:
     # A bool is no count: it is `blocking`, in the order of `threading`.
     @overload
     def acquire(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
+        """Take n permits, as loose ones, which any caller may release. Waits while fewer than n are free.
 
-        True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
+        Returns True once it has them, False if the wait times out, or if blocking is false and it would have
+        to wait.
 
-        The timeout is in seconds: None waits for ever, 0 or less does not wait. acquire(False) and acquire(True, 0.5)
-        mean what they mean to threading: a bool is no number of permits.
+        The timeout is in seconds: None waits without a limit, 0 or less does not wait. acquire(False) and
+        acquire(True, 0.5) mean the same as in threading: a bool is not a number of permits.
 
-        The wait ends as well by close() (ClosedError), by a shrink below n (TooManyError), or by an exception of a
-        signal handler, such as KeyboardInterrupt. No permit is taken then.
+        These also end the wait, and then it takes no permit: close() (ClosedError), a shrink below n
+        (TooManyError), and an exception of a signal handler, such as KeyboardInterrupt.
         """
 
     @overload
@@ -224,13 +228,14 @@ class CountSemaphore:
     # As for `acquire`.
     @overload
     def release(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Return n loose permits, whoever took them. Waits while fewer than n are loose.
+        """Return n loose permits, which any caller may have taken. Waits while fewer than n are loose.
 
-        True if they are back. False if the time was over first, or if blocking is false and it would have to wait.
+        Returns True once they are back, False if the wait times out, or if blocking is false and it would
+        have to wait.
 
-        So a release that comes too early waits for the acquire that it belongs to. What a `with` block or a Permit
-        holds is not loose. The arguments, and what else can end the wait, are those of acquire(); after close() it
-        still returns what is out.
+        So a release that comes too early waits for its acquire. Permits that a `with` block or a Permit holds
+        are not loose. The arguments, and what else can end the wait, are those of acquire(); after close() it
+        still returns permits that are out.
 
         >>> from permits import CountSemaphore
         >>> sem = CountSemaphore(1)
@@ -246,13 +251,13 @@ class CountSemaphore:
     def acquire_async(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """acquire() for a task: await it. Its result is True.
 
-        Nothing happens before it is awaited, and a wait that is cancelled leaves no trace.
+        It does nothing before it is awaited, and a cancelled wait leaves no trace.
         """
 
     def release_async(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """release() for a task: await it. Its result is True.
 
-        Nothing happens before it is awaited, and a wait that is cancelled leaves no trace.
+        It does nothing before it is awaited, and a cancelled wait leaves no trace.
         """
 
     def permit(
@@ -260,8 +265,8 @@ class CountSemaphore:
     ) -> Permit:
         """Take n permits that the returned Permit holds: no release() can return them.
 
-        Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it
-        would have to wait.
+        Waits as acquire() does. Raises WaitTimeoutError if the wait times out, WouldBlockError if blocking is
+        false and it would have to wait.
 
         >>> from permits import CountSemaphore
         >>> sem = CountSemaphore(4)
@@ -293,7 +298,8 @@ class CountSemaphore:
     ) -> None: ...
 
     def close(self) -> None:
-        """Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+        """Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can
+        still come back.
 
         >>> from permits import CountSemaphore
         >>> sem = CountSemaphore(1)
@@ -312,9 +318,9 @@ class CountSemaphore:
         """Whether it was closed."""
 
     def resize(self, max_permits: SupportsIndex) -> None:
-        """Set the number of permits. Those that are out and too many go as they come back.
+        """Set the number of permits. If too many are out, they are retired as they come back.
 
-        Nobody acquires until then. Whoever waits for more than there are from now on gets TooManyError.
+        Until then no acquire succeeds. A waiter that asks for more than there are now gets TooManyError.
 
         >>> from permits import CountSemaphore
         >>> sem = CountSemaphore(4)
@@ -324,14 +330,14 @@ class CountSemaphore:
         """
 
     def grow(self, n: SupportsIndex = 1) -> None:
-        """Add n permits. Whoever waits and fits goes ahead."""
+        """Add n permits, and serve waiters with them at once."""
 
     def shrink(self, n: SupportsIndex = 1) -> None:
-        """Take n permits away: free ones now, those that are out as they come back."""
+        """Remove n permits: free ones now, those that are out as they come back."""
 
     @property
     def fair(self) -> bool:
-        """Whether nobody passes a waiter; otherwise threads do, within a bound."""
+        """Whether the order is strict; otherwise threads may pass waiters, within a bound."""
 
     @property
     def max_permits(self) -> int:
@@ -347,7 +353,7 @@ class CountSemaphore:
 
     @property
     def loose(self) -> int:
-        """How many permits are out and held by nobody: release() can return these."""
+        """How many permits are out and have no owner: release() can return these."""
 
     @property
     def waiting(self) -> int:
@@ -367,9 +373,9 @@ class CountSemaphore:
 class Semaphore:
     """`threading.Semaphore`, call by call, for threads and asyncio. Release never waits: it raises the value.
 
-    `value` is 0 to `MAX_PERMITS`. All that `threading` says of its class holds, `with` included, and it can be
-    subclassed. What is more: tasks wait for it too, in the same queue; `n` permits at a time, `permit`, `close`, and
-    `fair=True` for strict order.
+    `value` is 0 to `MAX_PERMITS`. All that `threading` says of its class holds, including `with`, and it can
+    be subclassed. In addition, tasks can wait for it, in the same queue; and it has `n` permits at a time,
+    `permit`, `close`, and `fair=True` for strict order.
 
     >>> from permits import Semaphore
     >>> sem = Semaphore(2)
@@ -386,19 +392,20 @@ class Semaphore:
     ) -> bool:
         """Take n permits. Waits while fewer than n are free.
 
-        True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
+        Returns True once it has them, False if the wait times out, or if blocking is false and it would have
+        to wait.
 
-        The wait ends as well by close() (ClosedError), or by an exception of a signal handler, such as
-        KeyboardInterrupt. No permit is taken then.
+        These also end the wait, and then it takes no permit: close() (ClosedError), and an exception of a
+        signal handler, such as KeyboardInterrupt.
         """
 
     def release(self, n: SupportsIndex = 1) -> None:
-        """Return n permits. Does not wait."""
+        """Return n permits. Never waits."""
 
     def acquire_async(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """acquire() for a task: await it. Its result is True.
 
-        Nothing happens before it is awaited, and a wait that is cancelled leaves no trace.
+        It does nothing before it is awaited, and a cancelled wait leaves no trace.
         """
 
     def permit(
@@ -406,8 +413,8 @@ class Semaphore:
     ) -> Permit:
         """Take n permits that the returned Permit holds: no release() can return them.
 
-        Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it
-        would have to wait.
+        Waits as acquire() does. Raises WaitTimeoutError if the wait times out, WouldBlockError if blocking is
+        false and it would have to wait.
         """
 
     def permit_async(self, n: SupportsIndex = 1) -> _PermitRequest:
@@ -423,7 +430,8 @@ class Semaphore:
     ) -> None: ...
 
     def close(self) -> None:
-        """Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+        """Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can
+        still come back.
         """
 
     @property
@@ -432,7 +440,7 @@ class Semaphore:
 
     @property
     def fair(self) -> bool:
-        """Whether nobody passes a waiter; otherwise threads do, within a bound."""
+        """Whether the order is strict; otherwise threads may pass waiters, within a bound."""
 
     @property
     def available(self) -> int:
@@ -444,10 +452,11 @@ class Semaphore:
 
     @property
     def _value(self) -> int:
-        """The value, by the name that it has in the standard library's class."""
+        """The value, by its name in the standard library's class."""
 
 class BoundedSemaphore(Semaphore):
-    """`threading.BoundedSemaphore`, call by call, for threads and asyncio. A release too many is a ValueError.
+    """`threading.BoundedSemaphore`, call by call, for threads and asyncio. One release too many raises
+    ValueError.
 
     >>> from permits import BoundedSemaphore
     >>> sem = BoundedSemaphore(2)
@@ -457,19 +466,19 @@ class BoundedSemaphore(Semaphore):
     """
 
     def resize(self, max_permits: SupportsIndex) -> None:
-        """Set the bound. Permits that are out and too many go as they come back."""
+        """Set the bound. If too many permits are out, they are retired as they come back."""
 
     def grow(self, n: SupportsIndex = 1) -> None:
-        """Add n permits. Whoever waits and fits goes ahead."""
+        """Add n permits, and serve waiters with them at once."""
 
     def shrink(self, n: SupportsIndex = 1) -> None:
-        """Take n permits away: free ones now, those that are out as they come back."""
+        """Remove n permits: free ones now, those that are out as they come back."""
 
     @property
     def max_permits(self) -> int:
         """How many permits there are.
 
-        The value at the start, unless it was resized.
+        The initial value, unless it was resized.
         """
 
     @property
@@ -484,19 +493,20 @@ class BoundedSemaphore(Semaphore):
         """All readings at one instant."""
 
 class HostSemaphore:
-    """The semaphore of that name for all processes of this host. Linux.
+    """A semaphore, shared by its name, for all processes of this host. Linux only.
 
-    Whoever opens the same name in the same directory has the same semaphore: `multiprocessing` workers, other programs,
-    the command `permits` of the shell. It is made with `max` permits if there is none; with `max=None` it has to exist.
+    All that open the same name in the same directory share the semaphore: `multiprocessing` workers, other
+    programs, the command `permits` of the shell. If there is none, it is created with `max` permits; with
+    `max=None` it must exist.
 
-    *What `with sem:` or a `Permit` holds comes back when the process dies, however it dies.* What a bare `acquire()`
-    took is loose, belongs to nobody, and stays out. First come, first served.
+    *Permits that `with sem:` or a `Permit` holds come back when the process dies, however it dies.* Permits
+    that a bare `acquire()` took are loose, have no owner, and stay out. First come, first served.
 
-    `directory` is by default /run/permits if that exists, else /tmp/permits-UID. `mode` are the permissions of the
-    file, by default 0o600: for this user alone; others get both rights or none, as by 0o660 and 0o666. `label` is
-    shown to others by `permits status`. With `resize=True` a semaphore that has another number of permits is resized,
-    which is an error otherwise.
-    With `numbered=True` each permit that a `Permit` holds has a number: see `Permit.slots`.
+    `directory` is by default /run/permits if that exists, otherwise /tmp/permits-UID. `mode` sets the
+    permissions of a new file, by default 0o600: for this user alone; others get read and write permission, or
+    none, as by 0o660 and 0o666. `permits status` shows `label` to others. With `resize=True` a semaphore that
+    has another number of permits is resized; otherwise that is an error. With `numbered=True` each permit
+    that a `Permit` holds has a number: see `Permit.slots`.
 
     With `every=2.0` at most one acquisition is granted in two seconds, whichever process it is of and for however many
     permits, in the order of the queue. The time is stored with the semaphore: without `every` the stored one holds, and
@@ -528,10 +538,10 @@ class HostSemaphore:
     # A bool is no count: it is `blocking`, in the order of `threading`.
     @overload
     def acquire(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
+        """Take n permits, as loose ones, which any caller may release. Waits while fewer than n are free.
 
-        *They stay out when this process dies*, however it dies: `with` and permit() take some that come back. For the
-        rest it is as CountSemaphore.acquire().
+        *They stay out when this process dies*, however it dies; permits that `with` and permit() take come
+        back. Otherwise as CountSemaphore.acquire().
         """
 
     @overload
@@ -540,9 +550,9 @@ class HostSemaphore:
     # As for `acquire`.
     @overload
     def release(self, n: bool, timeout: _Seconds | None = None, /) -> bool:
-        """Return n loose permits, whoever took them. Waits while fewer than n are loose.
+        """Return n loose permits, which any caller may have taken. Waits while fewer than n are loose.
 
-        Whichever process took them. For the rest it is as CountSemaphore.release().
+        Any process may have taken them. Otherwise as CountSemaphore.release().
         """
 
     @overload
@@ -551,13 +561,13 @@ class HostSemaphore:
     def acquire_async(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """acquire() for a task: await it. Its result is True.
 
-        Nothing happens before it is awaited, and a wait that is cancelled leaves no trace.
+        It does nothing before it is awaited, and a cancelled wait leaves no trace.
         """
 
     def release_async(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """release() for a task: await it. Its result is True.
 
-        Nothing happens before it is awaited, and a wait that is cancelled leaves no trace.
+        It does nothing before it is awaited, and a cancelled wait leaves no trace.
         """
 
     def permit(
@@ -565,8 +575,8 @@ class HostSemaphore:
     ) -> Permit:
         """Take n permits that the returned Permit holds: no release() can return them.
 
-        They come back when this process dies. Waits as acquire() does. WaitTimeoutError when the time is over,
-        WouldBlockError if blocking is false and it would have to wait.
+        They come back when this process dies. Waits as acquire() does. Raises WaitTimeoutError if the wait
+        times out, WouldBlockError if blocking is false and it would have to wait.
         """
 
     def permit_async(self, n: SupportsIndex = 1) -> _PermitRequest:
@@ -582,9 +592,10 @@ class HostSemaphore:
     ) -> None: ...
 
     def close(self) -> None:
-        """Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+        """Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can
+        still come back.
 
-        That is for all processes, and for those too that open that name later.
+        This holds for all processes, including those that open the name later.
         """
 
     @property
@@ -595,16 +606,16 @@ class HostSemaphore:
         """
 
     def resize(self, max_permits: SupportsIndex) -> None:
-        """Set the number of permits. Those that are out and too many go as they come back.
+        """Set the number of permits. If too many are out, they are retired as they come back.
 
         For all processes. Otherwise as CountSemaphore.resize().
         """
 
     def grow(self, n: SupportsIndex = 1) -> None:
-        """Add n permits. Whoever waits and fits goes ahead."""
+        """Add n permits, and serve waiters with them at once."""
 
     def shrink(self, n: SupportsIndex = 1) -> None:
-        """Take n permits away: free ones now, those that are out as they come back."""
+        """Remove n permits: free ones now, those that are out as they come back."""
 
     @property
     def interval(self) -> float | None:
@@ -625,11 +636,13 @@ class HostSemaphore:
         """
 
     def unlink(self, force: bool = False) -> None:
-        """Remove it with its file, if nothing is out and nobody waits; with force=True in any case.
+        """Remove the semaphore with its file, if it is not in use; with force=True in any case.
 
-        A HostError of the kind "in-use" otherwise. What the dead held does not count. After that this object, and all
-        that have it open in any process, get a HostError of the kind "gone" when they acquire or wait; whoever opens
-        the name makes a new one. So does whoever opens it at the same moment, or it is in use and stays.
+        If a permit is out or there are waiters, it raises a HostError of the kind "in-use". Permits of dead
+        holders do not count. After that, this object and all others that have the semaphore open, in any
+        process, get a HostError of the kind "gone" when they acquire or wait; opening the name creates a new
+        one. A process that opens it at the same moment gets a new one too, or the semaphore is in use and
+        stays.
 
         >>> from permits import HostSemaphore
         >>> pr = HostSemaphore("pr-17", 2, directory=directory)
@@ -645,7 +658,7 @@ class HostSemaphore:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the semaphore."""
 
     @property
     def path(self) -> str:
@@ -668,7 +681,7 @@ class HostSemaphore:
 
     @property
     def loose(self) -> int:
-        """How many permits are out and held by nobody: release() can return these."""
+        """How many permits are out and have no owner: release() can return these."""
 
     @property
     def waiting(self) -> int:
@@ -696,7 +709,9 @@ class HostSemaphore:
 
 @final
 class _PermitRequest(Coroutine[Any, Any, Permit]):
-    """What `permit_async` returns: `await` it for a `Permit`, or `async with` it. Nothing happens before."""
+    """What `permit_async` returns: `await` it for a `Permit`, or use it in `async with`. It does nothing
+    before.
+    """
 
     def __await__(self) -> Generator[Any, Any, Permit]: ...
     def send(self, value: Any, /) -> Any: ...

@@ -18,19 +18,19 @@ class ClosedError(PermitsError):
 
 
 class TooManyError(PermitsError, ValueError):
-    """More permits were asked for at once than the semaphore has."""
+    """The call asked for more permits at once than the semaphore has."""
 
     __module__ = "permits"
 
 
 class WaitTimeoutError(PermitsError, TimeoutError):
-    """The time was over before the permits could be had."""
+    """The wait timed out before the permits were granted."""
 
     __module__ = "permits"
 
 
 class WouldBlockError(PermitsError):
-    """The permits cannot be had without waiting."""
+    """The call would have to wait for the permits."""
 
     __module__ = "permits"
 
@@ -66,13 +66,13 @@ State.__module__ = "permits"
 
 
 def resolve(future) -> None:
-    """Tell a future's task to go on, in its own loop."""
+    """Resume a future's task, in its own loop."""
     if not future.done():
         future.set_result(None)
 
 
 def drain(mailbox) -> None:
-    """Tell the tasks whose futures are in the mailbox of their loop to go on. Called by the loop; if a signal interrupts it, again."""
+    """Resume the tasks whose futures are in the mailbox of their loop. The loop calls it, and calls it again if a signal interrupts it."""
     while True:
         letter = mailbox.first()
         if letter is None:
@@ -91,7 +91,7 @@ def drain(mailbox) -> None:
 
 
 def tell_again(loop, future, callbacks) -> None:
-    """Tell a future's callbacks, which it was interrupted in telling by an exception: then it has forgotten them, told or not."""
+    """Call a future's callbacks again: an exception interrupted it, and then it has forgotten all of them, called or not."""
     ready = getattr(loop, "_ready", None)
     if ready is None:
         # Not asyncio's own; uvloop is compiled, and nothing interrupts it.

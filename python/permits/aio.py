@@ -15,8 +15,8 @@ __all__ = ["BoundedSemaphore", "Semaphore"]
 class Semaphore(_permits.AsyncSemaphore):
     """`asyncio.Semaphore`, call by call: first come, first served. Release never waits: it raises the value.
 
-    What is more: it is not bound to a loop, `release` may be called from any thread, `n` permits can be asked for at a
-    time, and there are `permit` and `close`.
+    In addition, it is not bound to a loop, you may call `release` from any thread, `acquire` takes `n`
+    permits at a time, and it has `permit` and `close`.
 
     >>> import asyncio
     >>> from permits.aio import Semaphore
@@ -62,7 +62,7 @@ async def _exit_by_release(self, exc_type, exc, tb):
 
 
 class BoundedSemaphore(_permits.AsyncBoundedSemaphore, Semaphore):
-    """`asyncio.BoundedSemaphore`, call by call. A release too many is a ValueError.
+    """`asyncio.BoundedSemaphore`, call by call. One release too many raises ValueError.
 
     >>> from permits.aio import BoundedSemaphore
     >>> sem = BoundedSemaphore(2)

@@ -14,8 +14,8 @@ __all__ = ["BoundedSemaphore", "Semaphore"]
 class Semaphore:
     """`asyncio.Semaphore`, call by call: first come, first served. Release never waits: it raises the value.
 
-    What is more: it is not bound to a loop, `release` may be called from any thread, `n` permits can be asked for at a
-    time, and there are `permit` and `close`.
+    In addition, it is not bound to a loop, you may call `release` from any thread, `acquire` takes `n`
+    permits at a time, and it has `permit` and `close`.
 
     >>> import asyncio
     >>> from permits.aio import Semaphore
@@ -35,12 +35,12 @@ class Semaphore:
     def acquire(self, n: SupportsIndex = 1) -> Coroutine[Any, Any, Literal[True]]:
         """Take n permits: await it. Its result is True.
 
-        Waits while fewer than n are free. Nothing happens before it is awaited, and a wait that is cancelled leaves no
-        trace.
+        Waits while fewer than n are free. It does nothing before it is awaited, and a cancelled wait leaves
+        no trace.
         """
 
     def release(self, n: SupportsIndex = 1) -> None:
-        """Return n permits. Does not wait, and may be called from any thread."""
+        """Return n permits. Never waits; you may call it from any thread."""
 
     def locked(self) -> bool:
         """Whether acquire() would have to wait."""
@@ -64,7 +64,8 @@ class Semaphore:
     ) -> None: ...
 
     def close(self) -> None:
-        """Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+        """Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can
+        still come back.
         """
 
     @property
@@ -81,10 +82,10 @@ class Semaphore:
 
     @property
     def _value(self) -> int:
-        """The value, by the name that it has in the standard library's class."""
+        """The value, by its name in the standard library's class."""
 
 class BoundedSemaphore(Semaphore):
-    """`asyncio.BoundedSemaphore`, call by call. A release too many is a ValueError.
+    """`asyncio.BoundedSemaphore`, call by call. One release too many raises ValueError.
 
     >>> from permits.aio import BoundedSemaphore
     >>> sem = BoundedSemaphore(2)

@@ -34,7 +34,8 @@ pub(crate) enum Patience {
     Endless,
 }
 
-/// `blocking` and `timeout`, as `threading` has them. Not a number is refused whether or not anybody has to wait.
+/// `blocking` and `timeout`, as `threading` has them. A value that is not a number is refused whether or not
+/// the call has to wait.
 #[inline]
 pub(crate) fn patience(blocking: Argument<'_, '_>, timeout: Argument<'_, '_>) -> PyResult<Patience> {
     match (blocking.0, timeout.0) {

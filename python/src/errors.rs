@@ -13,7 +13,7 @@ use std::fmt;
 /// An error of any reach, before it is an exception.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A try came too early; what would be said is put together only if somebody wants to hear it.
+    /// A try came too early; the text is put together only if it is needed.
     TryAcquire(TryAcquireError),
     TryRelease(TryReleaseError),
     TooMany {

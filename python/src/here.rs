@@ -1,8 +1,9 @@
 //! A semaphore of this process, and of each child that inherits it.
 //!
-//! After a fork the child has one thread. Whoever waited is gone, and must not be granted anything; what the other threads held stays
-//! out, as it does when a thread ends without returning it. So a child begins a semaphore of its own, with the counts that it
-//! finds and with empty queues, at its first use. The old one is never touched again: its queues point to waiters that do not exist.
+//! After a fork the child has one thread. The waiters of the parent are gone, and must not be granted
+//! anything; permits of the other threads stay out, as it does when a thread ends without returning it. So a
+//! child begins a semaphore of its own, with the counts that it finds and with empty queues, at its first
+//! use. The old one is never touched again: its queues point to waiters that do not exist.
 
 use crate::locks::lock;
 use permits::{OwnedPermit, Semaphore};
@@ -53,13 +54,13 @@ impl Here {
         at
     }
 
-    /// The same counts, and nobody who waits.
+    /// The same counts, and no waiters.
     fn reborn(&self, generation: u64) -> Here {
         let state = self.sem.state();
         // More may be out than there shall be (C13).
         let size = state.max_permits.max(state.given_out);
         let sem = Arc::new(Semaphore::with_overtaking(size, self.sem.overtakes()));
-        let all_free = "nobody else knows it yet";
+        let all_free = "no other thread knows it yet";
         sem.acquire_many(state.loose).loose().try_now().expect(all_free);
         let held = sem.try_acquire_many_owned(state.given_out - state.loose).expect(all_free);
         sem.set_max_permits(state.max_permits).expect("a number that it had");

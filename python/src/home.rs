@@ -74,7 +74,7 @@ impl Cell {
         self.0.get().map_or(Ok(()), |home| home.waiters.traverse(|slot| slot.traverse(visit)))
     }
 
-    /// Nobody can reach it or those who wait for it any more.
+    /// No code can reach it, or the tasks that wait for it, any more.
     pub(crate) fn clear(&self, py: Python<'_>) {
         if let Some(home) = self.0.get() {
             home.waiters.all(py).iter().for_each(|slot| slot.leave(py));

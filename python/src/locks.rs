@@ -10,10 +10,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What only threads touch that are attached to the interpreter, one after the other.
 ///
-/// All that refers to objects of Python's is kept in one of these, and nothing else that others wait for may be. The garbage collector goes
-/// over everything twice, and an object that it sees once and not the second time is destroyed, though it is in use. So what it sees
-/// must not depend on a lock that a thread may have which it cannot stop. Nobody has this one while the collector is at work: it stops all
-/// who are attached, and no lock is held where they can be stopped (P2).
+/// All that refers to objects of Python's is kept in one of these, and nothing else that others wait for may
+/// be. The garbage collector goes over everything twice, and an object that it sees once and not the second
+/// time is destroyed, though it is in use. So what it sees must not depend on a lock that a thread may have
+/// which it cannot stop. No thread has this one while the collector is at work: it stops all threads that are
+/// attached, and no lock is held where they can be stopped (P2).
 #[derive(Default)]
 pub(crate) struct Attached<T>(Mutex<T>);
 

@@ -1,8 +1,9 @@
 //! How a loop is told from elsewhere.
 //!
-//! Each loop whose tasks wait has a mailbox, with an eventfd that the loop reads as it reads a socket. Whoever is not in the middle of one of
-//! the loop's own tasks drops a slot into it and rings; the loop resolves the slot's future when it gets there. `call_soon_threadsafe`, which
-//! does the like, is Python code that lets go of the interpreter in between. Here there is none on the side that tells, which may be
+//! Each loop whose tasks wait has a mailbox, with an eventfd that the loop reads as it reads a socket. A
+//! thread that is not in the middle of one of the loop's own tasks drops a slot into it and rings; the loop
+//! resolves the slot's future when it gets there. `call_soon_threadsafe`, which does the like, is Python code
+//! that lets go of the interpreter in between. Here there is none on the side that tells, which may be
 //!
 //! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would make it a state under a lock
 //!   that a fork may catch (CPython before 3.12 hangs in the child then), and let it wait for the interpreter while others wait for it;
@@ -11,7 +12,8 @@
 //! - a signal's handler, while the loop sleeps;
 //! - a stack that is nearly used up.
 //!
-//! And as the loop holds on to the mailbox until it is closed, that is noticed: whoever waited in it leaves.
+//! And as the loop holds on to the mailbox until it is closed, that is noticed: the tasks that waited in it
+//! leave.
 
 use crate::here::generation;
 use crate::locks::lock;

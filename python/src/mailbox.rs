@@ -108,7 +108,7 @@ impl<L, H> Mailbox<L, H> {
         self.letters.lock(py).pop_front()
     }
 
-    /// The loop is closed: nobody posts from here on. Who has to hear of it.
+    /// The loop is closed: no thread posts from here on. Returns those that must hear of it.
     pub(crate) fn close(&self, py: Python<'_>) -> Vec<Arc<H>> {
         // Release: pairs with the Acquire in `is_closed`. Who posted before is found below.
         self.closed.store(true, Ordering::Release);

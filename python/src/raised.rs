@@ -9,7 +9,7 @@ thread_local! {
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
-/// Keeps it for whoever called, by [`raised`]. A second one is reported as unraisable.
+/// Keeps it for the caller, by [`raised`]. A second one is reported as unraisable.
 pub(crate) fn raise(py: Python<'_>, error: PyErr) {
     let first = RAISED.try_with(|raised| match &mut *raised.borrow_mut() {
         Some(_) => Some(error.clone_ref(py)),
@@ -24,8 +24,8 @@ pub(crate) fn raise(py: Python<'_>, error: PyErr) {
     }
 }
 
-/// An exception that came up while somebody was told to go on, and has nothing to do with it: a signal handler's. All is done
-/// nevertheless; it is for whoever called.
+/// An exception that came up while a task was woken, and has nothing to do with it: a signal handler's. The
+/// wake is done nevertheless; the exception goes to the caller.
 #[inline]
 pub(crate) fn raised() -> PyResult<()> {
     if HAS_RAISED.try_with(Cell::get).unwrap_or(false) { Err(take_raised()) } else { Ok(()) }

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// Permits that anybody may return.
+    /// Permits that any caller may return.
     Loose,
     /// Permits that a guard holds.
     Held,
@@ -217,7 +217,7 @@ impl Reach {
     }
 }
 
-/// Polls a request once, if it has a chance. Nobody is to be woken: either it is ready, or it is dropped here.
+/// Polls a request once, if it has a chance. No wake is needed: either it is ready, or it is dropped here.
 fn ready_now<H: Handle, K: Kind<Error: Into<Failure>>>(
     has_a_chance: bool,
     request: impl FnOnce() -> Request<H, K>,

@@ -1,13 +1,15 @@
 //! How a task of a loop is told that it may go on.
 //!
-//! A waiting task has given a future to its loop. If whoever grants it is in the middle of a task of that very loop, the future is resolved on
-//! the spot, so that the task is next in line there as with asyncio's own semaphores. From anywhere else it goes by the loop's mailbox.
+//! A waiting task has given a future to its loop. If the thread that grants it is in the middle of a task of
+//! that very loop, the future is resolved on the spot, so that the task is next in line there as with
+//! asyncio's own semaphores. From anywhere else it goes by the loop's mailbox.
 //!
 //! In two cases the request is dropped, and the grant goes on to the next (P3): the future was cancelled, though its task has not run since;
 //! or its loop is closed, be it now or before it ran the task again.
 //!
-//! To resolve a future is in part Python code, and in the main thread a signal's handler may run in it, and raise. Then the loop is told
-//! by its mailbox as well, and the exception goes to whoever called us, as [`raised`](crate::raised::raised).
+//! To resolve a future is in part Python code, and in the main thread a signal's handler may run in it, and
+//! raise. Then the loop is told by its mailbox as well, and the exception goes to our caller, as
+//! [`raised`](crate::raised::raised).
 
 use crate::asyncio::{is_in_a_task, poke, resolve, runs_here};
 use crate::ending::InFlight;
@@ -36,7 +38,7 @@ thread_local! {
     static LEAVING: RefCell<Option<Vec<BoxedWaiting>>> = const { RefCell::new(None) };
 }
 
-/// A request of a task: the meeting place of the awaitable, which polls it, and of whoever wakes it.
+/// A request of a task: the meeting place of the awaitable, which polls it, and of the thread that wakes it.
 pub(crate) struct Slot {
     waiters: Arc<Waiters<Slot>>,
     ask: Ask,
@@ -157,7 +159,7 @@ impl Slot {
         self.stop()
     }
 
-    /// The part of [`end`](Self::end) for which nobody has to be attached.
+    /// The part of [`end`](Self::end) for which the thread need not be attached.
     fn stop(&self) -> Option<BoxedWaiting> {
         let mut waiting = self.waiting()?;
         let ended = mem::replace(&mut *waiting, Waiting { over: true, ..Waiting::default() });
@@ -190,7 +192,7 @@ impl Slot {
         self.mailbox.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, mailbox))
     }
 
-    /// For the loop's reader: what is to be resolved, if its task still waits for that.
+    /// For the loop's reader: the future to resolve, if its task still waits for it.
     #[cfg(target_os = "linux")]
     pub(crate) fn letter(&self, py: Python<'_>) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
         let target = self.target.lock(py);

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(target_os = "linux")]
 pub(crate) type MailboxOf<S> = Mailbox<S, Waiters<S>>;
 
-/// All tasks that wait for one semaphore, each by its slot. They are here for the garbage collector: who waits for a semaphore is alive as
-/// long as that is, even if nobody else refers to its task; and all of them go together.
+/// All tasks that wait for one semaphore, each by its slot. They are here for the garbage collector: a task
+/// that waits for a semaphore is alive as long as the semaphore is, even if nothing else refers to the task;
+/// and all of them go together.
 ///
 /// Generic, since a slot in turn knows the list that it is in.
 pub(crate) struct Waiters<S> {
@@ -80,7 +81,7 @@ impl<S> Waiters<S> {
         self.list.lock(py).add(slot)
     }
 
-    /// It waits no more. What comes back is to be dropped.
+    /// It waits no more. The caller drops what it returns.
     pub(crate) fn remove(&self, py: Python<'_>, place: usize) -> Option<Arc<S>> {
         let mut list = self.list.lock(py);
         let slot = list.slots.get_mut(place)?.take()?;

@@ -22,7 +22,7 @@ impl Dice {
         Dice(seed)
     }
 
-    /// A stream of its own for somebody else.
+    /// A separate stream for another user.
     pub fn fork(&mut self) -> Dice {
         Dice(self.roll())
     }

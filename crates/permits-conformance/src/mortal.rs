@@ -37,7 +37,7 @@ pub trait Participant {
     /// Has it go on.
     fn resume(&mut self);
 
-    /// Kills it, as `SIGKILL` does: it does nothing more, and says goodbye to nobody.
+    /// Kills it, as `SIGKILL` does: it does nothing more, and notifies no one.
     fn kill(&mut self);
 }
 

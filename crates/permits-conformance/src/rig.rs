@@ -11,7 +11,7 @@ pub enum Policy {
     Default,
     /// Strictly first come, first served.
     Fair,
-    /// No waiter is passed more than so many times. A reach that lets nobody pass makes a fair one.
+    /// No waiter is passed more than this many times. A reach in which none may pass makes a fair one.
     Bounded(u32),
 }
 
@@ -23,11 +23,11 @@ pub trait Rig {
     /// The most permits that a semaphore of this reach can have (C2). The suite makes semaphores of up to 16.
     const MAX_PERMITS: u32;
 
-    /// A new semaphore of `max` permits, all free, that nobody else knows.
+    /// A new semaphore of `max` permits, all free, that no other test uses.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadMax`](permits::ErrorKind::BadMax) if no semaphore can have so many (C2).
+    /// [`ErrorKind::BadMax`](permits::ErrorKind::BadMax) if no semaphore can have that many (C2).
     fn fresh(&self, policy: Policy, max: u32) -> Result<Self::Limit, Error>;
 
     /// Another handle on the same semaphore. A clone, unless the reach has more distant ones: a second

@@ -26,7 +26,7 @@ impl Who {
     }
 }
 
-/// Somebody who waits, as a task that is polled when it is woken, or as a blocked thread.
+/// A waiter, as a task that is polled when it is woken, or as a blocked thread.
 pub(crate) enum Waiting<T> {
     Task(Polled<'static, Result<T, Error>>),
     Thread(Running<Result<T, Error>>),
@@ -86,7 +86,7 @@ impl<'r, R: Rig> Trial<'r, R> {
         state
     }
 
-    /// Waits until so many are free, held by guards, and loose.
+    /// Waits until these numbers are free, held by guards, and loose.
     #[track_caller]
     pub(crate) fn settles(&self, free: u32, held: u32, loose: u32) {
         self.until(&format!("{free} free, {held} held, {loose} loose"), |state| {
@@ -94,7 +94,7 @@ impl<'r, R: Rig> Trial<'r, R> {
         });
     }
 
-    /// Waits until so many are queued on the two sides.
+    /// Waits until these numbers are queued on the two sides.
     #[track_caller]
     pub(crate) fn queues(&self, acquirers: u32, releasers: u32) {
         self.until(&format!("{acquirers} wait to acquire, {releasers} to release"), |state| {
@@ -176,13 +176,13 @@ impl<'r, R: Rig> Trial<'r, R> {
         assert!(reached, "a request did not get into its queue: {:?}", self.state());
     }
 
-    /// Somebody who is queued for permits.
+    /// A waiter that is queued for permits.
     #[track_caller]
     pub(crate) fn acquirer(&self, who: Who, n: u32) -> Waiting<Permit<R>> {
         self.acquirer_at(&self.rig.another(&self.limit), who, n)
     }
 
-    /// Somebody who is queued for permits, at this handle.
+    /// A waiter that is queued for permits, at this handle.
     #[track_caller]
     pub(crate) fn acquirer_at(&self, limit: &R::Limit, who: Who, n: u32) -> Waiting<Permit<R>> {
         let before = self.state().waiting_acquirers;
@@ -197,13 +197,13 @@ impl<'r, R: Rig> Trial<'r, R> {
         Waiting::Thread(thread)
     }
 
-    /// Somebody who is queued to return permits.
+    /// A waiter that is queued to return permits.
     #[track_caller]
     pub(crate) fn releaser(&self, who: Who, n: u32) -> Waiting<()> {
         self.releaser_at(&self.rig.another(&self.limit), who, n)
     }
 
-    /// Somebody who is queued to return permits, at this handle.
+    /// A waiter that is queued to return permits, at this handle.
     #[track_caller]
     pub(crate) fn releaser_at(&self, limit: &R::Limit, who: Who, n: u32) -> Waiting<()> {
         let before = self.state().waiting_releasers;

@@ -1,4 +1,4 @@
-//! In the place of `asyncio.Semaphore` and `asyncio.BoundedSemaphore`; of any number of loops, in any threads.
+//! Replaces `asyncio.Semaphore` and `asyncio.BoundedSemaphore`; for any number of loops, in any threads.
 
 use crate::arguments::Argument;
 use crate::asyncio::in_a_task;
@@ -24,7 +24,8 @@ impl AsyncSemaphore {
         AsyncSemaphore { valued: Valued::default(), bounded }
     }
 
-    /// Whether a newcomer would have to wait: none is free, or somebody waits, or has been granted a permit and has not resumed yet.
+    /// Whether a newcomer would have to wait: none is free, or there are waiters, or a task was granted a
+    /// permit and has not resumed yet.
     fn is_locked(&self) -> PyResult<bool> {
         let home = self.valued.home()?;
         let state = self.valued.sem()?.state();
@@ -52,7 +53,7 @@ impl AsyncSemaphore {
         Ok(Request::new(slf.get().valued.request(slf, Ask::Loose, n, Gives::True, "acquire")?))
     }
 
-    /// Return n permits. Does not wait, and may be called from any thread.
+    /// Return n permits. Never waits; you may call it from any thread.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn release(&self, n: Argument<'_, '_>) -> PyResult<()> {
         self.valued.release(n, "BoundedSemaphore")
@@ -87,7 +88,8 @@ impl AsyncSemaphore {
         Done::nothing(py)
     }
 
-    /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+    /// Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can still
+    /// come back.
     fn close(&self) -> PyResult<()> {
         self.valued.home()?.reach.close()?;
         raised()
@@ -111,7 +113,7 @@ impl AsyncSemaphore {
         Ok(self.valued.sem()?.waiting_acquirers())
     }
 
-    /// The value, by the name that it has in the standard library's class.
+    /// The value, by its name in the standard library's class.
     #[getter]
     fn _value(&self) -> PyResult<u32> {
         self.available()

@@ -271,7 +271,7 @@ impl Coroutine {
         thrown(exception).unwrap_or_else(|error| error)
     }
 
-    /// May somebody begin to await it?
+    /// Whether a task may begin to await it.
     pub(crate) fn is_new(&self) -> PyResult<()> {
         match *lock(&self.progress) {
             Progress::New => Ok(()),

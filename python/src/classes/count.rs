@@ -152,9 +152,10 @@ impl Counting {
         raised()
     }
 
-    /// Take n permits, as loose ones: anybody may release them. Waits while fewer than n are free.
+    /// Take n permits, as loose ones, which any caller may release. Waits while fewer than n are free.
     ///
-    /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
+    /// Returns True once it has them, False if the wait times out, or if blocking is false and it would have
+    /// to wait.
     #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn acquire(
@@ -167,9 +168,10 @@ impl Counting {
         self.wait(py, Ask::Loose, [n, timeout, blocking])
     }
 
-    /// Return n loose permits, whoever took them. Waits while fewer than n are loose.
+    /// Return n loose permits, which any caller may have taken. Waits while fewer than n are loose.
     ///
-    /// True if they are back. False if the time was over first, or if blocking is false and it would have to wait.
+    /// Returns True once they are back, False if the wait times out, or if blocking is false and it would
+    /// have to wait.
     #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn release(
@@ -196,7 +198,8 @@ impl Counting {
 
     /// Take n permits that the returned Permit holds: no release() can return them.
     ///
-    /// Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it would have to wait.
+    /// Waits as acquire() does. Raises WaitTimeoutError if the wait times out, WouldBlockError if blocking is
+    /// false and it would have to wait.
     #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn permit(
@@ -252,7 +255,8 @@ impl Counting {
         Done::nothing(py)
     }
 
-    /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+    /// Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can still
+    /// come back.
     fn close(&self) -> PyResult<()> {
         self.home()?.reach.close()?;
         raised()
@@ -264,24 +268,24 @@ impl Counting {
         Ok(self.home()?.reach.is_closed()?)
     }
 
-    /// Set the number of permits. Those that are out and too many go as they come back.
+    /// Set the number of permits. If too many are out, they are retired as they come back.
     fn resize(&self, max_permits: &Bound<'_, PyAny>) -> PyResult<()> {
         resize(&self.home()?.reach, Change::Set, max_permits)
     }
 
-    /// Add n permits. Whoever waits and fits goes ahead.
+    /// Add n permits, and serve waiters with them at once.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn grow(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
         resize(&self.home()?.reach, Change::Grow, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
-    /// Take n permits away: free ones now, those that are out as they come back.
+    /// Remove n permits: free ones now, those that are out as they come back.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn shrink(&self, py: Python<'_>, n: Argument<'_, '_>) -> PyResult<()> {
         resize(&self.home()?.reach, Change::Shrink, &n.0.map_or_else(|| one(py), |n| n.to_owned()))
     }
 
-    /// Whether nobody passes a waiter; otherwise threads do, within a bound.
+    /// Whether the order is strict; otherwise threads may pass waiters, within a bound.
     #[getter]
     fn fair(&self) -> PyResult<bool> {
         Ok(self.home()?.reach.here().is_none_or(|here| here.sem().overtakes() == 0))
@@ -305,7 +309,7 @@ impl Counting {
         Ok(self.state()?.given_out)
     }
 
-    /// How many permits are out and held by nobody: release() can return these.
+    /// How many permits are out and have no owner: release() can return these.
     #[getter]
     fn loose(&self) -> PyResult<u32> {
         Ok(self.state()?.loose)

@@ -1,4 +1,4 @@
-//! What is awaited where nobody waits.
+//! What a task awaits when it need not wait.
 
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;

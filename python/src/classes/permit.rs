@@ -11,10 +11,10 @@ use pyo3::types::PyTuple;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-/// Permits that are held, until this object returns them.
+/// An object that holds permits until it returns them.
 ///
-/// It returns them when its `with` block ends, by release(), or when it is collected.
-/// It may go to another thread or task. No release() of the semaphore can return what it holds.
+/// It returns them when its `with` block ends, by release(), or when it is collected. You may pass it to
+/// another thread or task. No release() of the semaphore can return its permits.
 #[pyclass(frozen, module = "permits")]
 pub(crate) struct Permit {
     held: Mutex<Option<Held>>,
@@ -37,7 +37,7 @@ impl Permit {
         lock(&self.held).take()
     }
 
-    /// Back again; whoever came in between and found nothing was right.
+    /// Back again; a caller that came in between and found nothing was right.
     fn put(&self, held: Held) {
         *lock(&self.held) = Some(held);
     }
@@ -58,12 +58,12 @@ impl Permit {
         PyTuple::new(py, slots)
     }
 
-    /// Return what it holds. Does not wait, and does nothing the second time.
+    /// Return the permits. Never waits; a second call does nothing.
     fn release(&self) -> PyResult<()> {
         self.give_back()
     }
 
-    /// Let go of its permits and leave them given out, as loose ones, which anybody may release().
+    /// Drop the permits and leave them given out, as loose ones, which any caller may release().
     fn forget(&self) -> PyResult<()> {
         if let Some(held) = self.take() {
             held.forget();
@@ -71,7 +71,7 @@ impl Permit {
         raised()
     }
 
-    /// Split n permits off, into a Permit of their own. ValueError if it holds fewer; it keeps them then.
+    /// Split n permits off, into a Permit of their own. ValueError if it holds fewer; then it keeps them.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn split(&self, n: Argument<'_, '_>) -> PyResult<Permit> {
         let n = Count::new(n)?;
@@ -94,7 +94,8 @@ impl Permit {
         outcome
     }
 
-    /// Take in the permits of other, which holds none afterwards. ValueError if they are of another semaphore; both keep theirs then.
+    /// Take the permits of other, which holds none afterwards. ValueError if they belong to another
+    /// semaphore; then both keep theirs.
     fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
         if slf.is(other) {
             return Err(PyValueError::new_err("a permit cannot be merged with itself"));

@@ -8,13 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
-/// A request of a task: await it. Nothing happens before.
+/// A request of a task: await it. It does nothing before.
 #[pyclass(frozen, module = "permits")]
 pub(crate) struct Request {
     coroutine: Coroutine,
 }
 
-/// A request of a task for a Permit: await it, or use it in `async with`. Nothing happens before.
+/// A request of a task for a Permit: await it, or use it in `async with`. It does nothing before.
 #[pyclass(frozen, module = "permits")]
 pub(crate) struct PermitRequest {
     coroutine: Coroutine,

@@ -1,4 +1,4 @@
-//! In the place of `threading.Semaphore` and `threading.BoundedSemaphore`.
+//! Replaces `threading.Semaphore` and `threading.BoundedSemaphore`.
 
 use crate::arguments::{Argument, Patience};
 use crate::asyncio::in_a_task;
@@ -44,7 +44,8 @@ impl Semaphore {
 
     /// Take n permits. Waits while fewer than n are free.
     ///
-    /// True if it has them. False if the time was over first, or if blocking is false and it would have to wait.
+    /// Returns True once it has them, False if the wait times out, or if blocking is false and it would have
+    /// to wait.
     #[pyo3(signature = (blocking = Argument::NONE, timeout = Argument::NONE, *, n = Argument::NONE),
            text_signature = "($self, blocking=True, timeout=None, *, n=1)")]
     fn acquire(
@@ -57,7 +58,7 @@ impl Semaphore {
         self.valued.acquire(py, blocking, timeout, n)
     }
 
-    /// Return n permits. Does not wait.
+    /// Return n permits. Never waits.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn release(&self, n: Argument<'_, '_>) -> PyResult<()> {
         self.valued.release(n, "Semaphore")
@@ -71,7 +72,8 @@ impl Semaphore {
 
     /// Take n permits that the returned Permit holds: no release() can return them.
     ///
-    /// Waits as acquire() does. WaitTimeoutError when the time is over, WouldBlockError if blocking is false and it would have to wait.
+    /// Waits as acquire() does. Raises WaitTimeoutError if the wait times out, WouldBlockError if blocking is
+    /// false and it would have to wait.
     #[pyo3(signature = (n = Argument::NONE, timeout = Argument::NONE, *, blocking = Argument::NONE),
            text_signature = "($self, n=1, timeout=None, *, blocking=True)")]
     fn permit(
@@ -119,7 +121,8 @@ impl Semaphore {
         Done::nothing(py)
     }
 
-    /// Close it for good: whoever waits, and whoever comes later, gets ClosedError. What is out can still come back.
+    /// Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can still
+    /// come back.
     fn close(&self) -> PyResult<()> {
         self.valued.home()?.reach.close()?;
         raised()
@@ -131,7 +134,7 @@ impl Semaphore {
         Ok(self.valued.sem()?.is_closed())
     }
 
-    /// Whether nobody passes a waiter; otherwise threads do, within a bound.
+    /// Whether the order is strict; otherwise threads may pass waiters, within a bound.
     #[getter]
     fn fair(&self) -> PyResult<bool> {
         Ok(self.valued.sem()?.overtakes() == 0)
@@ -149,7 +152,7 @@ impl Semaphore {
         Ok(self.valued.sem()?.waiting_acquirers())
     }
 
-    /// The value, by the name that it has in the standard library's class.
+    /// The value, by its name in the standard library's class.
     #[getter]
     fn _value(&self) -> PyResult<u32> {
         self.available()
@@ -191,18 +194,18 @@ impl BoundedSemaphore {
         PyClassInitializer::from(Semaphore::bounded(true)).add_subclass(BoundedSemaphore)
     }
 
-    /// Set the bound. Permits that are out and too many go as they come back.
+    /// Set the bound. If too many permits are out, they are retired as they come back.
     fn resize(slf: &Bound<'_, Self>, max_permits: &Bound<'_, PyAny>) -> PyResult<()> {
         slf.as_super().get().valued.resize(slf.py(), Change::Set, Argument(Some(max_permits.as_borrowed())))
     }
 
-    /// Add n permits. Whoever waits and fits goes ahead.
+    /// Add n permits, and serve waiters with them at once.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn grow(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<()> {
         slf.as_super().get().valued.resize(slf.py(), Change::Grow, n)
     }
 
-    /// Take n permits away: free ones now, those that are out as they come back.
+    /// Remove n permits: free ones now, those that are out as they come back.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn shrink(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<()> {
         slf.as_super().get().valued.resize(slf.py(), Change::Shrink, n)

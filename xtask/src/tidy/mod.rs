@@ -1,6 +1,6 @@
 //! Is the house as ARCHITECTURE.md says? No cycles between files, no arrow upward, no row for what is not
 //! there, no file without a row. Beyond that, no two tests of one name, no kind of error that nothing
-//! makes, and no comment that is wider than code.
+//! makes, no comment that is wider than code, and no word in prose for users that hides who acts.
 
 mod arrows;
 mod crates;
@@ -13,6 +13,7 @@ mod kinds;
 mod made_up;
 mod map;
 mod width;
+mod words;
 
 use arrows::Package;
 use file::File;
@@ -56,6 +57,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>, Box<dyn Error>> {
     }
     findings.extend(kinds::findings(&every));
     findings.extend(width::findings(root, &every)?);
+    findings.extend(words::findings(root, &every)?);
     findings.extend(crates::findings(root, &map, found.keys())?);
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = fs::read_to_string(root.join(page)).unwrap_or_default();

@@ -47,7 +47,7 @@ fn the_counts_stay_in_bounds_whatever_many_threads_do<R: Rig>(rig: &R, policy: P
         })
         .collect();
     for thread in &mut crowd {
-        thread.outcome(rig.deadline()).expect("nobody waits for ever");
+        thread.outcome(rig.deadline()).expect("each wait has a limit");
     }
 
     let loose = trial.until("only loose permits are out", |state| state.loose == state.given_out).loose;
@@ -56,7 +56,7 @@ fn the_counts_stay_in_bounds_whatever_many_threads_do<R: Rig>(rig: &R, policy: P
     trial.queues(0, 0);
 }
 
-/// Anything, in any order; all waits have a limit, as nobody else is there to end them.
+/// Anything, in any order; all waits have a limit, since no other thread is there to end them.
 fn misbehave<L: Limit<Acquire: WaitBlocking, Release: WaitBlocking>>(
     limit: &L,
     held: &AtomicU32,

@@ -74,7 +74,7 @@ fn long_enough(rig: &impl Rig) -> Duration {
     (rig.grace() * 20).max(Duration::from_secs(1))
 }
 
-/// Somebody at the head of a queue, and how it is made to leave.
+/// A waiter at the head of a queue, and how it leaves.
 fn leave<T: Send + 'static, R: Rig>(trial: &Trial<'_, R>, head: Waiting<T>) {
     match head {
         Waiting::Task(task) => drop(task),
@@ -136,7 +136,7 @@ fn one_that_leaves_from_the_middle_changes_nothing_for_the_rest<R: Rig>(rig: &R,
     trial.queues(2, 0);
     assert!(always(rig.grace(), || first.poll_if_woken().is_pending() && last.poll_if_woken().is_pending()));
     drop(held);
-    let permit = first.outcome(rig.deadline()).expect("it is the first").expect("nobody closes it");
+    let permit = first.outcome(rig.deadline()).expect("it is the first").expect("it is not closed");
     assert!(always(rig.grace(), || last.poll_if_woken().is_pending()));
     drop(permit);
     assert!(last.outcome(rig.deadline()).expect("it is the next").is_ok());
@@ -226,7 +226,7 @@ fn a_permit_is_in_one_place_however_cancel_and_grant_race<R: Rig>(rig: &R, polic
 }
 
 /// In one process a cancel that walked the queue would make `tests/it/soak.rs` of `permits` take hours; here
-/// the point is that nobody is lost, whoever leaves when.
+/// the point is that no waiter is lost, whichever leaves when.
 fn a_crowd_leaves_in_any_order<R: Rig>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 2);
     let (kept, released) = (trial.take(1), trial.take(1));

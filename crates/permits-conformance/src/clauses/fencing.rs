@@ -34,9 +34,9 @@ fn tokens_grow_from_holder_to_holder<R: Rig>(trial: &Trial<'_, R>) {
             let (limit, tokens) = (trial.rig.another(&trial.limit), Arc::clone(&tokens));
             Running::start(move || {
                 for _ in 0..turns {
-                    let permit = limit.acquire().wait().expect("nobody closes it");
+                    let permit = limit.acquire().wait().expect("it is not closed");
                     // While the permit is held, so that the order of the list is that of the holders.
-                    tokens.lock().expect("nobody panics there").push(permit.token().expect("it is fenced"));
+                    tokens.lock().expect("no thread panics there").push(permit.token().expect("it is fenced"));
                 }
             })
         })
@@ -45,7 +45,7 @@ fn tokens_grow_from_holder_to_holder<R: Rig>(trial: &Trial<'_, R>) {
         taker.outcome(trial.rig.deadline()).expect("each gets its turns");
     }
 
-    let tokens = tokens.lock().expect("nobody panics there");
+    let tokens = tokens.lock().expect("no thread panics there");
     assert_eq!(tokens.len(), (turns * HANDLES) as usize);
     let falls = tokens.windows(2).find(|pair| pair[0] >= pair[1]);
     assert_eq!(falls, None, "a token is not greater than the one before it");

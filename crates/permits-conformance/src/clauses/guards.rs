@@ -1,4 +1,4 @@
-//! C5 and C6: permits that somebody holds, and permits that nobody does.
+//! C5 and C6: held permits, and loose ones.
 
 use crate::rig::{Policy, Rig};
 use crate::trial::{Trial, Who, fails, forget, names};
@@ -51,7 +51,7 @@ fn dropping_waits_for_nothing<R: Rig>(rig: &R, policy: Policy) {
     let mut releaser = trial.releaser(Who::Thread, 2);
     let unpolled = trial.queued_acquire(2);
 
-    Running::start(move || drop(held)).outcome(rig.deadline()).expect("nobody can hold it up");
+    Running::start(move || drop(held)).outcome(rig.deadline()).expect("nothing can hold it up");
 
     let both = trial.granted(&mut acquirer);
     trial.waits(&mut releaser);

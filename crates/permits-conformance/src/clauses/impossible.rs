@@ -7,7 +7,7 @@ use permits::limit::{Held, Limit, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::time::Instant;
 
-/// C7 impossible requests fail at once, and block nobody; a request for nothing succeeds at once.
+/// C7 impossible requests fail at once, and block no other caller; a request for nothing succeeds at once.
 pub fn c07_impossible<R: Rig>(rig: &R, policy: Policy) {
     more_than_there_are_fails_at_once_however_it_is_waited_for(rig, policy);
     they_block_nobody(rig, policy);

@@ -100,7 +100,7 @@ fn the_next_finds_it_lost<R: Severed>(trial: &Trial<'_, R>, cut_off: &R::Limit, 
     let mut next = Running::start(move || {
         let granted = limit.acquire().wait();
         let was_lost = held.is_lost();
-        drop(granted.expect("nobody closes it"));
+        drop(granted.expect("it is not closed"));
         was_lost
     });
     trial.queues(1, 0);

@@ -23,9 +23,9 @@ fn wait<T>(round: usize, request: impl WaitBlocking<Granted = T>, deadline: Dura
     let outcome = match round % 3 {
         0 => request.wait(),
         1 => request.wait_timeout(deadline),
-        _ => Polled::new(request.into_future()).outcome(deadline).expect("somebody lets it through"),
+        _ => Polled::new(request.into_future()).outcome(deadline).expect("an acquire lets it through"),
     };
-    outcome.expect("nobody closes it")
+    outcome.expect("it is not closed")
 }
 
 fn what_a_holder_wrote_is_seen_by_the_next<R: Rig>(rig: &R, policy: Policy) {

@@ -27,7 +27,7 @@ fn all<R: Rig, T: Send + 'static>(trial: &Trial<'_, R>, mut waiting: Vec<Waiting
     let done = eventually(trial.rig.deadline(), || {
         waiting.retain_mut(|one| match one.now() {
             Some(outcome) => {
-                each(outcome.expect("nobody closes it"));
+                each(outcome.expect("it is not closed"));
                 false
             }
             None => true,
@@ -58,7 +58,7 @@ fn all_releasers_are_served<R: Rig>(rig: &R, policy: Policy, tasks: usize, threa
     let limit = rig.another(&trial.limit);
     let mut taker = Running::start(move || {
         for _ in 0..tasks + threads {
-            forget(limit.acquire_many(1).wait().expect("nobody closes it"));
+            forget(limit.acquire_many(1).wait().expect("it is not closed"));
         }
     });
 

@@ -107,7 +107,7 @@ fn threads_and_tasks_acquire_in_one_order<R: Rig>(rig: &R) {
         drop(permit);
         permit = served(&trial, &mut queue[place]);
         trial.queues((queue.len() - place - 1) as u32, 0);
-        assert!(queue.iter_mut().flatten().all(|later| later.now().is_none()), "somebody passed waiter {place}");
+        assert!(queue.iter_mut().flatten().all(|later| later.now().is_none()), "another waiter passed waiter {place}");
     }
 }
 
@@ -119,7 +119,7 @@ fn threads_and_tasks_release_in_one_order<R: Rig>(rig: &R) {
         trial.take_loose(1);
         served(&trial, &mut queue[place]);
         trial.queues(0, (queue.len() - place - 1) as u32);
-        assert!(queue.iter_mut().flatten().all(|later| later.now().is_none()), "somebody passed waiter {place}");
+        assert!(queue.iter_mut().flatten().all(|later| later.now().is_none()), "another waiter passed waiter {place}");
     }
 }
 
@@ -237,7 +237,7 @@ fn small_acquirers_do_not_starve_a_large_one<R: Rig>(rig: &R, policy: Policy, wh
     let grace = rig.grace();
     // Each holds one while it takes the next: the three are never all free by chance alone.
     let stream = Stream::of(2, move || {
-        let first = limit.acquire_many(1).wait().expect("nobody closes it");
+        let first = limit.acquire_many(1).wait().expect("it is not closed");
         let second = limit.acquire_many(1).wait_timeout(grace);
         drop(first);
         drop(second);

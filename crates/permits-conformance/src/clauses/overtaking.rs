@@ -7,7 +7,7 @@ use permits::ErrorKind;
 use permits::limit::{Limit, WaitBlocking};
 use std::time::Duration;
 
-/// All facts, for some bounds. A reach that lets nobody pass keeps every bound.
+/// All facts, for some bounds. A reach in which none may pass keeps every bound.
 pub(crate) fn bounded<R: Rig>(rig: &R) {
     for bound in [0, 1, 5] {
         for who in Who::BOTH {
@@ -70,7 +70,7 @@ fn a_releaser_is_passed_no_more_than_that<R: Rig>(rig: &R, bound: u32, who: Who)
     trial.settles(2, 0, 0);
 }
 
-/// The permit that it waits for is free for an instant, time and again, and somebody who is quicker takes it.
+/// The permit that it waits for is free for an instant, time and again, and a quicker thread takes it.
 fn a_waiter_for_what_comes_and_goes_gets_it<R: Rig>(rig: &R, bound: u32, who: Who) {
     let trial = Trial::new(rig, Policy::Bounded(bound), 1);
     let mut held = Some(trial.take(1));
@@ -116,7 +116,7 @@ fn every_waiter_has_the_bound_for_itself<R: Rig>(rig: &R, bound: u32) {
     trial.settles(3, 0, 0);
 }
 
-/// Whatever number it is: newcomers do not pass for ever.
+/// Whatever number it is: newcomers do not pass without end.
 fn the_default_has_a_bound_too<R: Rig>(rig: &R) {
     for who in Who::BOTH {
         let trial = Trial::new(rig, Policy::Default, 2);

@@ -234,7 +234,7 @@ fn being_woken_for_nothing_ends_no_wait<R: Rig>(rig: &R, policy: Policy) {
 
     for outcome in outcomes {
         let (error, lasted) = outcome.expect("it has a limit");
-        assert_eq!(error.expect("nobody grants it").kind(), ErrorKind::TimedOut);
+        assert_eq!(error.expect("nothing grants it").kind(), ErrorKind::TimedOut);
         assert!(lasted >= time, "woken for nothing, a wait for {time:?} ended after {lasted:?}");
     }
     drop(held);

@@ -111,7 +111,7 @@ fn the_needs_of_the_first_in_line_are_told<R: Rig>(rig: &R, policy: Policy) {
     drop(first);
     trial.until("the first need 4 and 5", |state| needs(state) == (4, 5));
     drop(second);
-    trial.until("nobody needs anything", |state| needs(state) == (0, 0));
+    trial.until("both queues are empty", |state| needs(state) == (0, 0));
     drop(held);
 }
 
@@ -123,7 +123,7 @@ fn what_it_says_of_itself_its_permits_confirm<R: Rig>(rig: &R, policy: Policy) {
 
     assert_eq!(traits.leased, has_lease, "`leased` of {traits:?}, and whether a permit has a time that remains");
     assert_eq!(traits.fenced, has_token, "`fenced` of {traits:?}, and whether a permit has a token");
-    assert!(!(policy == Policy::Fair && traits.overtaking), "a fair one lets nobody pass");
+    assert!(!(policy == Policy::Fair && traits.overtaking), "a fair one lets none pass");
     assert!(!permit.is_lost() && permit.remaining() != Some(Duration::ZERO), "it is held");
     assert_eq!(rig.another(&trial.limit).traits(), traits, "all handles say the same");
 }
@@ -194,7 +194,7 @@ fn batches_that_are_small_enough_do_not<R: Rig>(rig: &R, policy: Policy, who: Wh
         let limit = rig.another(&trial.limit);
         let mut taker = Running::start(move || {
             for _ in 0..cycles * given {
-                forget(limit.acquire_many(taken).wait().expect("nobody closes it"));
+                forget(limit.acquire_many(taken).wait().expect("it is not closed"));
             }
         });
 

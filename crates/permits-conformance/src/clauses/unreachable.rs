@@ -72,7 +72,7 @@ fn a_wait_whose_time_is_over_has_timed_out<R: Severed>(rig: &R, policy: Policy) 
     for told in told {
         let error = ended(rig, "saying how things stood", move || block_on(told));
         assert_eq!(error.kind(), ErrorKind::TimedOut, "TimedOut is what a wait comes to whose time is over: {error}");
-        assert_eq!(error.stuck(), None, "nobody could tell");
+        assert_eq!(error.stuck(), None, "the state is not known");
     }
     let (it, time) = (Arc::clone(&limit), rig.grace());
     let error = ended(rig, "a wait with a limit", move || it.acquire().wait_timeout(time)).err().expect("none is free");
@@ -84,7 +84,7 @@ fn told(future: impl Future<Output = Error> + Send + 'static) -> std::pin::Pin<B
     Box::pin(future)
 }
 
-/// The holder is told that it failed, and nothing stays out for ever.
+/// The holder learns that it failed, and nothing stays out for good.
 fn nothing_succeeds_without_an_answer<R: Severed>(rig: &R, policy: Policy) {
     let trial = Trial::new(rig, policy, 2);
     let limit = rig.another(&trial.limit);
