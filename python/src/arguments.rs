@@ -182,7 +182,8 @@ pub(crate) fn out_of_range(what: &str, value: &str) -> PyErr {
     PyValueError::new_err(format!("{what} must be between `1` and `{}`, it is `{value}`", Semaphore::MAX_PERMITS))
 }
 
-/// For a first argument that counts permits: a bool there is `blocking`, as in `threading`, since it is no count.
+/// For a first argument that counts permits: a bool there is `blocking`, as in `threading`, since it is no
+/// count.
 pub(crate) fn count_or_blocking<'a, 'py>(
     n: Argument<'a, 'py>,
     blocking: Argument<'a, 'py>,

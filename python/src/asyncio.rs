@@ -23,8 +23,8 @@ fn function(py: Python<'_>, module: &str, name: &str) -> PyResult<Py<PyAny>> {
     Ok(py.import(module)?.getattr(name)?.unbind())
 }
 
-/// Is it the loop that runs in this thread? Before 3.12 `_get_running_loop` is a system call; there asyncio's own loops are asked first, which
-/// know their thread while they run.
+/// Is it the loop that runs in this thread? Before 3.12 `_get_running_loop` is a system call; there asyncio's
+/// own loops are asked first, which know their thread while they run.
 pub(crate) fn runs_here(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     static ASKS_THE_LOOP: PyOnceLock<bool> = PyOnceLock::new();
     let py = event_loop.py();
@@ -42,7 +42,8 @@ fn ident(py: Python<'_>) -> Option<u64> {
     py.import("threading").and_then(|module| module.call_method0("get_ident")?.extract()).ok()
 }
 
-/// Runs the end of an `async with` block, which is part of a task: no signal handler, and no callback of a loop.
+/// Runs the end of an `async with` block, which is part of a task: no signal handler, and no callback of a
+/// loop.
 pub(crate) fn in_a_task<T>(end: impl FnOnce() -> T) -> T {
     let before = IN_A_TASK.with(|it| it.replace(true));
     let outcome = end();
@@ -50,7 +51,8 @@ pub(crate) fn in_a_task<T>(end: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// `asyncio.current_task(event_loop) is not None`. Before 3.12 that function is not compiled; there it is the dictionary that it looks into.
+/// `asyncio.current_task(event_loop) is not None`. Before 3.12 that function is not compiled; there it is the
+/// dictionary that it looks into.
 pub(crate) fn is_in_a_task(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
     static CURRENT: PyOnceLock<(bool, Py<PyAny>)> = PyOnceLock::new();
     if IN_A_TASK.with(Cell::get) {

@@ -11,9 +11,9 @@ thread_local! {
     static IS_MAIN: bool = is_main_thread();
 }
 
-/// Threads other than the main one that are resolving a future. One that is caught there by the end of the interpreter is unwound, which
-/// aborts the process, as it has frames of Rust's on its stack (before CPython 3.14). So the end waits for them, and from then on they use
-/// the mailbox.
+/// Threads other than the main one that are resolving a future. One that is caught there by the end of the
+/// interpreter is unwound, which aborts the process, as it has frames of Rust's on its stack (before CPython
+/// 3.14). So the end waits for them, and from then on they use the mailbox.
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 static ENDING: AtomicBool = AtomicBool::new(false);
 

@@ -99,7 +99,8 @@ impl From<Failure> for PyErr {
     }
 }
 
-/// The kinds that Python code meets in the course of things have classes of their own; `HostError` has a `kind` for all others.
+/// The kinds that Python code meets in the course of things have classes of their own; `HostError` has a
+/// `kind` for all others.
 fn exception(error: Error) -> PyErr {
     match error.kind() {
         ErrorKind::Closed => CLOSED.error(error),

@@ -1,8 +1,9 @@
 //! How a fork is noticed. The only unsafe code.
 //!
-//! By the C library, which calls [`in_child`] before `fork` returns in the child (pthread_atfork(3)). Python's own hooks would come too late:
-//! they are called in the order in which they were registered, and one that was there before ours may use a semaphore. And they are not called
-//! at all for a fork that is not Python's.
+//! By the C library, which calls [`in_child`] before `fork` returns in the child (pthread_atfork(3)).
+//! Python's own hooks would come too late: they are called in the order in which they were registered, and
+//! one that was there before ours may use a semaphore. And they are not called at all for a fork that is not
+//! Python's.
 
 #![expect(unsafe_code, reason = "the C library is asked to call a function in each child")]
 

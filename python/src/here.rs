@@ -84,7 +84,8 @@ impl Here {
     }
 }
 
-/// Permits that are held, in the generation in which they were. In a child after fork they are the child's own, from the first use on.
+/// Permits that are held, in the generation in which they were. In a child after fork they are the child's
+/// own, from the first use on.
 pub(crate) struct Guard {
     of: Arc<Here>,
     /// `None` once it is taken out.

@@ -17,8 +17,9 @@ use std::thread::{self, ThreadId};
 pub(crate) struct Home {
     pub(crate) reach: Reach,
     pub(crate) waiters: Arc<Waiters<Slot>>,
-    /// What `with` holds, and in which thread it was entered. One permit is as good as another, so that no block needs to know its own; but for
-    /// those of a parent, which are worth nothing in a child at the reach of the host: there each thread has to leave by its own.
+    /// What `with` holds, and in which thread it was entered. One permit is as good as another, so that no
+    /// block needs to know its own; but for those of a parent, which are worth nothing in a child at the
+    /// reach of the host: there each thread has to leave by its own.
     entered: Mutex<Vec<(ThreadId, Held)>>,
 }
 

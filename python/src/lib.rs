@@ -1,7 +1,8 @@
-//! The compiled half of the Python package `permits`: see `ARCHITECTURE.md`, and `python/README.md` for its users.
+//! The compiled half of the Python package `permits`: see `ARCHITECTURE.md`, and `python/README.md` for its
+//! users.
 //!
-//! Its classes are bases of those in `permits/__init__.py`, which are plain Python classes, so that they can be subclassed, weakly referenced,
-//! given attributes and collected as any other.
+//! Its classes are bases of those in `permits/__init__.py`, which are plain Python classes, so that they can
+//! be subclassed, weakly referenced, given attributes and collected as any other.
 //!
 //! # What must stay true
 //!
@@ -10,14 +11,16 @@
 //!   finds no lock taken ([`here`], [`fork`]): the thread that forks has the global interpreter lock, or, in
 //!   a build without one, has all other threads stopped outside of code like this
 //!   ([CPython 116522](https://github.com/python/cpython/issues/116522)).
-//! - **P2 no lock across Python.** No lock of ours is held while Python code may run: waking a loop, checking for signals, dropping an
-//!   object. Such code may come back to the same semaphore, by a finalizer or a signal handler.
+//! - **P2 no lock across Python.** No lock of ours is held while Python code may run: waking a loop, checking
+//!   for signals, dropping an object. Such code may come back to the same semaphore, by a finalizer or a
+//!   signal handler.
 //! - **P2a what the collector sees.** All that refers to objects of Python's is in an
 //!   [`Attached`](locks::Attached), which a thread that is not attached cannot lock. Such threads, the ones
 //!   that wake the tasks of a host's semaphore, touch a slot's request and the outer letters of a mailbox. A
 //!   child after fork touches neither: it may find them locked for good, or half changed.
-//! - **P3 two steps.** A grant to a waiter is completed by its own next step. If that never comes, since it was cancelled or interrupted, or its
-//!   loop is closed, its request is dropped, and the grant goes on to the next (C10).
+//! - **P3 two steps.** A grant to a waiter is completed by its own next step. If that never comes, since it
+//!   was cancelled or interrupted, or its loop is closed, its request is dropped, and the grant goes on to
+//!   the next (C10).
 
 mod arguments;
 mod asyncio;

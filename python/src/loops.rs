@@ -5,10 +5,11 @@
 //! resolves the slot's future when it gets there. `call_soon_threadsafe`, which does the like, is Python code
 //! that lets go of the interpreter in between. Here there is none on the side that tells, which may be
 //!
-//! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would make it a state under a lock
-//!   that a fork may catch (CPython before 3.12 hangs in the child then), and let it wait for the interpreter while others wait for it;
-//! - a thread that the end of the interpreter catches there: before CPython 3.14 it is unwound, which aborts the process if there are
-//!   frames of Rust's on its stack;
+//! - a thread that is not Python's, as the one that wakes the tasks of a host's semaphore. To attach it would
+//!   make it a state under a lock that a fork may catch (CPython before 3.12 hangs in the child then), and
+//!   let it wait for the interpreter while others wait for it;
+//! - a thread that the end of the interpreter catches there: before CPython 3.14 it is unwound, which aborts
+//!   the process if there are frames of Rust's on its stack;
 //! - a signal's handler, while the loop sleeps;
 //! - a stack that is nearly used up.
 //!
@@ -25,7 +26,8 @@ use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, Weak};
 
-/// What is known of a loop: where it is in memory, in which generation of forks, and its mailbox, which goes when it is closed.
+/// What is known of a loop: where it is in memory, in which generation of forks, and its mailbox, which goes
+/// when it is closed.
 #[derive(Clone)]
 struct Known {
     event_loop: usize,
@@ -95,7 +97,8 @@ struct Reader {
 
 #[pymethods]
 impl Reader {
-    /// The future of the first letter, and the callbacks that it may have been interrupted in telling; None if there are no letters left.
+    /// The future of the first letter, and the callbacks that it may have been interrupted in telling; None
+    /// if there are no letters left.
     fn first(&self, py: Python<'_>) -> Option<(Py<PyAny>, Option<Py<PyAny>>)> {
         loop {
             // Whose task has gone on, or away, in the meantime is told nothing.

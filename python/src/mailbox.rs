@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub(crate) struct Mailbox<L, H> {
     bell: OwnedFd,
     letters: Attached<VecDeque<Arc<L>>>,
-    /// Of threads that are not Python's. A fork may come while one of them has it: in the child it is not touched.
+    /// Of threads that are not Python's. A fork may come while one of them has it: in the child it is not
+    /// touched.
     outside: Mutex<VecDeque<Arc<L>>>,
     homes: Attached<Vec<Weak<H>>>,
     closed: AtomicBool,

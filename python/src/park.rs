@@ -32,10 +32,11 @@ mod sleeping {
         /// Sleeps until woken, or for `limit`, or until a signal comes, or for no reason.
         pub(crate) fn sleep(&self, limit: Option<Duration>) {
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-            // A word that has changed, a signal, the end of the time: in each case the caller looks for itself.
+            // A word that has changed, a signal, the end of the time: in each case the caller looks for
+            // itself.
             let _: Result<(), Errno> = wait(&self.woken, Flags::PRIVATE, 0, limit.as_ref());
-            // Acquire: pairs with the Release in `wake`; what travels is what the waker did before. (The grant itself is the
-            // semaphore's own story.)
+            // Acquire: pairs with the Release in `wake`; what travels is what the waker did before. (The
+            // grant itself is the semaphore's own story.)
             self.woken.swap(0, Ordering::Acquire);
         }
 

@@ -34,7 +34,8 @@ pub(crate) enum Granted {
     Host(permits_host::OwnedPermit),
 }
 
-/// A request that waits, at any reach. Dropping it gives up its place, or passes on what it was granted (C10).
+/// A request that waits, at any reach. Dropping it gives up its place, or passes on what it was granted
+/// (C10).
 pub(crate) trait Waiting: Send {
     fn poll(self: Pin<&mut Self>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>>;
 }

@@ -4,8 +4,8 @@
 //! that very loop, the future is resolved on the spot, so that the task is next in line there as with
 //! asyncio's own semaphores. From anywhere else it goes by the loop's mailbox.
 //!
-//! In two cases the request is dropped, and the grant goes on to the next (P3): the future was cancelled, though its task has not run since;
-//! or its loop is closed, be it now or before it ran the task again.
+//! In two cases the request is dropped, and the grant goes on to the next (P3): the future was cancelled,
+//! though its task has not run since; or its loop is closed, be it now or before it ran the task again.
 //!
 //! To resolve a future is in part Python code, and in the main thread a signal's handler may run in it, and
 //! raise. Then the loop is told by its mailbox as well, and the exception goes to our caller, as
@@ -55,7 +55,8 @@ pub(crate) struct Slot {
     mailbox: Option<Arc<SlotMailbox>>,
 }
 
-/// Threads that are not Python's may have this: nothing in it refers to an object of Python's, and in a child after fork it is not touched.
+/// Threads that are not Python's may have this: nothing in it refers to an object of Python's, and in a child
+/// after fork it is not touched.
 #[derive(Default)]
 struct Waiting {
     /// Taken out while it is polled or dropped, so that nothing of Python's runs under the lock (P2).
@@ -68,8 +69,8 @@ struct Waiting {
 
 pub(crate) struct Target {
     pub(crate) event_loop: Py<PyAny>,
-    /// `None` once it is resolved: from then on its loop refers to the task. Should the loop be closed instead of running it, the task
-    /// goes, its request with it, and the grant to the next.
+    /// `None` once it is resolved: from then on its loop refers to the task. Should the loop be closed
+    /// instead of running it, the task goes, its request with it, and the grant to the next.
     pub(crate) future: Option<Py<PyAny>>,
     /// Those of the future, if it was interrupted in telling them: then it may have forgotten them.
     callbacks: Option<Py<PyAny>>,
@@ -123,7 +124,8 @@ impl Slot {
         slot
     }
 
-    /// `None` if a fork may have found it in the middle of a change: a thread that is not Python's may have had it, and this is the child.
+    /// `None` if a fork may have found it in the middle of a change: a thread that is not Python's may have
+    /// had it, and this is the child.
     fn waiting(&self) -> Option<MutexGuard<'_, Waiting>> {
         let is_whole = !self.wakes_from_outside || self.generation == generation();
         is_whole.then(|| lock(&self.waiting))
@@ -323,8 +325,8 @@ impl Drop for Slot {
     }
 }
 
-/// Drops a request, which may wake the next task, which may be found to be cancelled as well, and so on: one after the other, and
-/// not one inside the other, or a long row of them would not fit the stack.
+/// Drops a request, which may wake the next task, which may be found to be cancelled as well, and so on: one
+/// after the other, and not one inside the other, or a long row of them would not fit the stack.
 pub(crate) fn pass_on(request: BoxedWaiting) {
     let mut request = Some(request);
     let is_first = LEAVING.try_with(|leaving| {

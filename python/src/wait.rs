@@ -1,9 +1,11 @@
 //! How a thread of Python's waits: detached from the interpreter, and woken by a grant or by a signal.
 //!
-//! On Linux it sleeps in a bare futex call, which a signal ends (futex(2), EINTR): Python installs its handlers without `SA_RESTART`. The
-//! standard library's own waits would go on sleeping. Signals are Python's main thread's business, and the kernel prefers that one for
-//! a signal that is sent to the process (signal(7)). Between the last look for signals and the call there is a moment in which one is not
-//! noticed; for that, and for signals that went to another thread, the main thread looks again after [`FIRST_LOOK`], and ever more rarely.
+//! On Linux it sleeps in a bare futex call, which a signal ends (futex(2), EINTR): Python installs its
+//! handlers without `SA_RESTART`. The standard library's own waits would go on sleeping. Signals are Python's
+//! main thread's business, and the kernel prefers that one for a signal that is sent to the process
+//! (signal(7)). Between the last look for signals and the call there is a moment in which one is not noticed;
+//! for that, and for signals that went to another thread, the main thread looks again after [`FIRST_LOOK`],
+//! and ever more rarely.
 
 use crate::arguments::Patience;
 use crate::held::Held;
@@ -65,7 +67,8 @@ impl Home {
     }
 }
 
-/// Waits for `n`. `None` when the time is over; whatever else ends it without a grant, its place or its grant has gone on to the next (P3).
+/// Waits for `n`. `None` when the time is over; whatever else ends it without a grant, its place or its grant
+/// has gone on to the next (P3).
 #[cold]
 fn wait(py: Python<'_>, home: &Home, ask: Ask, n: u32, deadline: Option<Instant>) -> PyResult<Option<Granted>> {
     let parker = Arc::new(Parker::default());
@@ -89,8 +92,9 @@ fn wait(py: Python<'_>, home: &Home, ask: Ask, n: u32, deadline: Option<Instant>
         py.detach(|| parker.sleep(limit));
         let Some(next_look) = &mut look else { continue };
         *next_look = (*next_look * 2).min(LAST_LOOK);
-        // A handler may wait for this very semaphore, and take long. While it runs, this request is as a task's: what is for it is kept for
-        // it, and whoever is next goes on, rather than that all wait for it to take its permits by itself.
+        // A handler may wait for this very semaphore, and take long. While it runs, this request is as a
+        // task's: what is for it is kept for it, and whoever is next goes on, rather than that all wait for
+        // it to take its permits by itself.
         if let Poll::Ready(outcome) = request.as_mut().poll(Manner::Task, &mut context) {
             let granted = outcome?;
             // What was given back is back, signal or not.

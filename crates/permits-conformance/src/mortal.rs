@@ -25,7 +25,8 @@ pub trait Participant {
     /// Has it acquire `n` permits, which are free, and leave them loose. Returns when they are.
     fn hold_loose(&mut self, n: u32);
 
-    /// Has it ask for `n` permits and wait for them. Returns at once; when it is queued the suite sees by the readings.
+    /// Has it ask for `n` permits and wait for them. Returns at once; when it is queued the suite sees by the
+    /// readings.
     fn ask(&mut self, n: u32);
 
     /// Has it ask to return `n` loose permits and wait for that. Returns at once, as [`ask`](Self::ask).

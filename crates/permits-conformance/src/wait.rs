@@ -1,5 +1,5 @@
-//! Waiting in tests, without a runtime and without sleeping: futures that are polled by hand, threads that report, and
-//! conditions that are looked at until a deadline.
+//! Waiting in tests, without a runtime and without sleeping: futures that are polled by hand, threads that
+//! report, and conditions that are looked at until a deadline.
 
 use permits::blocking::block_on_until;
 use std::future::Future;
@@ -44,7 +44,8 @@ impl Wake for CountingWaker {
     }
 }
 
-/// A task: a future that is polled when the test says so, with a waker of its own. Dropping it drops the future.
+/// A task: a future that is polled when the test says so, with a waker of its own. Dropping it drops the
+/// future.
 pub struct Polled<'a, T> {
     future: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
     waker: Arc<CountingWaker>,

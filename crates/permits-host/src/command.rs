@@ -100,7 +100,8 @@ impl CommandLock {
             return;
         }
         let word = layout::seat(self.attachment.seat, seat::COMMAND_PID);
-        // SeqCst: before the command can take the lock, and after it for whoever asks; see `Attachment::life`.
+        // SeqCst: before the command can take the lock, and after it for whoever asks; see
+        // `Attachment::life`.
         self.attachment.store().word(word).store(u64::from(pid), Ordering::SeqCst);
     }
 }

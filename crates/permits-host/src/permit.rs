@@ -85,7 +85,8 @@ impl<H: Handle> Guard<H> {
     /// Ends the guard and leaves its permits given out, as loose ones: they outlive this process, until a
     /// `release` returns them (C6).
     pub fn forget(self) {
-        // A damaged file has no count that this could be missing from, and what is the parent's is not ours to forget.
+        // A damaged file has no count that this could be missing from, and what is the parent's is not ours
+        // to forget.
         let _ = self.let_go();
     }
 

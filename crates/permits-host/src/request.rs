@@ -101,7 +101,8 @@ pub(crate) mod sealed {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future gives up its place in the queue; if it was granted already, the permits go to the next (C10).
+/// Dropping the future gives up its place in the queue; if it was granted already, the permits go to the next
+/// (C10).
 ///
 /// # After a fork
 ///

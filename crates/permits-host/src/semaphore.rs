@@ -26,7 +26,8 @@ pub(crate) struct Shared {
     first: Link,
 }
 
-/// A process's part in the semaphore. A child after fork that uses the handle gets another one, behind its parent's.
+/// A process's part in the semaphore. A child after fork that uses the handle gets another one, behind its
+/// parent's.
 struct Link {
     attachment: Arc<Attachment>,
     next: OnceLock<Box<Link>>,

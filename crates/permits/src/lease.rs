@@ -168,7 +168,8 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// If the lease was lost, or its deadline has passed on the clock when this looks: then it is lost from now on.
+    /// If the lease was lost, or its deadline has passed on the clock when this looks: then it is lost from
+    /// now on.
     pub fn renew(&self, valid_until: BootTime) -> Result<(), LostLease> {
         loop {
             let deadline = self.live().ok_or(LostLease)?;
@@ -210,7 +211,8 @@ impl Lease {
     /// the lease is lost from here on, all that wait for the loss are woken, and the result is `None`.
     /// Otherwise the lease is held, and the result is the deadline, the time to look again.
     ///
-    /// It changes nothing else, and it may be called at any time. Ending a lease early is [`revoke`](Self::revoke).
+    /// It changes nothing else, and it may be called at any time. Ending a lease early is
+    /// [`revoke`](Self::revoke).
     #[must_use = "it is when to look again"]
     pub fn check(&self) -> Option<BootTime> {
         self.valid_until()

@@ -498,7 +498,8 @@ where
     }
 }
 
-/// By the semaphore's own ways of waiting: without allocation, in order, and with both sides' needs in the error (C22).
+/// By the semaphore's own ways of waiting: without allocation, in order, and with both sides' needs in the
+/// error (C22).
 impl<K, T> WaitBlocking for Request<Arc<Semaphore>, Uniform<K>>
 where
     Uniform<K>:

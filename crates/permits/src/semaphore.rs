@@ -1,4 +1,5 @@
-//! [`Semaphore`]: the public type, how it is made, resized, closed and read. What it hands out is in `verbs.rs`.
+//! [`Semaphore`]: the public type, how it is made, resized, closed and read. What it hands out is in
+//! `verbs.rs`.
 
 use crate::engine::core::Core;
 use crate::engine::sync::const_unless_modelled;
@@ -89,7 +90,8 @@ impl Semaphore {
             Semaphore::with_overtaking(max_permits, 0)
         }
 
-        /// Makes a semaphore in which no waiter is passed more than `overtakes` times; 0 is [`fair`](Self::fair).
+        /// Makes a semaphore in which no waiter is passed more than `overtakes` times; 0 is
+        /// [`fair`](Self::fair).
         ///
         /// # Panics
         ///

@@ -30,7 +30,8 @@ pub struct State {
     pub max_permits: u32,
     /// How many are free; 0 while a shrink is owed.
     pub available_permits: u32,
-    /// How many are out, with guards or loose. Includes what was granted to a future that has not been polled since.
+    /// How many are out, with guards or loose. Includes what was granted to a future that has not been polled
+    /// since.
     pub given_out: u32,
     /// How many are out and owned by no guard: `release` can return these.
     pub loose: u32,
@@ -55,7 +56,8 @@ impl State {
 }
 
 impl fmt::Display for State {
-    /// One line: `2 of 4 permits free, 1 held, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
+    /// One line:
+    /// `2 of 4 permits free, 1 held, 1 loose, 3 wait to acquire (first asks for 4), 0 wait to release`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let State { max_permits, available_permits, given_out, loose, .. } = self;
         let held = given_out.saturating_sub(*loose);

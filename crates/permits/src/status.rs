@@ -21,7 +21,8 @@ pub struct Status {
     pub state: State,
     /// The holders of permits, longest first.
     pub holders: Vec<Holder>,
-    /// The waiters: acquirers in their order, then releasers in theirs. A reach may list the first of them only.
+    /// The waiters: acquirers in their order, then releasers in theirs. A reach may list the first of them
+    /// only.
     pub waiters: Vec<Waiter>,
     /// How many acquisitions were granted since the semaphore was created.
     pub granted_total: u64,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// A number that is strictly greater than that of every earlier grant of the same semaphore, or of the same slot (C19).
+/// A number that is strictly greater than that of every earlier grant of the same semaphore, or of the same
+/// slot (C19).
 ///
 /// Pass it to the resource that the permit protects, and let the resource refuse every token that is smaller
 /// than the greatest it has seen: then a holder that was paused until its lease expired can do no harm. The

@@ -1,7 +1,8 @@
 //! What a task awaits.
 //!
-//! A request is a coroutine in all but its type: `send`, `throw`, `close`, `__await__`. It is written out here rather than as an `async def`, since
-//! then an acquire that need not wait costs one call. Nothing happens before its first step.
+//! A request is a coroutine in all but its type: `send`, `throw`, `close`, `__await__`. It is written out
+//! here rather than as an `async def`, since then an acquire that need not wait costs one call. Nothing
+//! happens before its first step.
 
 use crate::asyncio::{resolve, running_loop};
 use crate::classes::permit::Permit;
@@ -91,8 +92,8 @@ impl Coroutine {
         mem::replace(&mut *lock(&self.progress), progress)
     }
 
-    /// One step of the coroutine: what it yields to the loop; `None` if it is over and has nothing to tell, `StopIteration` if it has; or an
-    /// error.
+    /// One step of the coroutine: what it yields to the loop; `None` if it is over and has nothing to tell,
+    /// `StopIteration` if it has; or an error.
     pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let step = match self.set(Progress::Busy) {
             Progress::New => self.begin(py),
@@ -202,7 +203,8 @@ impl Coroutine {
         }
     }
 
-    /// What a request of the parent's had been granted, in a child after fork. Apart from this the request is not touched any more.
+    /// What a request of the parent's had been granted, in a child after fork. Apart from this the request is
+    /// not touched any more.
     fn inherit(&self, mut request: BoxedWaiting) -> Option<Held> {
         let Some(here) = self.home.reach.here() else {
             // The grant is the parent's.

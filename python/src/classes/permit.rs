@@ -51,7 +51,8 @@ impl Permit {
         lock(&self.held).as_ref().map_or(0, Held::count)
     }
 
-    /// The numbers of its permits, lowest first, if its semaphore is a HostSemaphore opened with numbered=True; else ().
+    /// The numbers of its permits, lowest first, if its semaphore is a HostSemaphore opened with
+    /// numbered=True; else ().
     #[getter]
     fn slots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let slots = lock(&self.held).as_ref().map_or_else(Vec::new, |held| held.slots().to_vec());

@@ -1,7 +1,8 @@
 //! A value that goes down and up: what the semaphores of `threading` and of `asyncio` have in common.
 //!
-//! All of their permits are loose. A semaphore without a bound is one of [`Semaphore::MAX_PERMITS`](Core::MAX_PERMITS) permits of which all but
-//! its value are out: to release is to return one of those, which is there as long as the limit is not reached.
+//! All of their permits are loose. A semaphore without a bound is one of
+//! [`Semaphore::MAX_PERMITS`](Core::MAX_PERMITS) permits of which all but its value are out: to release is to
+//! return one of those, which is there as long as the limit is not reached.
 
 use crate::arguments::{Argument, Count, patience};
 use crate::classes::coroutine::{Coroutine, Gives};
@@ -106,7 +107,8 @@ impl Valued {
     fn possible(&self, n: Argument<'_, '_>) -> PyResult<u32> {
         let home = self.home()?;
         let n = self.at_least_one(n)?.ask_for(|| home.max())?;
-        // The spare one is nobody's; but one permit may be waited for even where there is none, as in `threading`.
+        // The spare one is nobody's; but one permit may be waited for even where there is none, as in
+        // `threading`.
         if self.spare() == 1 && n > 1 {
             let max = self.state()?.max_permits;
             if n > max {

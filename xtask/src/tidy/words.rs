@@ -1,6 +1,7 @@
 //! Prose for users avoids some words: those that hide who acts (a thread, a process, the caller), and phrases
-//! that are out of use. The check reads the pages for users, doc comments, Python's docstrings, and the strings
-//! of the crates, most of which are texts of errors. It does not read code: fenced, in backticks, or in a test.
+//! that are out of use. The check reads the pages for users, doc comments, Python's docstrings, and the
+//! strings of the crates, most of which are texts of errors. It does not read code: fenced, in backticks, or
+//! in a test.
 
 use super::arrows::is_left_out;
 use super::file::File;

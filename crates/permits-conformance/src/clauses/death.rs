@@ -6,7 +6,8 @@ use crate::trial::{Trial, Who, forget};
 use crate::wait::{always, eventually};
 use permits::limit::{Limit, Safety};
 
-/// C18 the permits of the dead come back without help, the dead stop no queue, and the living keep what they hold.
+/// C18 the permits of the dead come back without help, the dead stop no queue, and the living keep what they
+/// hold.
 ///
 /// How soon, a reach's own tests measure: here it has as long as the rig's deadline.
 pub fn c18_death<R: Mortal>(rig: &R, policy: Policy) {

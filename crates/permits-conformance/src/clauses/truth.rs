@@ -184,7 +184,8 @@ fn batches_that_are_too_large_wait_for_each_other<R: Rig>(rig: &R, policy: Polic
     }
 }
 
-/// Whatever the counts are, one of the two fits where together they ask for no more than one above what there is.
+/// Whatever the counts are, one of the two fits where together they ask for no more than one above what there
+/// is.
 fn batches_that_are_small_enough_do_not<R: Rig>(rig: &R, policy: Policy, who: Who) {
     const MAX: u32 = 4;
     let cycles = rig.rounds().div_ceil(50);

@@ -1,4 +1,5 @@
-//! C21 for handles that are cut off: calls end, waits end or are served, and what was on its way back arrives.
+//! C21 for handles that are cut off: calls end, waits end or are served, and what was on its way back
+//! arrives.
 
 use crate::mortal::Severed;
 use crate::rig::Policy;

@@ -223,7 +223,8 @@ fn finish_removal(
     region: &Region,
     identity: (u64, u64),
 ) -> Result<(), Error> {
-    // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
+    // Two that both share it and want it alone would wait for each other, and the kernel does not notice
+    // that.
     sys::unlock(file, files::ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
     // Whoever could not remove it has taken that back.

@@ -106,7 +106,8 @@ impl Attachment {
         let _ = self.wake_watch(&mut locals);
     }
 
-    /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not have.
+    /// Ends the threads. On a thread that has the process's descriptors, which the last one to leave may not
+    /// have.
     pub(crate) fn dismiss(&self) {
         let mut locals = locked(&self.attendants.locals);
         locals.stop = true;

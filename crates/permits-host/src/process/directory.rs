@@ -179,8 +179,8 @@ fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         made => made?,
     }
-    // The umask of this process may have taken some of that away. By the path, as no descriptor that can be had
-    // then changes it; so only then.
+    // The umask of this process may have taken some of that away. By the path, as no descriptor that can be
+    // had then changes it; so only then.
     let found = fs::symlink_metadata(path)?;
     if found.is_dir() && found.permissions().mode() & 0o7777 != 0o700 {
         fs::set_permissions(path, Permissions::from_mode(0o700))?;

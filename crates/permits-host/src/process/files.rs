@@ -47,7 +47,8 @@ pub fn default_directory() -> PathBuf {
     if common.is_dir() {
         return common.to_owned();
     }
-    // In a container `/tmp` is often of its own layers, where locks do not last; what it has of shared memory is local.
+    // In a container `/tmp` is often of its own layers, where locks do not last; what it has of shared memory
+    // is local.
     let layered = sys::refer(c"/tmp", libc::O_DIRECTORY).and_then(|directory| sys::file_system(directory.as_fd()));
     let parent = if layered.is_ok_and(|kind| foreign_file_system(kind).is_some()) { "/dev/shm" } else { "/tmp" };
     PathBuf::from(format!("{parent}/permits-{}", sys::user()))
@@ -551,7 +552,8 @@ fn format_word() -> u64 {
 pub(crate) fn boot() -> [u64; 2] {
     static BOOT: OnceLock<[u64; 2]> = OnceLock::new();
     *BOOT.get_or_init(|| {
-        // Without it, as in a sandbox without /proc, files of earlier boots are not found out: they are rare, on disk.
+        // Without it, as in a sandbox without /proc, files of earlier boots are not found out: they are rare,
+        // on disk.
         let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         let half = |range| digits.get(range).and_then(|half| u64::from_str_radix(half, 16).ok()).unwrap_or(0);
@@ -592,7 +594,8 @@ pub(crate) fn not_found(place: &Place) -> Error {
 /// `false` if it is in use after all: some containers make up a number for the boot. Then the attach byte is
 /// locked as it was.
 pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity: (u64, u64)) -> Result<bool, Error> {
-    // Two that both share it and want it alone would wait for each other, and the kernel does not notice that.
+    // Two that both share it and want it alone would wait for each other, and the kernel does not notice
+    // that.
     sys::unlock(file, ATTACH_BYTE).map_err(|error| place.failed("unlock", error))?;
     place.lock_attach(file, LockKind::Exclusive)?;
     if !place.is_current(directory, identity)? || place.check_header(file)? {

@@ -99,7 +99,8 @@ impl Attachment {
     /// Finds out whether the file has lost its last name, and if so tells all processes that have it open: no
     /// new process can find it.
     ///
-    /// That its name cannot be found by this process says nothing: it may have another root, or not the right to look.
+    /// That its name cannot be found by this process says nothing: it may have another root, or not the right
+    /// to look.
     pub(crate) fn notice_gone(&self, probe: &Probe) -> Result<bool, Error> {
         let gone = match self.probe(probe) {
             Ok(file) => file.metadata().is_ok_and(|found| found.nlink() == 0),
@@ -127,7 +128,8 @@ impl Attachment {
         if sys::is_locked(&probe, byte_of(number)).map_err(|error| self.failed("ask for a lock of", error))? {
             return Ok(Life::Lives);
         }
-        // After the byte of the wrapper, never before: a command takes its lock while the wrapper has its own.
+        // After the byte of the wrapper, never before: a command takes its lock while the wrapper has its
+        // own.
         if self.command_keeps(number, generation)? {
             return Ok(Life::CommandLives);
         }

@@ -70,8 +70,8 @@ impl Region {
     /// The low half of a word, to sleep on.
     pub(crate) fn bell(&self, word: usize) -> &AtomicU32 {
         let word: *const AtomicU64 = &raw const self.words()[word];
-        // The first half, whichever that is: nobody reads the word as a whole.
-        // SAFETY: it lies within the word, which is aligned for it. The word is a bell, so nobody uses it but as this.
+        // The first half, whichever that is: nobody reads the word as a whole. SAFETY: it lies within the
+        // word, which is aligned for it. The word is a bell, so nobody uses it but as this.
         unsafe { &*word.cast::<AtomicU32>() }
     }
 }
@@ -457,7 +457,8 @@ pub(crate) fn without_size_signal<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: the set was written above.
     unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ) };
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it reads set and time, and writes nothing for a null pointer. It takes the signal away, if it is there.
+    // SAFETY: it reads set and time, and writes nothing for a null pointer. It takes the signal away, if it
+    // is there.
     unsafe { libc::sigtimedwait(set.as_ptr(), std::ptr::null_mut(), &raw const now) };
     done
 }
@@ -466,7 +467,8 @@ pub(crate) fn without_size_signal<T>(act: impl FnOnce() -> T) -> T {
 /// handler runs.
 const WAKE: libc::c_int = libc::SIGURG;
 
-/// A descriptor that is readable when the calling thread, which has it blocked, was sent the signal of [`wake_thread`].
+/// A descriptor that is readable when the calling thread, which has it blocked, was sent the signal of
+/// [`wake_thread`].
 pub(crate) fn wakes() -> io::Result<OwnedFd> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: it writes the set.
@@ -485,7 +487,8 @@ pub(crate) fn thread() -> i32 {
 
 /// Wakes a thread of this process that has the signal blocked, and is there.
 pub(crate) fn wake_thread(thread: i32) {
-    // SAFETY: it takes numbers. The caller knows that the thread is there, so that no other one has its number.
+    // SAFETY: it takes numbers. The caller knows that the thread is there, so that no other one has its
+    // number.
     unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, WAKE) };
 }
 
@@ -513,7 +516,8 @@ pub(crate) fn poll(fds: &[BorrowedFd<'_>], time: Duration) -> Vec<bool> {
     let mut list: Vec<libc::pollfd> =
         fds.iter().map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }).collect();
     let time = timespec(time);
-    // SAFETY: list and time are there until the call returns. An error leaves `revents` at 0: a reason to look again.
+    // SAFETY: list and time are there until the call returns. An error leaves `revents` at 0: a reason to
+    // look again.
     unsafe {
         libc::ppoll(list.as_mut_ptr(), list.len() as libc::nfds_t, &raw const time, std::ptr::null());
     }

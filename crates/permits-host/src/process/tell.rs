@@ -1,4 +1,5 @@
-//! Telling others what a commit has decided: who is granted or refused, who is the first now, and serving on (H3).
+//! Telling others what a commit has decided: who is granted or refused, who is the first now, and serving on
+//! (H3).
 
 use crate::crash::{Point, point};
 use crate::error::Error;
@@ -134,7 +135,8 @@ impl Attachment {
         })
     }
 
-    /// Wakes those whom a seat decided about last, unless they were there since: it may have died before it did.
+    /// Wakes those whom a seat decided about last, unless they were there since: it may have died before it
+    /// did.
     pub(crate) fn wake_for(&self, seat: usize) {
         if seat >= SEATS {
             return;
@@ -143,7 +145,8 @@ impl Attachment {
         for at in store.changed_by(seat) {
             let Some(number) = layout::waiter_of(at) else { continue };
             let Ok(who) = Who::unpack(store.peek(layout::waiter(number, waiter::WHO))) else { continue };
-            // SeqCst as all of `TELL`; a task that comes much later than it was woken is not woken again and again.
+            // SeqCst as all of `TELL`; a task that comes much later than it was woken is not woken again and
+            // again.
             let knows = store.word(layout::waiter(number, waiter::TELL)).load(Ordering::SeqCst) == waiter::KNOWS;
             if matches!(who.stage, Stage::Free | Stage::Queued) || knows {
                 continue;

@@ -119,7 +119,8 @@ impl Attachment {
         match end {
             Ok(give_up) => self.collect(number, give_up),
             Err(error) => {
-                // Nothing was taken or returned, and nobody waits here any more. A damaged file has no queue to leave.
+                // Nothing was taken or returned, and nobody waits here any more. A damaged file has no queue
+                // to leave.
                 let _ = self.collect(number, GiveUp::Wholly);
                 Err(error)
             }

@@ -17,8 +17,8 @@
 //!   a thousand. A process that passes a permit on notifies the new first of its place.
 //! - The *bell* is there for tasks, which cannot sleep on a futex: it does, and calls their wakers.
 //!
-//! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program may
-//! close all of its descriptors at any time, and give their numbers to other files.
+//! The watch has a table of descriptors of its own (`close_range(2)` with `CLOSE_RANGE_UNSHARE`): a program
+//! may close all of its descriptors at any time, and give their numbers to other files.
 //!
 //! Where starts are spaced, the first acquirer may wait for the time alone. Its watch looks when that has
 //! come, and serves it. Whoever becomes the first is told so in any case, so its watch takes that over, and
@@ -97,8 +97,8 @@ struct Watch {
 
 /// The watch, until no thread or task has waited here for a while.
 ///
-/// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first says
-/// that it is there.
+/// `probe` is a descriptor of the file in the table of the process, of which it takes a copy before it first
+/// says that it is there.
 pub(crate) fn run(attachment: &Arc<Attachment>, probe: Option<RawFd>) {
     // It uses none of the program's descriptors, which may be closed, and then be others.
     let kept = probe.and_then(|number| sys::own_descriptors(number).and_then(Descriptor::new).ok());
@@ -205,7 +205,8 @@ impl Watch {
         drop(fds);
         sys::drain(wakes.as_fd());
         for (target, _) in targets.iter().zip(&readable).filter(|(_, readable)| **readable) {
-            // It tells this once and for ever; should the process be found alive all the same, we look by the clock.
+            // It tells this once and for ever; should the process be found alive all the same, we look by the
+            // clock.
             self.ends.insert(*target, None);
         }
         let closed = readable.get(targets.len() + 1) == Some(&true);
@@ -283,7 +284,8 @@ impl Attachment {
                     self.recover(seat, generation)?;
                     survey.found_dead = true;
                 }
-                // The first is told of all ends but that of a command, which is not the one that has the file.
+                // The first is told of all ends but that of a command, which is not the one that has the
+                // file.
                 Life::Lives if !ahead.contains(&(seat, generation)) => {}
                 life => {
                     if life == Life::CommandLives {

@@ -513,7 +513,8 @@ impl Tx<'_> {
         };
         self.put_away(number)?;
         self.remember_decider(wakes);
-        // Also if nothing came back: whoever was to go on serving may have died, and woken only this one (H3).
+        // Also if nothing came back: whoever was to go on serving may have died, and woken only this one
+        // (H3).
         self.serve(wakes)?;
         Ok(collected)
     }

@@ -255,7 +255,8 @@ impl Quick {
     #[inline]
     pub(crate) fn apply(self, mut book: [u64; BOOK_WORDS]) -> Option<([u64; BOOK_WORDS], i32)> {
         let free = (book[COUNTS] >> 32).cast_signed();
-        // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the bounds.
+        // The counts are taken for what they are below 2^31: owed ones are larger here, and leave through the
+        // bounds.
         let max = (book[MAX_AND_FLAGS] >> 32).cast_signed();
         let flags = book[MAX_AND_FLAGS] & (CLOSED | GONE | SWEEP | DAMAGED | INTERVAL);
         if book[ENDS] != 0 || flags != 0 {

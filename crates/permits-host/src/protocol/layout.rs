@@ -87,7 +87,8 @@ pub(crate) mod seat {
     pub(crate) const UID: usize = 10;
     /// Nanoseconds since 1970, when it last went from holding nothing to holding something.
     pub(crate) const SINCE: usize = 11;
-    /// Not 0: a command holds the seat as well, by the lock on its byte of the commands' file. 1: not known which.
+    /// Not 0: a command holds the seat as well, by the lock on its byte of the commands' file. 1: not known
+    /// which.
     pub(crate) const COMMAND_PID: usize = 12;
     /// Not tagged, and kept when the seat is taken anew: which file the commands' file is; see `commands.rs`.
     pub(crate) const COMMANDS_FILE: usize = 13;

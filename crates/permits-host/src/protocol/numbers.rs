@@ -8,9 +8,9 @@
 //! A number is taken after its permit was granted, and given back before its permit is. So those who are not
 //! buried have at most as many numbers as permits, and of `m` numbers, where `m` is how many permits there
 //! are or, if that is more, how many are out, some are free as long as the taker has fewer than it was
-//! granted. One look at them may miss those, as others move; then it looks again. (Who
-//! dies while a permit moves from one of its seats to another may leave the number with the seat that is buried
-//! last: then the dead have to be looked for.)
+//! granted. One look at them may miss those, as others move; then it looks again. (Who dies while a permit
+//! moves from one of its seats to another may leave the number with the seat that is buried last: then the
+//! dead have to be looked for.)
 
 use crate::protocol::layout::{self, NUMBERS, NUMBERS_AT, SEATS, seat};
 use crate::protocol::seat::SeatWord;
@@ -71,7 +71,8 @@ impl Store<'_> {
         // Acquire: pairs with the Release of whoever gave it back, or took it before.
         let found = word.load(Ordering::Acquire);
         let is_free = Owner::unpack(found).is_none_or(|other| !self.has_seat(other));
-        // AcqRel, likewise. No word comes back to what it was: a generation that has left never takes a number again.
+        // AcqRel, likewise. No word comes back to what it was: a generation that has left never takes a
+        // number again.
         is_free && word.compare_exchange(found, owner.pack(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 

@@ -31,7 +31,8 @@
 //! - **T1** A record is written only by the live owner of its seat, and only while the root does not name it.
 //! - **T2** The root moves only by compare-exchange, and its number grows by one each time.
 //! - **T3** When the root moves on, all changes of the record that it leaves have been made.
-//! - **T4** A tagged word is changed only as a record's change says, from exactly what was read in that commit's state.
+//! - **T4** A tagged word is changed only as a record's change says, from exactly what was read in that
+//!   commit's state.
 //! - **T5** What is read in a transaction counts only if the root still is what it was after the reading.
 //!
 //! T3 and T5 make every transaction see one state, and T2 makes it the last one when it commits. From T4 and
@@ -162,7 +163,8 @@ impl<'m> Store<'m> {
         self.words[header::ROOT].store(1 << 16, Ordering::Relaxed);
     }
 
-    /// The words that the last commits of a seat changed, as far as that can be seen: others may be writing there.
+    /// The words that the last commits of a seat changed, as far as that can be seen: others may be writing
+    /// there.
     pub(crate) fn changed_by(&self, seat: usize) -> impl Iterator<Item = usize> + '_ {
         [2 * seat, 2 * seat + 1].into_iter().flat_map(move |number| {
             let at = layout::record(number);
@@ -386,7 +388,8 @@ impl<'m> Store<'m> {
     /// Is the root what it was? Then all that was read since is of its state (T5).
     #[inline]
     fn still(&self, root: u64) -> Result<(), Trouble> {
-        // Pairs with the fence in `commit`: who has read a word of a record that was written over, sees the root moved.
+        // Pairs with the fence in `commit`: who has read a word of a record that was written over, sees the
+        // root moved.
         fence(Ordering::Acquire);
         if self.words[header::ROOT].load(Ordering::Relaxed) == root { Ok(()) } else { Err(Trouble::Stale) }
     }
@@ -461,7 +464,8 @@ impl<'m> Store<'m> {
     /// would do, from what is known of the state without reading it.
     #[inline]
     pub(crate) fn quick(&self, seat: usize, memo: &Memo, act: Quick) -> bool {
-        // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller wrote it.
+        // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller
+        // wrote it.
         let root = memo.root.load(Ordering::Relaxed);
         let book = std::array::from_fn(|offset| memo.book[offset].load(Ordering::Relaxed));
         let Some((book, change)) = act.apply(book) else { return false };

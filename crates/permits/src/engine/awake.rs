@@ -55,7 +55,8 @@ impl Awake<'_> {
             return false;
         }
         if self.pauses < self.limit {
-            // Ever longer between two looks: each takes the word's cache line away from whoever is about to change it.
+            // Ever longer between two looks: each takes the word's cache line away from whoever is about to
+            // change it.
             let some = (self.pauses + 1).min(self.limit - self.pauses);
             for _ in 0..some {
                 spin_loop();

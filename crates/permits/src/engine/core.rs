@@ -212,7 +212,8 @@ impl Core {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A newcomer with the lock held: goes ahead, or is refused, or queues. `wake` is taken only if it queues.
+    /// A newcomer with the lock held: goes ahead, or is refused, or queues. `wake` is taken only if it
+    /// queues.
     pub(crate) fn arrive(
         &self,
         queues: &mut Queues,
@@ -330,7 +331,8 @@ impl Core {
         Side::BOTH.into_iter().find_map(|side| self.serve_head(&mut queues[side as usize], side))
     }
 
-    /// The head of one side is granted its permits, or told that there are some, or refused; `None` if it has to wait.
+    /// The head of one side is granted its permits, or told that there are some, or refused; `None` if it has
+    /// to wait.
     fn serve_head(&self, queue: &mut Queue, side: Side) -> Option<Wake> {
         let head = queue.head()?;
         let last = queue.len() == 1;
@@ -403,7 +405,8 @@ impl Core {
         Contest::Lost
     }
 
-    /// Takes the budget that is left out of the word: from here on newcomers have to ask, and the starved head says no.
+    /// Takes the budget that is left out of the word: from here on newcomers have to ask, and the starved
+    /// head says no.
     fn stop_passing(&self, queue: &mut Queue, side: Side) {
         let before = self.update(|word| word.with_budget(side, 0));
         queue.dealt = queue.dealt.wrapping_sub(before.budget(side));
@@ -461,7 +464,8 @@ impl Core {
         self.serve_and_unlock(queues);
     }
 
-    /// C13. `f` makes the new bound of the old one; the answer is checked by the caller through `f`'s own error.
+    /// C13. `f` makes the new bound of the old one; the answer is checked by the caller through `f`'s own
+    /// error.
     pub(crate) fn resize<E>(&self, f: impl FnOnce(u32) -> Result<u32, E>) -> Result<(), E> {
         let mut queues = self.lock();
         let old = self.max();
@@ -487,7 +491,8 @@ impl Core {
         Ok(())
     }
 
-    /// C15: all readings at one instant. The bound and the queues change under the lock only; the counts are one word.
+    /// C15: all readings at one instant. The bound and the queues change under the lock only; the counts are
+    /// one word.
     pub(crate) fn read(&self, queues: &Queues) -> State {
         let (word, max) = (self.word(), self.max());
         let [acquirers, releasers] = queues;

@@ -86,7 +86,8 @@ mod modelled_time {
         static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     }
 
-    /// Time stands still in a model, but for the sleeps with a deadline: what comes before and after is explored.
+    /// Time stands still in a model, but for the sleeps with a deadline: what comes before and after is
+    /// explored.
     pub(crate) fn now() -> Instant {
         START.with(|start| *start) + PASSED.with(Cell::get)
     }

@@ -30,9 +30,9 @@
 //! | Q=0 W=1 | no | only a queued head can be awake |
 //! | C=1 with any Q=1 | for a while | `close` is emptying the queues, a batch of wakers at a time; no waiter queues any more |
 //!
-//! The Q, W and C bits and the budgets' growth change under the lock of the queues alone; the counts, and the budgets'
-//! use, change anywhere. Adding to `free` never carries into another field since it is the topmost; `loose` never
-//! overflows since loose permits are given out, and no more than [`MAX_PERMITS`] ever are.
+//! The Q, W and C bits and the budgets' growth change under the lock of the queues alone; the counts, and the
+//! budgets' use, change anywhere. Adding to `free` never carries into another field since it is the topmost;
+//! `loose` never overflows since loose permits are given out, and no more than [`MAX_PERMITS`] ever are.
 
 use crate::state::{MAX_PERMITS, Side};
 
@@ -198,7 +198,8 @@ impl Word {
         }
     }
 
-    /// Are there `n` of them? Compared in 64 bits: an `n` beyond `i32::MAX` is as good as any other that is too large.
+    /// Are there `n` of them? Compared in 64 bits: an `n` beyond `i32::MAX` is as good as any other that is
+    /// too large.
     #[inline]
     pub(crate) const fn fits(self, side: Side, n: u32) -> bool {
         self.at_hand(side) as i64 >= n as i64

@@ -319,7 +319,8 @@ impl Error {
         self.0.semaphore.as_deref()
     }
 
-    /// What both sides were waiting for, if this is [`ErrorKind::TimedOut`] and the state could be read (C22).
+    /// What both sides were waiting for, if this is [`ErrorKind::TimedOut`] and the state could be read
+    /// (C22).
     ///
     /// # Examples
     ///

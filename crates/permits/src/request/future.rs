@@ -70,7 +70,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&Node>) {
         // SAFETY: the node is not moved out of the reference, and below only the handle is used mutably.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: the node is pinned since the request is; `drop` takes it out of the queue before its memory goes.
+        // SAFETY: the node is pinned since the request is; `drop` takes it out of the queue before its memory
+        // goes.
         (&mut this.handle, unsafe { Pin::new_unchecked(&this.node) })
     }
 }

@@ -1,6 +1,7 @@
 //! Those who wait: two queues of nodes that live where their owners wait.
 //!
-//! Unsafe code is here and in `request/future.rs`, which pins the nodes of futures, and nowhere else in the crate.
+//! Unsafe code is here and in `request/future.rs`, which pins the nodes of futures, and nowhere else in the
+//! crate.
 //!
 //! # The problem
 //!
@@ -10,12 +11,12 @@
 //!
 //! # The idea
 //!
-//! 1. A waiter's node lies on the stack of its blocked thread, or inside its pinned future. A queue is a ring of raw
-//!    pointers to such nodes.
+//! 1. A waiter's node lies on the stack of its blocked thread, or inside its pinned future. A queue is a ring
+//!    of raw pointers to such nodes.
 //! 2. The rings, and the fields of a node that others touch ([`node::Linked`]), belong to the one lock of the
 //!    semaphore.
-//! 3. One byte of the node, its [`Stage`], tells its owner what became of it; it is an atomic, since the owner looks
-//!    at it without the lock.
+//! 3. One byte of the node, its [`Stage`], tells its owner what became of it; it is an atomic, since the
+//!    owner looks at it without the lock.
 //! 4. Who takes a node off its queue takes its waker along, *then* stores the final stage, and never touches
 //!    the node again: from that store on the owner may be gone, and the node with it.
 //! 5. Wakers are called, cloned and dropped outside the lock only: they are other people's code, and may come
@@ -46,12 +47,16 @@
 //!
 //! # Invariants
 //!
-//! - **I1 order.** Nodes enter at the tail; the head leaves first, unless a node leaves by cancel or by a refusal.
-//! - **I2 alive.** A linked node is alive and does not move. [`Queue::push`] takes a pinned node, pinned memory is not
-//!   reused before the node's drop, and dropping a linked node aborts the process: it cannot happen while the two
-//!   owners (`Request` and `block`) take their nodes out first, and the check is what makes `push` a safe function.
-//! - **I3 last touch.** After a store of `Granted`, `Closed` or `TooMany` the storing side does not touch the node.
-//! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is not empty.
+//! - **I1 order.** Nodes enter at the tail; the head leaves first, unless a node leaves by cancel or by a
+//!   refusal.
+//! - **I2 alive.** A linked node is alive and does not move. [`Queue::push`] takes a pinned node, pinned
+//!   memory is not reused before the node's drop, and dropping a linked node aborts the process: it cannot
+//!   happen while the two owners (`Request` and `block`) take their nodes out first, and the check is what
+//!   makes `push` a safe function.
+//! - **I3 last touch.** After a store of `Granted`, `Closed` or `TooMany` the storing side does not touch the
+//!   node.
+//! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is
+//!   not empty.
 //! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's
 //!   stage is `Notified`.
 //! - **I6 served.** Whenever the lock is free and no thread is on its way to it, no head that is `Waiting`

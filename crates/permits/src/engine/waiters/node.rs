@@ -119,7 +119,8 @@ impl Node {
         Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
     }
 
-    /// Why a node in the stage `TooMany`, or one that has left in the stage `Refusing`, was refused. For its owner.
+    /// Why a node in the stage `TooMany`, or one that has left in the stage `Refusing`, was refused. For its
+    /// owner.
     pub(crate) fn too_many(&self) -> Refusal {
         // SAFETY: the node is not linked any more, so that it is its owner's alone (I3), and this is a copy.
         let max = self.linked.with_mut(|linked| unsafe { (*linked).max });

@@ -258,7 +258,8 @@ fn leave_ring(node: &Node) -> Option<Wake> {
     wake
 }
 
-/// The node behind a ring's pointer. Private to this file, whose pointers all come from rings, read under the lock.
+/// The node behind a ring's pointer. Private to this file, whose pointers all come from rings, read under the
+/// lock.
 fn alive<'a>(node: *const Node) -> &'a Node {
     // SAFETY: a ring points to linked nodes only, and those are alive and do not move (I2). No caller keeps
     // the reference beyond the lock, nor beyond the store of a final stage (I3).

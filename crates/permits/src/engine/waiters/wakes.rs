@@ -6,7 +6,8 @@ use std::iter;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Wakers on their way out of the lock. As many as are worth a stretch under the lock; then it is set free in between.
+/// Wakers on their way out of the lock. As many as are worth a stretch under the lock; then it is set free in
+/// between.
 pub(crate) struct Wakes {
     first: Option<Wake>,
     /// Nothing is set up for these until there is a second one: mostly there is not.
