@@ -1,4 +1,4 @@
-//! The end of the interpreter, and who is on the way to it.
+//! The end of the interpreter, and the threads on the way to it.
 
 use crate::here::generation;
 use crate::park::is_main_thread;

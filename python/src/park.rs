@@ -8,7 +8,7 @@ pub(crate) fn is_main_thread() -> bool {
     rustix::thread::gettid() == rustix::process::getpid()
 }
 
-/// Everybody looks, where it cannot be told.
+/// Every thread counts as the main one, if the system does not say which is.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_main_thread() -> bool {
     true

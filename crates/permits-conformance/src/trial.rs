@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Forgetting waits for no other, but may have to travel.
 const FORGETTING: Duration = Duration::from_secs(60);
 
-/// Who waits.
+/// The kind of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Task,

@@ -11,7 +11,7 @@
 //! | `tryAcquire(1, SECONDS)` | `acquire().wait_timeout(d)` | |
 //! | `release()` by the thread that acquired | drop the permit | cannot be forgotten, or done twice |
 //! | `release()` by any thread | `acquire().loose()`, later `release().wait()` | waits while nothing is loose; `try_release` fails then |
-//! | `release()` to have more | `grow(n)` | Java cannot tell the two; a release too many raises its count |
+//! | `release()` to add a permit | `grow(n)` | Java cannot tell the two apart; one release too many raises its count |
 //! | `reducePermits(n)` (protected) | `shrink(n)` | |
 //! | `drainPermits()` | `drain` below | there is no single call for "all that are free" |
 //! | `availablePermits()` | `available_permits()` | 0 where Java's is negative; `given_out()` has the rest |

@@ -11,7 +11,7 @@
 //! | `sem.clone().acquire_owned()` | `sem.acquire_owned()` | takes `&Arc`, clones it itself |
 //! | `permit.forget()` for good | `sem.shrink(n)`, then drop it | our `forget` keeps the permit out, as a loose one |
 //! | `permit.forget()`, later `add_permits(1)` | `permit.forget()`, later `release().wait()` | cannot come back twice |
-//! | `add_permits(n)` to have more | `grow(n)` | |
+//! | `add_permits(n)` to add permits | `grow(n)` | |
 //! | `forget_permits(n)` | `shrink(n)` | takes all `n`, those that are out as they come back |
 //! | `permit.split(n)`: `Option` | `Result` | |
 //! | `permit.merge(other)` panics if foreign | `Result`, both live on | |

@@ -11,8 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-/// Says that the future wants to be polled. Not `std::thread::park`: its one token a thread is also the
-/// caller's, who may be about to sleep for something else.
+/// Says that the future wants to be polled. Not `std::thread::park`: a thread has one token for it, which is
+/// also the caller's, and the caller may be about to sleep for something else.
 #[derive(Default)]
 struct Signal {
     given: Mutex<bool>,

@@ -1,5 +1,5 @@
-//! Who takes part in a semaphore that spans processes or machines: plain data, which every reach fills in as
-//! far as it can.
+//! The participants of a semaphore that spans processes or machines: plain data, which every reach fills in
+//! as far as it can.
 
 use crate::error::{Error, ErrorKind};
 use crate::state::{Side, State};

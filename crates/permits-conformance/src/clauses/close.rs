@@ -7,7 +7,7 @@ use permits::limit::{Held, Limit, WaitBlocking};
 use permits::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// C12 close wakes everybody, refuses everybody, lets back what is out, and is for good.
+/// C12 close wakes all waiters, refuses later requests, lets permits come back, and is for good.
 pub fn c12_close<R: Rig>(rig: &R, policy: Policy) {
     it_wakes_every_waiter_of_both_queues(rig, policy);
     later_requests_fail_in_all_forms(rig, policy);

@@ -117,7 +117,7 @@ fn a_releaser_that_a_shrink_makes_impossible_leaves<R: Rig>(rig: &R, policy: Pol
     trial.settles(3, 0, 0);
 }
 
-/// Who is behind it fits from the start, and goes with no other help than that it leaves.
+/// The waiter behind it fits from the start, and goes ahead only because the first one leaves.
 fn one_that_a_shrink_makes_impossible_frees_the_way<R: Rig>(rig: &R, policy: Policy, who: Who) {
     let trial = Trial::new(rig, policy, 5);
     let held = trial.take(2);

@@ -15,7 +15,7 @@ pub fn c17_mixed_waits<R: Rig>(rig: &R, policy: Policy) {
     a_poll_that_has_to_wait_returns(rig, policy);
 }
 
-/// Who comes when: `tasks` tasks and `threads` threads, by turns while both last.
+/// The order of arrival: `tasks` tasks and `threads` threads, in turns while both last.
 fn mixture(tasks: usize, threads: usize) -> Vec<Who> {
     let both = tasks.min(threads) * 2;
     let rest = if tasks > threads { Who::Task } else { Who::Thread };

@@ -1,4 +1,4 @@
-//! C8 and C9: who comes first.
+//! C8 and C9: order, and no starvation.
 
 use super::overtaking;
 use crate::rig::{Policy, Rig};

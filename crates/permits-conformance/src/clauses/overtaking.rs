@@ -89,8 +89,8 @@ fn a_waiter_for_what_comes_and_goes_gets_it<R: Rig>(rig: &R, bound: u32, who: Wh
     trial.settles(1, 0, 0);
 }
 
-/// Who comes later is passed no more often than who came first, though the first of them has used up what it
-/// had.
+/// A later waiter is passed no more often than an earlier one, though the first of them has used up its
+/// passings.
 fn every_waiter_has_the_bound_for_itself<R: Rig>(rig: &R, bound: u32) {
     let trial = Trial::new(rig, Policy::Bounded(bound), 3);
     let held = trial.take(2);

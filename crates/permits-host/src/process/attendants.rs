@@ -21,7 +21,7 @@ pub(super) const SHORT_WAITS: u32 = 8;
 /// How often the bell looks whether any waiter is left, without being rung.
 pub(super) const BELL_LOOKS: Duration = Duration::from_secs(2);
 
-/// The threads that look after those who wait in this process, and whom they look after.
+/// The threads that serve the waiters of this process, and these waiters.
 #[derive(Debug, Default)]
 pub(crate) struct Attendants {
     pub(super) locals: Mutex<Locals>,
@@ -40,7 +40,7 @@ pub(super) struct Locals {
     pub(super) arrivals: u32,
     /// How many waits ended before any holder was watched, without a patrol.
     pub(super) short_waits: u32,
-    /// Whom the watch looks after has changed.
+    /// The waiters that the watch serves have changed.
     pub(super) news: bool,
     pub(super) bell_runs: bool,
     /// The bell sleeps until it is rung.
@@ -212,7 +212,7 @@ impl Locals {
         (self.watch, self.patrols) = (None, false);
     }
 
-    /// The bell is gone; those whom it would have woken.
+    /// The bell is gone; returns the tasks that it would have woken.
     pub(super) fn end_bell(&mut self) -> Vec<Waker> {
         (self.bell_runs, self.bell_sleeps) = (false, false);
         self.waiting.values_mut().filter_map(|local| local.waker.take()).collect()

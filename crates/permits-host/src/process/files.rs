@@ -1,4 +1,4 @@
-//! The files: where they are, who may have made them, and how one comes into being or is replaced.
+//! The files: where they are, which users may have made them, and how one is created or replaced.
 
 use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind, LONGEST_NAME};
@@ -86,10 +86,10 @@ impl Place {
             return refuse("it starts with a dot or a dash".into());
         }
         if name.contains('/') {
-            return refuse("it contains a '/': name the directory separately".into());
+            return refuse("it has a '/' in it: name the directory separately".into());
         }
         if let Some(bad) = name.chars().find(|c| c.is_control()) {
-            return refuse(format!("it contains {bad:?}"));
+            return refuse(format!("it has a {bad:?} in it"));
         }
         // A program may go to another directory later.
         let directory = std::path::absolute(directory).map_err(|error| directory::failed("find", directory, error))?;
@@ -151,7 +151,7 @@ impl Place {
             return Ok(());
         }
         Err(self.insecure(&format!(
-            "user `{owner}` made it, in a directory where everybody may: choose another name, or a directory that only your \
+            "user `{owner}` created it, in a directory where all users can: choose another name, or a directory that only your \
              group can write to"
         )))
     }
@@ -465,8 +465,8 @@ pub(crate) fn readers_alone(mode: u32) -> u32 {
     (mode & 0o044) & !((mode & 0o022) << 1)
 }
 
-/// Who may read a file may lock bytes of it as well, for the time that it likes: no seat could be taken, no
-/// file of an earlier boot renewed.
+/// A process that can read a file can lock bytes of it as well, for as long as it likes: then no process
+/// could take a seat, or renew a file of an earlier boot.
 pub(crate) fn check_mode(mode: u32) -> Result<(), Error> {
     if mode & !0o666 != 0 || mode & 0o600 != 0o600 {
         let why = "its owner reads and writes the file, and nothing executes it: use `600`, `660` or `666`";
@@ -478,8 +478,8 @@ pub(crate) fn check_mode(mode: u32) -> Result<(), Error> {
     Err(Error::new(
         ErrorKind::Insecure,
         format!(
-            "mode `{mode:03o}` cannot be used: it lets others read the file and not write to it, and who may read it can lock it and \
-             keep everybody out: use `600`, `660` or `666`"
+            "mode `{mode:03o}` cannot be used: it gives others read permission alone, and a user who can read the file can lock it \
+             and keep all others out: use `600`, `660` or `666`"
         ),
     ))
 }
@@ -543,7 +543,7 @@ pub(crate) fn foreign_file_system(kind: u64) -> Option<&'static str> {
     })
 }
 
-/// Version and sizes: who has other ones cannot read the file.
+/// Version and sizes: a version with other ones cannot read the file.
 fn format_word() -> u64 {
     (SEATS as u64) << 32 | u64::from(FORMAT.0) << 16 | u64::from(FORMAT.1)
 }

@@ -1,6 +1,6 @@
-//! Who is alive, and taking back what the dead held.
+//! Whether a participant is alive, and taking back the permits of the dead.
 //!
-//! # Who is alive
+//! # Which participants are alive
 //!
 //! A handle locks one byte of the file, by a lock of its *open file description* (`fcntl(2)`, `F_OFD_SETLK`),
 //! maps the file through that description, and closes the descriptor. The mapping alone keeps the description
@@ -42,7 +42,7 @@ use std::sync::atomic::Ordering;
 const FEW_LOOKS: u32 = 200;
 const MANY_LOOKS: u32 = 5000;
 
-/// Whether those are there for whom a seat was taken.
+/// Whether the process that took a seat, or its command, is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Lives,

@@ -41,7 +41,7 @@ impl Region {
         Region::map_as(file, words, libc::PROT_READ | libc::PROT_WRITE)
     }
 
-    /// Maps it for one who may not write: a store would end the process.
+    /// Maps it without write permission: a store would kill the process.
     pub(crate) fn map_to_read(file: &File, words: usize) -> io::Result<Region> {
         Region::map_as(file, words, libc::PROT_READ)
     }
@@ -190,7 +190,7 @@ pub(crate) fn is_locked(file: &File, byte: i64) -> io::Result<bool> {
 /// Who else has one of these bytes locked alone; a length of 0 is all from the first. The process, if it is
 /// the lock of one, else -1.
 ///
-/// Locks that are shared do not count: who may only read the file can take those.
+/// Shared locks do not count: a process with read permission alone can take those.
 pub(crate) fn locker(file: &File, byte: i64, length: i64) -> io::Result<Option<i32>> {
     let mut lock = byte_lock(libc::F_RDLCK, byte);
     lock.l_len = length;
@@ -374,7 +374,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, time: Option<Duration>
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, time) };
 }
 
-/// Rings a bell: who sleeps on it, wakes; who is about to, does not fall asleep.
+/// Rings a bell: a thread that sleeps on it wakes; one that is about to does not fall asleep.
 pub(crate) fn ring(word: &AtomicU32) {
     // SeqCst: what was committed before is seen by whoever finds the bell rung; see `Store::commit`.
     word.fetch_add(1, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! Telling others what a commit has decided: who is granted or refused, who is the first now, and serving on
-//! (H3).
+//! Notifies others of what a commit has decided: which waiters are granted or refused, which is the first
+//! now; and serving on (H3).
 
 use crate::crash::{Point, point};
 use crate::error::Error;
@@ -11,8 +11,8 @@ use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
 use std::sync::atomic::Ordering;
 
 impl Attachment {
-    /// Does something that may grant, refuse or change who is the first, as one commit, and tells those whom
-    /// it concerns.
+    /// Does something that may grant, refuse or change the first in line, as one commit, and notifies the
+    /// waiters concerned.
     pub(crate) fn act<'s, T>(
         &'s self,
         act: impl FnMut(&mut Tx<'s>, &mut Wakes) -> Result<Outcome<T>, Trouble>,
@@ -60,8 +60,8 @@ impl Attachment {
         Ok(value)
     }
 
-    /// Wakes whom a commit has granted or refused, tells who has become the first, and goes on serving if
-    /// there is more (H3).
+    /// Wakes the waiters that a commit has granted or refused, notifies the new first in line, and goes on
+    /// serving if there is more (H3).
     ///
     /// It cannot fail: what was committed is done, whatever is found on the way. A file that is found damaged
     /// there says so from then on.
@@ -116,7 +116,7 @@ impl Attachment {
         }
     }
 
-    /// Grants and refuses whatever can be, and tells those whom it concerns.
+    /// Grants and refuses what can be, and notifies the waiters concerned.
     pub(crate) fn serve_all(&self) -> Result<(), Error> {
         let wakes = self.serve()?;
         self.dispatch(wakes);
@@ -135,8 +135,8 @@ impl Attachment {
         })
     }
 
-    /// Wakes those whom a seat decided about last, unless they were there since: it may have died before it
-    /// did.
+    /// Wakes the waiters that a seat decided about last, unless they have noticed since: it may have died
+    /// before it woke them.
     pub(crate) fn wake_for(&self, seat: usize) {
         if seat >= SEATS {
             return;

@@ -244,8 +244,8 @@ pub(super) fn patience<'e>(failing: &mut Option<(Instant, u32)>, error: Option<&
 }
 
 impl Attachment {
-    /// Looks after those who wait here: wakes those who are granted or refused, and takes back what the dead
-    /// held whom they wait for.
+    /// Serves the waiters of this process: wakes those that are granted or refused, and takes back the
+    /// permits of the dead that they wait for.
     fn survey(
         &self,
         numbers: &[u16],

@@ -374,7 +374,7 @@ impl Tx<'_> {
     }
 
     /// A waiter anywhere in a queue, also the first, that a shrink has made impossible (C7). Nothing else
-    /// makes one so: who comes and asks for more than there are does not queue.
+    /// makes one so: a newcomer that asks for more than there are does not queue.
     fn next_impossible(&mut self) -> Result<Option<Decision>, Trouble> {
         for side in [Side::Acquire, Side::Release] {
             let mut number = self.book.queue(side).head;

@@ -22,7 +22,7 @@ pub(crate) struct Queue {
     pub(crate) length: u32,
 }
 
-/// All that is true of the semaphore as a whole. What each seat holds, and who stands behind whom, is in
+/// All that is true of the semaphore as a whole. What each seat holds, and the order of the queues, is in
 /// tagged words beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Book {

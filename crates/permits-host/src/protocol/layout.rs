@@ -4,7 +4,7 @@
 //! word 0            header        what the file is, and the root: the only word that a commit changes
 //! word NUMBERS_AT   numbers       one for each number that a permit can have: who has it
 //! word SEATS_AT     seats         one for every handle that takes part: who it is, what it holds, two records
-//! word WAITERS_AT   waiters       one for everybody who is queued
+//! word WAITERS_AT   waiters       one for each that is queued
 //! ```
 //!
 //! The file has its full length from the start, with holes; what is used is backed by disk or memory

@@ -79,7 +79,7 @@ impl Who {
     }
 }
 
-/// Who has to be told what after a commit.
+/// The notifications that a commit owes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wakes {
     /// Waiters whose stage has changed.

@@ -347,7 +347,7 @@ impl Error {
 
     /// How many permits were asked for, and what there was: for the kinds [`TooMany`](ErrorKind::TooMany),
     /// [`NotNow`](ErrorKind::NotNow), [`TimedOut`](ErrorKind::TimedOut) and [`BadMax`](ErrorKind::BadMax).
-    /// `None` for all others, and where a reach did not tell.
+    /// `None` for all others, and if a reach does not state them.
     ///
     /// # Examples
     ///

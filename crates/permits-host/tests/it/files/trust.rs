@@ -53,7 +53,7 @@ fn a_strangers_file_is_refused_where_everybody_may_make_files() {
 
     chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give files away");
 
-    let stranger = format!("user `{NOBODY}` made it");
+    let stranger = format!("user `{NOBODY}` created it");
     assert_refused(open(&directory), ErrorKind::Insecure, &[&stranger, "choose another name, or a directory"]);
 }
 

@@ -17,12 +17,12 @@
 //!    semaphore.
 //! 3. One byte of the node, its [`Stage`], tells its owner what became of it; it is an atomic, since the
 //!    owner looks at it without the lock.
-//! 4. Who takes a node off its queue takes its waker along, *then* stores the final stage, and never touches
-//!    the node again: from that store on the owner may be gone, and the node with it.
-//! 5. Wakers are called, cloned and dropped outside the lock only: they are other people's code, and may come
-//!    back to this very semaphore. Only a poll clones, its own waker, before it takes the lock; everybody
-//!    else moves. A panic of that clone is the poll's, and changes nothing; a panic of a wake or a drop ends
-//!    where it is called ([`contained`]).
+//! 4. The thread that takes a node off its queue takes its waker along, *then* stores the final stage, and
+//!    never touches the node again: from that store on the owner may be gone, and the node with it.
+//! 5. Wakers are called, cloned and dropped outside the lock only: they are foreign code, and may come back
+//!    to this very semaphore. Only a poll clones, its own waker, before it takes the lock; all others move. A
+//!    panic of that clone is the poll's, and changes nothing; a panic of a wake or a drop ends where it is
+//!    called ([`contained`]).
 //!
 //! # Stages
 //!

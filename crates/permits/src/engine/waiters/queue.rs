@@ -195,9 +195,9 @@ impl Queue {
     }
 }
 
-/// Those that a shrink has made impossible, between that moment and the one in which they are told. There may
-/// be more of them than fit one batch of wakers, and to let them stay in the queue so long would show them to
-/// everybody as those who are next.
+/// The waiters that a shrink has made impossible, until they are woken. There may be more of them than fit
+/// one batch of wakers, and if they stayed in the queue until then, others would see them as the next in
+/// line.
 ///
 /// A ring through a node of its own, which waits for nothing: so a node that leaves needs to know only its
 /// neighbours.
