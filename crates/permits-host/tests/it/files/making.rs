@@ -75,7 +75,7 @@ fn bad_names_are_refused_with_the_rule() {
         (".hidden", "a dot or a dash"),
         ("..", "a dot or a dash"),
         ("-n", "a dot or a dash"),
-        ("a/b", "'/': name the directory separately"),
+        ("a/b", "'/' in it: name the directory separately"),
         ("/tmp/x", "'/'"),
         ("a\0b", "'\\0'"),
         ("a\nb", "'\\n'"),
