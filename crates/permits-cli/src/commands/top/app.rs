@@ -155,7 +155,7 @@ impl App {
         }
         self.message = None;
         if self.is_typing {
-            self.type_filter(key.code);
+            self.type_filter(key.code, control);
             return Next::Draw;
         }
         match self.dialog.take() {
@@ -170,8 +170,12 @@ impl App {
         }
     }
 
-    fn type_filter(&mut self, code: KeyCode) {
+    fn type_filter(&mut self, code: KeyCode, control: bool) {
         match code {
+            // As a shell edits its line.
+            KeyCode::Char('u') if control => self.filter.clear(),
+            KeyCode::Char('h') if control => drop(self.filter.pop()),
+            KeyCode::Char(_) if control => {}
             KeyCode::Char(letter) => self.filter.push(letter),
             KeyCode::Backspace => drop(self.filter.pop()),
             KeyCode::Esc => {

@@ -83,6 +83,20 @@ fn letters_of_the_filter_are_no_other_keys() {
 }
 
 #[test]
+fn filter_is_edited_as_a_line_of_the_shell() {
+    let mut app = many();
+    let control = |app: &mut App, letter| app.on_key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL));
+
+    press(&mut app, "/gpx");
+    control(&mut app, 'h');
+    control(&mut app, 'a');
+    assert_eq!(app.filter, "gp");
+    control(&mut app, 'u');
+
+    assert_eq!((app.filter.as_str(), app.is_typing, names(&app).len()), ("", true, 28));
+}
+
+#[test]
 fn filter_outlasts_a_reading() {
     let mut app = many();
     press(&mut app, "/job-2");
