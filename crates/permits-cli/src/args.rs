@@ -633,13 +633,13 @@ fn supersede_key(text: &str) -> Result<String, String> {
     }
 }
 
-/// A longer time than a year is a slip, in a unit or in a digit.
-const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+/// A longer time than ten years is a slip, in a unit or in a digit.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 /// Seconds with or without a fraction, or numbers with units.
 fn duration(text: &str) -> Result<Duration, String> {
     let none = || format!("`{text}` is no length of time, give seconds from 0, or `90s`, `5m`, `1h30m`");
-    let too_long = || format!("`{text}` is too long, `365d` is the most");
+    let too_long = || format!("`{text}` is too long, `3650d` is the most");
     if let Ok(seconds) = text.strip_suffix('s').unwrap_or(text).parse::<f64>() {
         return match seconds {
             seconds if seconds.is_finite() && seconds > LONGEST.as_secs_f64() => Err(too_long()),

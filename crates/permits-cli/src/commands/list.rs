@@ -36,17 +36,17 @@ pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
         });
         let semaphores = semaphores.collect();
         out::print(&json::line(Listed { dir: dir.display().to_string(), semaphores }))?;
-        return Ok(End::Code(0));
-    }
-    if args.names {
+    } else if args.names {
         // For programs they are exact, as they are used again.
         let shown = |name: &str| if std::io::stdout().is_terminal() { tame(name) } else { name.to_owned() };
         out::print(&read.iter().map(|(name, _)| shown(name) + "\n").collect::<String>())?;
     } else {
         out::print(&table::list(&read, args.idle.is_some()))?;
     }
-    for failure in read.iter().filter_map(|(_, status)| status.as_ref().err()) {
-        scene.notes.error(failure);
+    if !args.json {
+        for failure in read.iter().filter_map(|(_, status)| status.as_ref().err()) {
+            scene.notes.error(failure);
+        }
     }
     let failures = read.iter().filter_map(|(_, status)| status.as_ref().err());
     Ok(End::Code(failures.map(Failure::code_among_others).find(|code| *code != 0).unwrap_or(0)))
