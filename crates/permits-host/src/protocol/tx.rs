@@ -467,7 +467,12 @@ impl<'m> Store<'m> {
         // Relaxed, all of the memo: it is the caller's turn. It is the state that `root` names, as the caller
         // wrote it.
         let root = memo.root.load(Ordering::Relaxed);
-        let book = std::array::from_fn(|offset| memo.book[offset].load(Ordering::Relaxed));
+        let mut book = [0; record::BOOK_WORDS];
+        // The last word stays 0: it tells the last of the starts that are spaced, and where they are this is not
+        // the way.
+        for (word, known) in book.iter_mut().zip(&memo.book[..record::CHANGES]) {
+            *word = known.load(Ordering::Relaxed);
+        }
         let Some((book, change)) = act.apply(book) else { return false };
         let old = memo.own.load(Ordering::Relaxed);
         let new = tag(root.wrapping_add(1 << 16)) | u64::from((old as u32).wrapping_add_signed(change));
