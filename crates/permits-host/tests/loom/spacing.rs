@@ -53,7 +53,9 @@ fn two_who_serve_at_once_start_the_first_alone() {
 
         join([1, 2].map(|seat| {
             let process = memory.process(seat).at(NEXT);
-            thread::spawn(move || drop(serve(&process)))
+            thread::spawn(move || {
+                let _ = serve(&process);
+            })
         }));
 
         assert_eq!(memory.stages([first, second]), [Stage::Granted, Stage::Queued]);
