@@ -12,7 +12,7 @@ struct Friend(Child);
 
 impl Friend {
     fn new() -> Self {
-        Friend(Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().expect("sleep starts"))
+        Friend(permits_testbed::start(Command::new("sleep").arg("1000").stdin(Stdio::null())))
     }
 
     fn pid(&self) -> String {

@@ -146,7 +146,7 @@ fn outliving_command(directory: &Directory) -> Mortal {
     let lock = semaphore.command_lock().expect("it can be made");
     let mut command = Command::new("sleep");
     permits_testbed::before_exec(command.arg("1000"), move || lock.take());
-    let outliving = Mortal(command.spawn().expect("there is `sleep`"));
+    let outliving = Mortal(permits_testbed::start(&mut command));
     drop((command, semaphore));
     drop(open_in_seat(directory, 1, 0));
     outliving

@@ -4,7 +4,7 @@ use crate::actor::{Actor, Order};
 use crate::look::{DEADLINE, WHILE, lives, waiting};
 use crate::place::fresh;
 use crate::sys;
-use permits_conformance::wait::{always, eventually};
+use permits_conformance::wait::{Running, always, eventually};
 use permits_host::HostSemaphore;
 use std::pin::Pin;
 use std::process::Command;
@@ -246,8 +246,12 @@ fn a_program_that_the_holder_starts_does_not_keep_the_permit() {
 
 /// Whether a child after fork comes through something, and executes its program.
 fn survives(act: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> bool {
-    let status = permits_testbed::before_exec(&mut Command::new("true"), act).status().expect("there is `true`");
-    status.success()
+    let mut child = Running::start(move || {
+        let mut command = Command::new("true");
+        let mut child = permits_testbed::start(permits_testbed::before_exec(&mut command, act));
+        child.wait().expect("it is a child of ours").success()
+    });
+    child.outcome(DEADLINE).expect("a child after fork does not hang")
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl Scene {
                 say(error);
             }
             Order::Spawn => {
-                let child = Command::new("sleep").arg("1000").spawn().expect("there is `sleep`");
+                let child = permits_testbed::start(Command::new("sleep").arg("1000"));
                 say(child.id());
                 self.programs.push(child);
             }
@@ -417,7 +417,7 @@ impl Scene {
         let taken = Arc::clone(&lock);
         let mut command = Command::new("sh");
         permits_testbed::before_exec(command.args(["-c", script]), move || taken.take());
-        let child = command.spawn().expect("there is `sh`");
+        let child = permits_testbed::start(&mut command);
         lock.set_command_pid(child.id());
         say(child.id());
         self.programs.push(child);
