@@ -93,6 +93,31 @@
 //!
 //! `docs/guide/reach.md` in the repository shows how to write a reach of your own.
 //!
+//! # A thread that waits for itself
+//!
+//! A thread that holds all permits by its guards and waits for one more waits without end. The feature `check`, off by
+//! default and free of cost then, makes [`wait`](Request::wait) panic there, and names both lines:
+//!
+//! ```text
+//! thread 'main' panicked at src/main.rs:9:33:
+//! this thread waits for itself: it asks for `1` permits of `2`, and holds `2`, acquired at src/main.rs:8:40: drop that
+//! permit first, or acquire all at once
+//! ```
+//!
+//! It does so exactly if the thread holds `h` permits of the semaphore by guards, and asks for more than `max_permits -
+//! h`, so that only its own release, or a resize, could serve it. Loose permits do not count. A wait with a limit
+//! is not checked: it ends, and its error says how things stand.
+//!
+//! A guard counts for the thread that acquired it until it is dropped, also when another thread has it by then:
+//! where a thread gives its guard away and waits for it to come back, do not use the check. Permits that a future
+//! yields count for no thread, and futures are not checked, since it is not known which task runs.
+//!
+//! ```sh
+//! cargo test --features permits/check
+//! ```
+//!
+//! It costs an allocation and a lock of the whole process for each guard, so it is for tests and for debugging.
+//!
 //! # When not to use it
 //!
 //! - One thread at a time, with the data inside: use a mutex.
@@ -112,9 +137,12 @@ pub mod contract {}
 #[doc = include_str!("../README.md")]
 mod readme {}
 pub mod blocking;
+mod check;
 mod engine;
 mod error;
 mod handle;
+#[cfg(feature = "check")]
+mod identity;
 pub mod lease;
 pub mod limit;
 mod permit;

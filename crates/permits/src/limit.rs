@@ -51,6 +51,7 @@
 //! `docs/guide/reach.md` in the repository shows how to write a reach.
 
 use crate::blocking::{block_on, block_on_until};
+use crate::check::Hold;
 use crate::engine::word::Act;
 use crate::error::exact::{MaxPermitsError, MergeError, Stuck};
 use crate::error::refusal::Refusal;
@@ -475,8 +476,8 @@ where
         K::timed_out(stuck).into()
     }
 
-    fn finish<H: Handle>(handle: H, n: u32) -> K::Output<H> {
-        K::finish(handle, n)
+    fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> K::Output<H> {
+        K::finish(handle, n, hold)
     }
 }
 
@@ -489,7 +490,7 @@ where
     type Granted = T;
 
     async fn try_now(self) -> Result<T, Error> {
-        Request::try_now(self)
+        self.try_as(Hold::by_nobody())
     }
 
     fn timed_out(&self) -> impl Future<Output = Error> + Send + 'static {
@@ -506,14 +507,17 @@ where
         Kind<Output<Arc<Semaphore>> = T, Error = Error, TryError = Error, TimeoutError = Error> + Send + 'static,
     T: Send + 'static,
 {
+    #[cfg_attr(feature = "check", track_caller)]
     fn wait(self) -> Result<T, Error> {
         Request::wait(self)
     }
 
+    #[cfg_attr(feature = "check", track_caller)]
     fn wait_timeout(self, time: Duration) -> Result<T, Error> {
         Request::wait_timeout(self, time)
     }
 
+    #[cfg_attr(feature = "check", track_caller)]
     fn wait_deadline(self, deadline: Instant) -> Result<T, Error> {
         Request::wait_deadline(self, deadline)
     }

@@ -1,5 +1,6 @@
 //! Guards: permits that are held.
 
+use crate::check::Hold;
 use crate::engine::word;
 use crate::error::exact::{MergeError, SplitError};
 use crate::handle::Handle;
@@ -42,12 +43,14 @@ pub type OwnedPermit = Guard<Arc<Semaphore>>;
 pub struct Guard<H: Handle> {
     handle: H,
     n: u32,
+    hold: Hold,
 }
 
 impl<H: Handle> Guard<H> {
     #[inline]
-    pub(crate) fn new(handle: H, n: u32) -> Guard<H> {
-        Guard { handle, n }
+    pub(crate) fn new(handle: H, n: u32, hold: Hold) -> Guard<H> {
+        hold.begin(&handle, n);
+        Guard { handle, n, hold }
     }
 
     /// How many permits the guard holds; 0 is possible, after a split or an acquire of none.
@@ -72,6 +75,7 @@ impl<H: Handle> Guard<H> {
     pub fn forget(mut self) {
         let n = std::mem::take(&mut self.n);
         if n > 0 {
+            self.hold.end(&self.handle, n);
             self.handle.core.give(word::loose(n), Side::Release);
         }
     }
@@ -85,7 +89,7 @@ impl<H: Handle> Guard<H> {
         let Some(rest) = self.n.checked_sub(n) else {
             return Err(SplitError::new(n, self.n));
         };
-        let part = Guard::new(self.handle.clone(), n);
+        let part = Guard { handle: self.handle.clone(), n, hold: self.hold };
         self.n = rest;
         Ok(part)
     }
@@ -100,7 +104,10 @@ impl<H: Handle> Guard<H> {
         if !ptr::eq(self.semaphore(), other.semaphore()) {
             return Err(MergeError::new(other));
         }
-        self.n += std::mem::take(&mut other.n);
+        let n = std::mem::take(&mut other.n);
+        other.hold.end(&other.handle, n);
+        self.hold.begin(&self.handle, n);
+        self.n += n;
         Ok(())
     }
 }
@@ -109,6 +116,7 @@ impl<H: Handle> Drop for Guard<H> {
     #[inline]
     fn drop(&mut self) {
         if self.n > 0 {
+            self.hold.end(&self.handle, self.n);
             self.handle.core.give(word::free(self.n), Side::Acquire);
         }
     }

@@ -5,6 +5,8 @@ use crate::engine::core::Core;
 use crate::engine::sync::const_unless_modelled;
 use crate::error::exact::MaxPermitsError;
 use crate::error::texts::refuse_max;
+#[cfg(feature = "check")]
+use crate::identity::Identity;
 use crate::state::{self, State};
 use std::fmt;
 
@@ -49,6 +51,9 @@ use std::fmt;
 /// ```
 pub struct Semaphore {
     pub(crate) core: Core,
+    /// For the debug check.
+    #[cfg(feature = "check")]
+    pub(crate) identity: Identity,
 }
 
 impl Semaphore {
@@ -102,7 +107,11 @@ impl Semaphore {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
                 refuse_max(max_permits);
             }
-            Semaphore { core: Core::new(max_permits, overtakes) }
+            Semaphore {
+                core: Core::new(max_permits, overtakes),
+                #[cfg(feature = "check")]
+                identity: Identity::new(),
+            }
         }
 
         /// [`new`](Self::new), but a number out of range is an error.
@@ -132,7 +141,11 @@ impl Semaphore {
             if max_permits == 0 || max_permits > Semaphore::MAX_PERMITS {
                 return Err(MaxPermitsError::new(max_permits as i64, Semaphore::MAX_PERMITS));
             }
-            Ok(Semaphore { core: Core::new(max_permits, overtakes) })
+            Ok(Semaphore {
+                core: Core::new(max_permits, overtakes),
+                #[cfg(feature = "check")]
+                identity: Identity::new(),
+            })
         }
     }
 

@@ -1,5 +1,6 @@
 //! Acquire and release on a [`Semaphore`], in all their forms.
 
+use crate::check::Hold;
 use crate::engine::word::Act;
 use crate::error::exact::{TryAcquireError, TryReleaseError};
 use crate::permit::{Guard, OwnedPermit, Permit};
@@ -41,6 +42,7 @@ impl Semaphore {
     /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while there are waiters, even if permits
     /// are free (C8).
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
@@ -51,9 +53,10 @@ impl Semaphore {
     ///
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire_many(&self, n: u32) -> Result<Permit<'_>, TryAcquireError> {
         self.core.try_now(Act::Take, n)?;
-        Ok(Guard::new(self, n))
+        Ok(Guard::new(self, n, Hold::by_thread()))
     }
 
     /// Requests to return one loose permit: one that [`forget`](crate::Guard::forget) or
@@ -140,6 +143,7 @@ impl Semaphore {
     ///
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire_owned(self: &Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
         self.acquire_owned().try_now()
     }
@@ -150,6 +154,7 @@ impl Semaphore {
     ///
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire_many_owned(self: &Arc<Self>, n: u32) -> Result<OwnedPermit, TryAcquireError> {
         self.acquire_many_owned(n).try_now()
     }

@@ -4,7 +4,7 @@
 //! so that tests do not disturb each other. Futures are pinned before the counting starts, in memory that is
 //! the test's own. What may allocate is said where it is warmed up: a thread's handle, on the first use in a
 //! thread that Rust did not start.
-#![cfg(not(any(permits_loom, permits_shuttle)))]
+#![cfg(not(any(permits_loom, permits_shuttle, feature = "check")))]
 #![allow(unsafe_code, reason = "an allocator is an unsafe trait")]
 
 use permits::{Acquire, Guard, Release, Semaphore, State};

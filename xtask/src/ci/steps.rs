@@ -36,6 +36,15 @@ pub(crate) const STEPS: &[Step] = &[
         variables: &[("PERMITS_TEST_ALL", "1"), ("PERMITS_STORM_DEATHS", "2000")],
         act: Commands(&["cargo test --locked"]),
     },
+    Step {
+        name: "check",
+        about: "what the feature `check` notices, and that it changes nothing else",
+        variables: &[],
+        act: Commands(&[
+            "cargo test --locked -p permits --features check --test check --test it",
+            "cargo clippy --locked -p permits --features check --all-targets -- -D warnings",
+        ]),
+    },
     Step { name: "fmt", about: "formatting", variables: &[], act: Commands(&["cargo fmt --all --check"]) },
     Step {
         name: "clippy",

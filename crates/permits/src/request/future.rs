@@ -1,6 +1,7 @@
 //! A request as a future: the node of `engine/waiters` lies inside it.
 
 use super::kind::Kind;
+use crate::check::Hold;
 use crate::engine::waiters::{Node, Stage};
 use crate::engine::word::Manner;
 use crate::handle::Handle;
@@ -129,7 +130,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         let Poll::Ready(outcome) = core.poll(node, K::ACT, manner, context) else { return Poll::Pending };
         let handle = handle.take().expect("it was there a line above");
         Poll::Ready(match outcome {
-            Ok(()) => Ok(K::finish(handle, node.count())),
+            Ok(()) => Ok(K::finish(handle, node.count(), Hold::by_nobody())),
             Err(refusal) => Err(K::refused(refusal)),
         })
     }

@@ -1,5 +1,6 @@
 //! What a request is for.
 
+use crate::check::Hold;
 use crate::engine::word::Act;
 use crate::error::exact::{
     AcquireError, AcquireTimeoutError, ReleaseError, ReleaseTimeoutError, Stuck, TryAcquireError, TryReleaseError,
@@ -32,7 +33,7 @@ pub trait Kind: sealed::Sealed {
     #[doc(hidden)]
     fn timed_out(stuck: Stuck) -> Self::TimeoutError;
     #[doc(hidden)]
-    fn finish<H: Handle>(handle: H, n: u32) -> Self::Output<H>;
+    fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> Self::Output<H>;
 }
 
 /// Permits that a guard holds.
@@ -73,8 +74,8 @@ impl Kind for Guarded {
     }
 
     #[inline]
-    fn finish<H: Handle>(handle: H, n: u32) -> Guard<H> {
-        Guard::new(handle, n)
+    fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> Guard<H> {
+        Guard::new(handle, n, hold)
     }
 }
 
@@ -106,7 +107,7 @@ impl Kind for Loose {
     }
 
     #[inline]
-    fn finish<H: Handle>(_: H, _: u32) {}
+    fn finish<H: Handle>(_: H, _: u32, _: Hold) {}
 }
 
 impl Kind for Returned {
@@ -137,7 +138,7 @@ impl Kind for Returned {
     }
 
     #[inline]
-    fn finish<H: Handle>(_: H, _: u32) {}
+    fn finish<H: Handle>(_: H, _: u32, _: Hold) {}
 }
 
 pub(crate) mod sealed {

@@ -9,6 +9,7 @@ pub use future::Request;
 pub(crate) use kind::sealed::Sealed;
 pub use kind::{Guarded, Kind, Loose, Returned};
 
+use crate::check::{Hold, check_wait};
 use crate::engine::thread::Patience;
 use crate::error::exact::Stuck;
 use crate::error::refusal::Refusal;
@@ -56,6 +57,10 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 impl<H: Handle, K: Kind> Request<H, K> {
     /// Blocks the thread until the request is granted.
     ///
+    /// # Panics
+    ///
+    /// With the feature `check` alone: if the thread [waits for itself](crate#a-thread-that-waits-for-itself).
+    ///
     /// # Examples
     ///
     /// ```
@@ -67,8 +72,12 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// # Ok::<(), permits::AcquireError>(())
     /// ```
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn wait(self) -> Result<K::Output<H>, K::Error> {
-        self.block(Patience::Endless, |_, refusal| K::refused(refusal))
+        if K::ACT.side() == Side::Acquire {
+            check_wait(self.handle(), self.count());
+        }
+        self.block(Patience::Endless, Hold::by_thread(), |_, refusal| K::refused(refusal))
     }
 
     /// Blocks the thread for at most `time`; zero is a try, and a time beyond the range of the clock is no
@@ -89,33 +98,47 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// # Ok::<(), permits::TryAcquireError>(())
     /// ```
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn wait_timeout(self, time: Duration) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::For(time), stuck::<K>)
+        self.block(Patience::For(time), Hold::by_thread(), stuck::<K>)
     }
 
     /// Blocks the thread until `deadline` at most; a deadline that has passed makes it a try.
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn wait_deadline(self, deadline: Instant) -> Result<K::Output<H>, K::TimeoutError> {
-        self.block(Patience::Until(deadline), stuck::<K>)
+        self.block(Patience::Until(deadline), Hold::by_thread(), stuck::<K>)
     }
 
     /// Tries the request now, and does not wait.
     #[inline]
+    #[cfg_attr(feature = "check", track_caller)]
     pub fn try_now(self) -> Result<K::Output<H>, K::TryError> {
+        self.try_as(Hold::by_thread())
+    }
+
+    /// The same, for whom the permits count.
+    #[inline]
+    pub(crate) fn try_as(self, hold: Hold) -> Result<K::Output<H>, K::TryError> {
         let n = self.count();
         let handle = self.into_handle();
         match handle.core.try_now(K::ACT, n) {
-            Ok(()) => Ok(K::finish(handle, n)),
+            Ok(()) => Ok(K::finish(handle, n, hold)),
             Err(refusal) => Err(K::try_refused(refusal)),
         }
     }
 
     #[inline(always)]
-    fn block<E>(self, patience: Patience, fail: fn((&Semaphore, Side, u32), Refusal) -> E) -> Result<K::Output<H>, E> {
+    fn block<E>(
+        self,
+        patience: Patience,
+        hold: Hold,
+        fail: fn((&Semaphore, Side, u32), Refusal) -> E,
+    ) -> Result<K::Output<H>, E> {
         let n = self.count();
         let handle = self.into_handle();
         match handle.core.wait(K::ACT, n, patience) {
-            Ok(()) => Ok(K::finish(handle, n)),
+            Ok(()) => Ok(K::finish(handle, n, hold)),
             Err(refusal) => Err(fail((&handle, K::ACT.side(), n), refusal)),
         }
     }

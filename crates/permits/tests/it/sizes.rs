@@ -1,6 +1,6 @@
 //! How many bytes things take, on machines with pointers of 64 bits. An array of semaphores has one in each
 //! cache line; a waiting future is part of every future that contains it.
-#![cfg(target_pointer_width = "64")]
+#![cfg(all(target_pointer_width = "64", not(feature = "check")))]
 
 use permits::{
     Acquire, AcquireError, AcquireLoose, AcquireLooseOwned, AcquireOwned, OwnedPermit, Permit, Release, ReleaseOwned,
