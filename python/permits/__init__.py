@@ -60,6 +60,9 @@ class CountSemaphore(_permits.Counting):
 
     `with sem:` and `async with sem:` hold one permit, which no bare `release()` can return.
 
+    With PERMITS_CHECK=1 in the environment when it is made, a thread or task that would wait for its own release gets a
+    RuntimeError, which names the line that acquired what it holds.
+
     >>> from permits import CountSemaphore
     >>> sem = CountSemaphore(2)
     >>> with sem:
@@ -72,6 +75,10 @@ class CountSemaphore(_permits.Counting):
     def __init__(self, permits, *, fair=False):
         """With so many permits, all free."""
         self._init_here(permits, bool(fair))
+        if _os.environ.get("PERMITS_CHECK") == "1":
+            from . import _check
+
+            _check.check(self)
 
 
 class Semaphore(_permits.Semaphore):

@@ -196,6 +196,9 @@ class CountSemaphore:
 
     `with sem:` and `async with sem:` hold one permit, which no bare `release()` can return.
 
+    With PERMITS_CHECK=1 in the environment when it is made, a thread or task that would wait for its own release gets a
+    RuntimeError, which names the line that acquired what it holds.
+
     >>> from permits import CountSemaphore
     >>> sem = CountSemaphore(2)
     >>> with sem:

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// It returns them when its `with` block ends, by release(), or when it is collected. You may pass it to
 /// another thread or task. No release() of the semaphore can return its permits.
-#[pyclass(frozen, module = "permits")]
+#[pyclass(frozen, weakref, module = "permits")]
 pub(crate) struct Permit {
     held: Mutex<Option<Held>>,
 }
