@@ -63,7 +63,7 @@ def test_a_mode_that_is_none_is_a_value_error_and_makes_nothing(opened, director
 
 
 def test_a_mode_that_lets_others_read_alone_is_refused(opened, directory):
-    assert "keep everybody out" in refused("insecure", opened, 1, mode=0o644)
+    assert "keep all others out" in refused("insecure", opened, 1, mode=0o644)
     assert os.listdir(directory) == []
 
 
