@@ -54,7 +54,7 @@ impl Workshop {
     /// Makes the homes and the temporary directory, and copies all files of the checkout that git knows or would add.
     fn furnish(&self, root: &Path) -> Result<(), Box<dyn Error>> {
         let home = self.scratch.join("home");
-        for folder in ["home/permits", "home/.cargo/registry", "root/.cargo/registry", "tmp"] {
+        for folder in ["home/permits", "home/.cargo/registry", "root", "tmp"] {
             fs::create_dir_all(self.scratch.join(folder))?;
         }
         fs::set_permissions(self.scratch.join("tmp"), Permissions::from_mode(0o1777))?;

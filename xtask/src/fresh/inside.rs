@@ -64,9 +64,7 @@ fn enter(image: &Path, scratch: &Path, toolchain: &Path, registry: &Path) -> Res
     for (from, to) in [("tmp", "tmp"), ("home", "home/user"), ("root", "root")] {
         bind(&scratch.join(from), &image.join(to))?;
     }
-    for (from, to) in
-        [(toolchain, "opt/rust"), (registry, "home/user/.cargo/registry"), (registry, "root/.cargo/registry")]
-    {
+    for (from, to) in [(toolchain, "opt/rust"), (registry, "home/user/.cargo/registry")] {
         bind(from, &image.join(to))?;
         read_only(&image.join(to))?;
     }
@@ -114,8 +112,8 @@ fn perform(who: &str, line: &str) -> Result<(), Box<dyn Error>> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", line]).current_dir("/home/user/permits").uid(id).gid(id).env_clear();
     shell.env("PATH", format!("/opt/rust/bin:{home}/.cargo/bin:/usr/local/bin:/usr/bin:/bin"));
-    // There is no network; cargo shall not try.
-    shell.env("HOME", home).env("USER", who).env("CARGO_NET_OFFLINE", "true");
+    // There is no network; cargo must not try. Root has the crates at the same path, so what is built stays built.
+    shell.env("HOME", home).env("USER", who).env("CARGO_NET_OFFLINE", "true").env("CARGO_HOME", "/home/user/.cargo");
     let child = shell.spawn()?;
     let pid = Pid::from_raw(child.id().try_into()?);
     let (ended, end) = channel::<()>();
