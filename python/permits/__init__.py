@@ -73,7 +73,7 @@ class CountSemaphore(_permits.Counting):
     """
 
     def __init__(self, permits, *, fair=False):
-        """With so many permits, all free."""
+        """Make one with `permits` permits, all free."""
         self._init_here(permits, bool(fair))
         if _os.environ.get("PERMITS_CHECK") == "1":
             from . import _check
@@ -97,7 +97,7 @@ class Semaphore(_permits.Semaphore):
     """
 
     def __init__(self, value=1, *, fair=False):
-        """With so many permits free."""
+        """Make one with `value` permits free."""
         self._init(value, bool(fair))
 
     def __init_subclass__(cls, **named):
@@ -184,7 +184,7 @@ class HostSemaphore(_permits.Counting):
     def set_interval(self, every):
         """Set how many seconds two acquisitions are apart at least, for all processes: as `every`; 0 for none.
 
-        Whoever waits for the time of the next one waits for the new time.
+        A caller that waits for the time of the next one waits for the new time.
 
         >>> from permits import HostSemaphore
         >>> api = HostSemaphore("api", 3, directory=directory, every=60)

@@ -627,7 +627,7 @@ class HostSemaphore:
     def set_interval(self, every: _Seconds) -> None:
         """Set how many seconds two acquisitions are apart at least, for all processes: as `every`; 0 for none.
 
-        Whoever waits for the time of the next one waits for the new time.
+        A caller that waits for the time of the next one waits for the new time.
 
         >>> from permits import HostSemaphore
         >>> api = HostSemaphore("api", 3, directory=directory, every=60)

@@ -31,13 +31,13 @@ class Semaphore(_permits.AsyncSemaphore):
     if _sys.version_info >= (3, 10):
 
         def __init__(self, value=1):
-            """With so many permits free."""
+            """Make one with `value` permits free."""
             self._init(value)
 
     else:
 
         def __init__(self, value=1, *, loop=None):
-            """With so many permits free."""
+            """Make one with `value` permits free."""
             if loop is not None:
                 # asyncio's own says so, and in this version still takes it.
                 text = "The loop argument is deprecated since Python 3.8, and is not used here."

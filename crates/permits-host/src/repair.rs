@@ -50,8 +50,8 @@ pub(crate) fn repair(place: &Place) -> Result<Repair, Error> {
     Err(error::gone(&place.name))
 }
 
-/// The same, for the file that has the name now; nothing if another one has it meanwhile, since somebody else
-/// has repaired it, removed it or made it anew.
+/// The same, for the file that has the name now; nothing if another one has it meanwhile, since another
+/// process has repaired it, removed it or made it anew.
 fn repair_this(place: &Place) -> Result<Option<Repair>, Error> {
     let directory = place.directory_to_use(false)?.ok_or_else(|| not_found(place))?;
     let file = place.open_file(&directory, true)?.ok_or_else(|| not_found(place))?;
@@ -210,7 +210,7 @@ fn recount(
     Err(Error::new(ErrorKind::Exhausted, "every seat is taken: try again when a process has left"))
 }
 
-/// Gives a file that is beyond repair another name, if nobody uses it; nothing if it has lost its name.
+/// Gives a file that is beyond repair another name, if no process uses it; nothing if it has lost its name.
 fn set_aside(
     place: &Place,
     directory: &Directory,

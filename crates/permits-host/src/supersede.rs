@@ -1,4 +1,4 @@
-//! The newest of a key in the place of those before it.
+//! The newest handle of a key replaces those before it.
 
 use crate::crash::{Point, point};
 use crate::error::{Error, ErrorKind, Operation};

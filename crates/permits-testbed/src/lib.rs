@@ -79,7 +79,7 @@ pub fn start(command: &mut Command) -> Child {
     })
 }
 
-/// Whether this process may have so many descriptors; raises its own limit where it is lower.
+/// Whether this process may have `wanted` descriptors; raises its own limit if that is lower.
 pub fn descriptors(wanted: u64) -> bool {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process can ask for its limits");
     if soft >= wanted {
@@ -89,6 +89,6 @@ pub fn descriptors(wanted: u64) -> bool {
         left_out(&format!("a hard limit of {wanted} descriptors (`ulimit -Hn`)"));
         return false;
     }
-    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).expect("up to the hard limit anybody may");
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).expect("any process may raise it up to the hard limit");
     true
 }

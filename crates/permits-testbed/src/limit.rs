@@ -1,4 +1,4 @@
-//! A limit for each test: a test program that hangs tells nobody which test it was.
+//! A limit for each test: a test program that hangs does not say which test it was.
 
 use crate::left_out::this_test;
 use std::collections::BTreeMap;

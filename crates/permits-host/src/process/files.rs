@@ -173,7 +173,7 @@ impl Place {
         }
     }
 
-    /// Makes the file. `false` if somebody else was faster.
+    /// Makes the file. `false` if another process was faster.
     pub(crate) fn create(&self, directory: &Directory, terms: Terms, mode: u32) -> Result<bool, Error> {
         let failed = |error| self.failed("create", error);
         self.check_file_system(directory.as_fd())?;
@@ -392,8 +392,8 @@ impl Place {
             .map_err(|error| self.failed("ask for a command's lock of", error))
     }
 
-    /// Puts a fresh file in the place of one from an earlier boot, or of a damaged one, whose attach byte the
-    /// caller has locked alone.
+    /// Replaces a file of an earlier boot, or a damaged one, by a fresh file. The caller has locked the old
+    /// file's attach byte alone.
     pub(crate) fn replace(&self, directory: &Directory, terms: Terms, mode: u32, used: u64) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file(directory).map_err(failed)?;
@@ -590,7 +590,7 @@ pub(crate) fn not_found(place: &Place) -> Error {
     Error::new(ErrorKind::NotFound, what).with_semaphore(&place.name)
 }
 
-/// Replaces a file of an earlier boot, on the same terms, with all permits free: whoever held them is dead.
+/// Replaces a file of an earlier boot, on the same terms, with all permits free: their holders are dead.
 /// `false` if it is in use after all: some containers make up a number for the boot. Then the attach byte is
 /// locked as it was.
 pub(crate) fn renew(place: &Place, directory: &Directory, file: &File, identity: (u64, u64)) -> Result<bool, Error> {

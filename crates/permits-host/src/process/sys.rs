@@ -644,7 +644,8 @@ pub(crate) fn kill_myself() -> ! {
     }
 }
 
-/// Whether anybody has a lock on a byte of the file of that path, which is [known](open_known) by `identity`.
+/// Whether any process has a lock on a byte of the file of that path, which is
+/// [known](open_known) by `identity`.
 /// Allocates nothing.
 pub(crate) fn is_byte_locked_at(path: &CStr, identity: (u64, u64), byte: i64) -> io::Result<bool> {
     is_locked(&open_known(path, identity)?, byte)

@@ -21,14 +21,14 @@
 //! may close all of its descriptors at any time, and give their numbers to other files.
 //!
 //! Where starts are spaced, the first acquirer may wait for the time alone. Its watch looks when that has
-//! come, and serves it. Whoever becomes the first is told so in any case, so its watch takes that over, and
-//! those behind it sleep on.
+//! come, and serves it. A waiter that becomes the first is told so in any case, so its watch takes that over,
+//! and those behind it sleep on.
 //!
 //! These are hints for when to look; the locks are the truth (see `life.rs`). Where a hint cannot be had
 //! (another PID namespace, no inotify left, a kernel before 5.9), the watch looks ten times a second. And
-//! since whoever was to wake somebody may have been stopped or killed between its commit and the wake, and
-//! whoever is in front may be stopped, each watch looks at everything now and then in any case: once a second
-//! for the first two in line, every five seconds for the others.
+//! since a process may be stopped or killed between its commit and the wakes that follow from it, and the
+//! waiter in front may be stopped, each watch looks at everything now and then in any case: once a second for
+//! the first two in line, every five seconds for the others.
 //!
 //! Most waits are shorter than all that. A thread sleeps for [`GRACE`] at first, and sets none of this in
 //! motion if it is woken by then. Where permits go from hand to hand even the timer of that is too much (it

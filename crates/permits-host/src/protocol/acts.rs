@@ -7,9 +7,9 @@
 //!   process has died (C8).
 //! - **H3** When a process has nothing more to do, no head fits, but for one that S1 holds up, whose process
 //!   comes back when it is time: every commit that can make a head fit serves, as far as the changes of one
-//!   commit go, and says whether there is `more`; its process goes on then, and so does whoever is woken, in
-//!   case it cannot. Who is woken also wakes those whom the last `decider` decided about, and tells who is
-//!   first now: that one may be dead.
+//!   commit go, and says whether there is `more`; its process goes on then, and so does each process
+//!   that is woken, in case it cannot. A woken process also wakes those that the last `decider` decided about,
+//!   and tells the one that is first now: the `decider` may be dead.
 //! - **H4** Permits are passed on to the head: a waiter that is stopped holds what it was granted, and not the queue.
 //! - **S1** Where starts are spaced (`Book::interval`), a commit starts one at most, and none before the
 //!   interval is over since the last. A start is an acquisition that is granted, of any number of permits but

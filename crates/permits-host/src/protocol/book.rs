@@ -14,7 +14,7 @@ pub(crate) const MAX_INTERVAL: u32 = 24 * 60 * 60 * 1000;
 
 const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
 
-/// The ends of a queue, and how many are in it. Waiters are numbered from 1; 0 is nobody.
+/// The ends of a queue, and how many are in it. Waiters are numbered from 1; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Queue {
     pub(crate) head: u16,

@@ -44,7 +44,7 @@ pub(crate) mod header {
     pub(crate) const ARRIVALS: usize = if cfg!(permits_loom) { 1 } else { 5 };
     /// When the file before this one was last used, or else when this one was made; see `last_use.rs`.
     pub(crate) const USED: usize = 6;
-    /// The root has a cache line of its own, as every commit of everybody writes to it.
+    /// The root has a cache line of its own, as every commit of every process writes to it.
     pub(crate) const ROOT: usize = if cfg!(permits_loom) { 0 } else { 64 };
 }
 
@@ -57,7 +57,7 @@ pub(crate) mod record {
     pub(crate) const CHANGES: usize = 7;
     /// The bits of it that say so.
     pub(crate) const CHANGES_MASK: u64 = 0xf;
-    /// The changes, three words each: where, what was there, what is to be there.
+    /// The changes, three words each: where, the old value, the new value.
     pub(crate) const FIRST_CHANGE: usize = 8;
     pub(crate) const MOST_CHANGES: usize = 8;
     pub(crate) const WORDS: usize = 32;
