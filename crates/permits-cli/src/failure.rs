@@ -35,7 +35,7 @@ pub(crate) mod code {
 pub(crate) struct Failure {
     pub(crate) code: u8,
     pub(crate) text: String,
-    /// It was not to be had in time: a script foresees it by the exit code, so `-q` keeps the text back.
+    /// It could not be had in time: a script handles that by the exit code, so `-q` keeps the text back.
     pub(crate) busy: bool,
 }
 
@@ -49,7 +49,7 @@ impl Failure {
         Failure { code, ..self }
     }
 
-    /// The exit code where all semaphores of a directory were to be shown, and this one cannot be: 0 for another
+    /// The exit code if all semaphores of a directory should be shown, and this one cannot be: 0 for another
     /// user's, in a directory that users share, and for one that was removed since the directory was read.
     pub(crate) fn code_among_others(&self) -> u8 {
         if matches!(self.code, code::DENIED | code::UNAVAILABLE) { 0 } else { self.code }
@@ -85,19 +85,17 @@ impl From<permits_host::Error> for Failure {
 
 /// What to do about an error of the system, if it is a limit of this process that is reached.
 pub(crate) fn shortage(error: &io::Error) -> &'static str {
-    if error.raw_os_error() == Some(libc::EMFILE) { "; `ulimit -n` of the shell raises the limit" } else { "" }
+    if error.raw_os_error() == Some(libc::EMFILE) { "; raise the limit with `ulimit -n`" } else { "" }
 }
 
 /// What to do about a limit that a semaphore's file, or its lock, has reached.
 fn limit(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
-        libc::EMFILE => "`ulimit -n` of the shell raises the limit",
+        libc::EMFILE => "raise the limit with `ulimit -n`",
         libc::ENOSPC | libc::EDQUOT => {
-            "a semaphore takes `70` KiB, and more with many users: `--dir` or PERMITS_DIR chooses another file system"
+            "a semaphore takes `70` KiB, and more with many users: choose another file system with `--dir` or PERMITS_DIR"
         }
-        libc::EFBIG => {
-            "a semaphore's file is `8.4` MB long, most of it a hole: `ulimit -f` of the shell raises the limit"
-        }
+        libc::EFBIG => "a semaphore's file is `8.4` MB long, most of it a hole: raise the limit with `ulimit -f`",
         _ => return None,
     })
 }
@@ -130,36 +128,36 @@ fn exit_code(kind: ErrorKind) -> u8 {
 fn hint(kind: ErrorKind, name: &str) -> Option<String> {
     Some(match kind {
         ErrorKind::NotFound => {
-            format!("`permits set --create {name} N` creates it with `N` permits, `permits list` shows which there are")
+            format!("create it with `permits set --create {name} N`, or see which there are with `permits list`")
         }
         ErrorKind::BadName => {
             let (dir, name) = name.rsplit_once('/')?;
             let (dir, name) = (if dir.is_empty() { "/" } else { dir }, if name.is_empty() { "NAME" } else { name });
-            format!("`--dir` names the directory, as in `--dir {dir} {name}`")
+            format!("name the directory with `--dir`, as in `--dir {dir} {name}`")
         }
         ErrorKind::TooMany => {
-            format!("`--units` says how many to ask for, `permits set {name} N` changes how many there are")
+            format!("ask for fewer with `--units`, or change the number with `permits set {name} N`")
         }
-        ErrorKind::BadMax => format!("`--max` or `permits set {name} N` gives another number"),
-        ErrorKind::MaxDiffers => format!("`--resize` or `permits set {name} N` changes the number"),
+        ErrorKind::BadMax => format!("give another number with `--max` or `permits set {name} N`"),
+        ErrorKind::MaxDiffers => format!("change the number with `--resize` or `permits set {name} N`"),
         ErrorKind::BadInterval | ErrorKind::IntervalDiffers => {
-            format!("`permits set {name} --every DURATION` changes the time between starts")
+            format!("change the time between starts with `permits set {name} --every DURATION`")
         }
-        ErrorKind::Damaged => format!("`permits repair {name}` says what can be done"),
-        ErrorKind::BadFileSystem | ErrorKind::Insecure => "`--dir` or PERMITS_DIR chooses another directory".into(),
+        ErrorKind::Damaged => format!("repair it with `permits repair {name}`"),
+        ErrorKind::BadFileSystem | ErrorKind::Insecure => "choose another directory with `--dir` or PERMITS_DIR".into(),
         ErrorKind::BadDirectory => {
-            "`--dir` or PERMITS_DIR chooses another directory, `mkdir -p` makes a directory with its parents".into()
+            "choose another directory with `--dir` or PERMITS_DIR, or create one with `mkdir -p`".into()
         }
         ErrorKind::InUse => {
-            format!("`permits wait {name}` waits until it is idle, `permits remove --force {name}` takes it from them")
+            format!("wait until it is idle with `permits wait {name}`, or remove it anyway with `permits remove --force {name}`")
         }
         ErrorKind::Denied => {
-            "the owner of a semaphore shares it by `--mode 660` or `666` when it is made; `--dir` or PERMITS_DIR chooses another \
-             directory"
+            "its owner can share it by `--mode 660` or `666` when creating it; choose another directory with `--dir` or \
+             PERMITS_DIR"
                 .into()
         }
-        ErrorKind::System => "`permits doctor` looks for the cause".into(),
-        ErrorKind::NoSuchHolder => format!("`permits status {name}` lists holders and waiters with their ids"),
+        ErrorKind::System => "look for the cause with `permits doctor`".into(),
+        ErrorKind::NoSuchHolder => format!("see the grants of holders and waiters with `permits status {name}`"),
         _ => return None,
     })
 }

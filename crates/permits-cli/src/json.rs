@@ -23,7 +23,7 @@ struct Line<T> {
 ///
 /// Names, paths and errors are exact, as a program may use them again; so their [hidden](is_hidden)
 /// characters are written as `\u202e`, which is the same to a program and nothing to a terminal. What a
-/// holder tells of itself is tame already, see [`Who`].
+/// holder says about itself is tame already, see [`Who`].
 pub(crate) fn line(what: impl Serialize) -> String {
     let text =
         serde_json::to_string(&Line { schema: SCHEMA, what }).expect("strings and numbers only, all keys are names");

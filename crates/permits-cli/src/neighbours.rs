@@ -80,12 +80,14 @@ impl Neighbour {
     fn news(&self, name: &str, is_first: bool) -> Option<String> {
         let (user, dir, name) = (&self.user, tame(&self.dir.to_string_lossy()), tame(name));
         match &self.files {
-            Some(files) if files.contains(&file_of(&name)) => {
-                Some(format!("user `{user}` has another `{name}`, in `{dir}`, and the two count apart; {}", way(&name)))
-            }
-            None if is_first => {
-                Some(format!("user `{user}` has semaphores in `{dir}`, and users count apart; {}", way(&name)))
-            }
+            Some(files) if files.contains(&file_of(&name)) => Some(format!(
+                "user `{user}` has another `{name}`, in `{dir}`, and the two count separately; {}",
+                way(&name)
+            )),
+            None if is_first => Some(format!(
+                "user `{user}` has semaphores in `{dir}`, and each user counts separately; {}",
+                way(&name)
+            )),
             _ => None,
         }
     }
@@ -99,7 +101,7 @@ pub(crate) fn summary(dir: &Path) -> Option<String> {
     }
     let shown = |it: &Neighbour| format!("`{}` in `{}`", it.user, tame(&it.dir.to_string_lossy()));
     let shown: Vec<String> = neighbours.iter().map(shown).collect();
-    Some(format!("others count apart, {}: {}", shown.join(", "), way("NAME")))
+    Some(format!("other users count separately, {}; {}", shown.join(", "), way("NAME")))
 }
 
 #[cfg(test)]
@@ -124,7 +126,9 @@ mod tests {
 
         let [neighbour] = &neighbours[..] else { panic!("{neighbours:?}") };
         let text = neighbour.news("gpu", false).expect("there is one of that name");
-        for part in [&*dir.to_string_lossy(), "another `gpu`", "count apart", "permits --mode 666 set --create gpu N"] {
+        for part in
+            [&*dir.to_string_lossy(), "another `gpu`", "count separately", "permits --mode 666 set --create gpu N"]
+        {
             assert!(text.contains(part), "`{part}` is missing in: {text}");
         }
         assert_eq!(neighbour.news("other", true), None);
@@ -134,7 +138,7 @@ mod tests {
     fn neighbour_who_cannot_be_seen_is_told_once() {
         let unseen = Neighbour { user: "web".to_owned(), dir: "/tmp/permits-1000".into(), files: None };
 
-        assert!(unseen.news("gpu", true).is_some_and(|text| text.contains("users count apart")));
+        assert!(unseen.news("gpu", true).is_some_and(|text| text.contains("each user counts separately")));
         assert_eq!(unseen.news("gpu", false), None);
     }
 

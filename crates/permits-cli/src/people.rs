@@ -82,7 +82,7 @@ pub(crate) fn revocation(semaphore: &HostSemaphore) -> String {
     if !semaphore.is_superseded() {
         return "revoked".to_owned();
     }
-    let Some(by) = semaphore.superseded_by() else { return "superseded by a newer one, which has ended".to_owned() };
+    let Some(by) = semaphore.superseded_by() else { return "superseded by a newer run, which has ended".to_owned() };
     let by = Who::from(&by);
     format!("superseded by {} ({})", by.pid_text(), if by.label.is_empty() { &by.command } else { &by.label })
 }

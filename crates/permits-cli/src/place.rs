@@ -40,7 +40,7 @@ impl Scene<'_> {
     /// [`options`](Self::options) with what this process calls itself, if it does.
     pub(crate) fn labelled(self, label: Option<&OsString>) -> Options {
         if let Some(length) = label.map(|label| label.len()).filter(|length| *length > LONGEST_LABEL) {
-            self.notes.warn(&format!("--label has `{length}` bytes, and the first `{LONGEST_LABEL}` are shown"));
+            self.notes.warn(&format!("--label has `{length}` bytes: only the first `{LONGEST_LABEL}` are shown"));
         }
         label.into_iter().fold(self.options(), Options::label)
     }
@@ -58,8 +58,8 @@ pub(crate) fn open(
     making(scene, name, || open_with(scene, &options, name, size, Some(Number::Exactly(1))))
 }
 
-/// Opens the semaphore to give permits back. It is created only if its size is given: nobody has taken a
-/// permit of one that is not there, so that a name with a typing error in it would wait for ever.
+/// Opens the semaphore to release permits. It is created only if its size is given: no process has acquired a
+/// permit of a semaphore that does not exist, so a mistyped name would wait without end.
 pub(crate) fn open_to_release(scene: Scene<'_>, name: &str, size: &Size) -> Result<HostSemaphore, Failure> {
     making(scene, name, || open_with(scene, &scene.options(), name, size, None))
 }
@@ -70,7 +70,7 @@ pub(crate) fn making(
     name: &str,
     open: impl FnOnce() -> Result<HostSemaphore, Failure>,
 ) -> Result<HostSemaphore, Failure> {
-    // A directory that was chosen is shared with whom it shall be.
+    // Who chose the directory has decided which users share it.
     let news = if scene.chosen_directory().is_none() { neighbours::news(&scene.directory(), name) } else { None };
     let semaphore = open()?;
     if let Some(news) = news {
@@ -102,7 +102,9 @@ fn open_with(
             Err(error) if error.kind() == ErrorKind::MaxDiffers => {}
             opened => {
                 let semaphore = opened?;
-                scene.notes.verbose(|| format!("created `{name}` with max `{new}`; `permits set {name} N` changes it"));
+                scene
+                    .notes
+                    .verbose(|| format!("created `{name}` with max `{new}`; change it with `permits set {name} N`"));
                 return Ok(semaphore);
             }
         }

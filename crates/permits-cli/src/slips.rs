@@ -20,8 +20,8 @@ pub(crate) fn misread(args: &[OsString]) -> Option<clap::Error> {
         <Jobserver as ValueEnum>::from_str(word, false).is_ok() || word.parse::<Number>().is_ok() || *word == "0"
     })?;
     let text = format!(
-        "`{value}` after --jobserver is the name of the semaphore, and no value: `--jobserver=KIND` chooses a kind, `--units` says \
-         how many jobs (a semaphore of that name goes in front: `permits run {value} --jobserver -- COMMAND`)\n"
+        "`{value}` after --jobserver is read as the name of the semaphore: choose a kind with `--jobserver=KIND`, and the \
+         number of jobs with `--units` (for a semaphore of that name: `permits run {value} --jobserver -- COMMAND`)\n"
     );
     Some(clap::Error::raw(ErrorKind::InvalidValue, text))
 }
@@ -44,7 +44,7 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
     let (has_run, has_dashes) = (args.iter().any(|arg| arg == "run"), args.iter().any(|arg| arg == "--"));
     match error.kind() {
         ErrorKind::UnknownArgument | ErrorKind::TooManyValues if has_run => {
-            Some("The command comes after `--`: permits run --max 2 build -- make -j4".to_owned())
+            Some("Put the command after `--`: permits run --max 2 build -- make -j4".to_owned())
         }
         ErrorKind::InvalidSubcommand if has_dashes => {
             let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
@@ -52,13 +52,13 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
             let (before, after) = args.split_at(at);
             let words = before.iter().skip(1).map(OsString::as_os_str).chain([OsStr::new("run")]);
             let words: Vec<String> = words.chain(after.iter().map(OsString::as_os_str)).map(quoted).collect();
-            Some(format!("A command is run by `run`: permits {}", words.join(" ")))
+            Some(format!("Run a command with `run`: permits {}", words.join(" ")))
         }
         ErrorKind::InvalidUtf8 => {
             let others: Vec<String> =
                 args.iter().filter(|arg| arg.to_str().is_none()).map(|arg| format!("`{}`", shown(arg))).collect();
             Some(format!(
-                "{} is not UTF-8: names of semaphores are, and only a command, --dir, --label, --shell and --on-lost need not be",
+                "{} is not UTF-8: only a command, --dir, --label, --shell and --on-lost may contain other bytes",
                 others.join(", ")
             ))
         }

@@ -294,8 +294,8 @@ pub(crate) fn pipe() -> io::Result<(File, File)> {
     Ok((File::from(read), File::from(write)))
 }
 
-/// Closes all descriptors but stdin, stdout, stderr and those that are to be kept: what the caller of this
-/// program left open.
+/// Closes all descriptors but stdin, stdout, stderr and those to `keep`: what the caller of this program left
+/// open.
 pub(crate) fn close_others(keep: &[BorrowedFd<'_>]) {
     let mut keep: Vec<_> = keep.iter().map(|fd| fd.as_raw_fd().cast_unsigned()).collect();
     keep.sort_unstable();

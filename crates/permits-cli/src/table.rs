@@ -14,7 +14,7 @@ use crate::spacing;
 
 const HEADING: Style = Style::new().bold();
 
-/// In place of a table, where there is nothing to show.
+/// Instead of a table, if there is nothing to show.
 pub(crate) const NONE: &str = "no semaphores\n";
 
 /// The semaphores of a directory, a row each; on demand with the time since they were used.
@@ -46,7 +46,7 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)], with_use: bool) -
             }
             Err(failure) => {
                 let word = match failure.code {
-                    code::DENIED => "not yours",
+                    code::DENIED => "no permission",
                     code::CONFIG => "refused",
                     _ => "unreadable",
                 };
@@ -72,7 +72,7 @@ pub(crate) fn status(status: &Status) -> String {
     let file = crate::json::file_of(status);
     let created = humantime::format_rfc3339_seconds(file.created);
     text += &format!("{} granted since {created}, ", status.granted_total);
-    text += &format!("{} recovered from the dead", status.recovered_total);
+    text += &format!("{} recovered from dead holders", status.recovered_total);
     if status.state.is_idle() {
         text += &format!(", last used {} ago", ago(file.last_used));
     }

@@ -61,7 +61,7 @@ impl Request for ReleaseOwned {
     }
 }
 
-/// Why a wait ended without what was asked for. Nothing was taken, and the place in the queue is given up.
+/// Why a wait ended without a grant. No permit was acquired or released, and the place in the queue is given up.
 pub(crate) enum Ungranted {
     /// Not within the time.
     TooLate(Failure),
@@ -212,9 +212,9 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// `superseded by 4711 (nightly) while it waited for `build``
+    /// `superseded by 4711 (nightly) while waiting for `build``
     fn revoked(&self) -> Ungranted {
-        let text = format!("{} while it waited for `{}`", people::revocation(self.semaphore), self.semaphore.name());
+        let text = format!("{} while waiting for `{}`", people::revocation(self.semaphore), self.semaphore.name());
         Ungranted::Revoked(Failure::new(code::LOST, text))
     }
 
@@ -230,7 +230,7 @@ impl<'a> Waiting<'a> {
                 Side::Release => format!(", `{name}` has `{loose}` loose"),
             };
             if side == Side::Acquire && waiting_acquirers > 0 {
-                text += &format!(", {waiting_acquirers} wait before");
+                text += &format!(", {waiting_acquirers} ahead in the queue");
             }
             if let (Side::Acquire, Some(_)) = (side, status.next_start) {
                 text += &format!("; {}", spacing::text(status.interval, status.next_start).unwrap_or_default());
@@ -261,7 +261,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-/// `; held by 4711 (cargo test), 4712 (make), and 3 loose`; nothing if nothing is out.
+/// `; held by 4711 (cargo test), 4712 (make), 3 loose (see `permits release`)`; nothing if nothing is out.
 fn held_by(status: &Status) -> String {
     let holder = |holder: &Holder| {
         let who = Who::from(&holder.who);
@@ -272,7 +272,12 @@ fn held_by(status: &Status) -> String {
         holders.push(format!("{} more", status.holders.len() - NAMED));
     }
     if status.state.loose > 0 {
-        holders.push(format!("nobody ({} loose, see `permits release`)", status.state.loose));
+        let loose = format!("{} loose (see `permits release`)", status.state.loose);
+        return if holders.is_empty() {
+            format!("; {loose}")
+        } else {
+            format!("; held by {}, {loose}", holders.join(", "))
+        };
     }
     if holders.is_empty() { String::new() } else { format!("; held by {}", holders.join(", ")) }
 }

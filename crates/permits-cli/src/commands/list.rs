@@ -52,7 +52,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
     Ok(End::Code(failures.map(Failure::code_among_others).find(|code| *code != 0).unwrap_or(0)))
 }
 
-/// Whether it is not in use, and was not for so long.
+/// Whether it is not in use, and was not used for `time`.
 fn is_idle(status: &Status, time: Duration) -> bool {
     status.state.is_idle() && age(json::file_of(status).last_used) >= time
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Man) -> Result<End, Failure> {
             .map(|page| format!("`{}`", page.get_name()))
             .collect();
         let text = format!(
-            "there is no page `{wanted}`, but {}; `--out DIR` writes all of them into a directory",
+            "there is no page `{wanted}`: give one of {}, or write all of them with `--out DIR`",
             pages.join(", ")
         );
         return Err(Failure::new(code::USAGE, text));

@@ -1,4 +1,4 @@
-//! `permits release`: gives loose permits back, and waits while there are none.
+//! `permits release`: releases loose permits, and waits while there are too few.
 
 use std::time::Duration;
 
@@ -24,6 +24,6 @@ pub(crate) fn run(scene: Scene<'_>, args: &Release) -> Result<End, Failure> {
     if let Err(ungranted) = Waiting::new(scene, &semaphore, units, &args.patience).release(&mut events) {
         return ungranted.end();
     }
-    scene.notes.verbose(|| format!("gave `{}` of `{}` back", units, args.name));
+    scene.notes.verbose(|| format!("released `{}` of `{}`", units, args.name));
     Ok(End::Code(0))
 }

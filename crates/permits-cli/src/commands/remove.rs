@@ -1,4 +1,4 @@
-//! `permits remove`: takes semaphores away that nobody uses, with their files.
+//! `permits remove`: removes unused semaphores, with their files.
 
 use permits_host::{Removal, State};
 

@@ -1,4 +1,4 @@
-//! `permits repair`: checks a semaphore, and mends what can be mended.
+//! `permits repair`: checks a semaphore, and repairs it if possible.
 
 use permits_host::{ErrorKind, Repair as Outcome};
 
@@ -21,7 +21,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Repair) -> Result<End, Failure> {
         Outcome::SetAside { as_path } => (
             "set-aside",
             format!(
-                "`{name}` was beyond repair and is now {}; the next user creates it anew",
+                "`{name}` was beyond repair: its file is now {}, and the next process that opens it creates a new one",
                 tame(&as_path.to_string_lossy())
             ),
         ),
@@ -47,7 +47,7 @@ fn refused(scene: Scene<'_>, name: &str, error: permits_host::Error) -> Failure 
     let file = scene.directory().join(format!("{name}.sem"));
     let way = match file.symlink_metadata() {
         Ok(found) if !found.is_file() => {
-            format!(": move `{}` away, and the next user creates the semaphore", file.display())
+            format!(": move `{}` away, and the next process that opens it creates the semaphore", file.display())
         }
         _ => String::new(),
     };

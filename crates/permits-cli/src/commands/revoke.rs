@@ -23,12 +23,13 @@ pub(crate) fn ask(scene: Scene<'_>, name: &str, grant: &str, patience: Option<Du
         grant.parse().map_err(|error: permits_host::Error| Failure::from(error).with_code(code::USAGE))?;
     let semaphore = scene.options().open_existing(name)?;
     semaphore.revoke(id)?;
-    scene.notes.verbose(|| format!("asked {grant} to give `{name}` up"));
+    scene.notes.verbose(|| format!("asked {grant} to give up `{name}`"));
     let Some(patience) = patience else { return Ok(End::Code(0)) };
     let deadline = Instant::now().checked_add(patience);
     while takes_part(&semaphore, id)? {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let text = format!("{grant} was asked, and still holds or waits for `{name}` after {patience:?}");
+            let text =
+                format!("{grant} was asked to give up, and still holds or waits for `{name}` after {patience:?}");
             return Err(Failure::new(code::BUSY, text));
         }
         std::thread::sleep(LOOK);

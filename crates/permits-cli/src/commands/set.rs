@@ -15,7 +15,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
             place::making(scene, &args.name, || Ok(options.resize(true).open(&args.name, place::total(max))?))?
         }
         _ if args.create => {
-            let text = "--create takes how many permits there are, and not how many more or less: give a number without a sign";
+            let text = "--create needs a number of permits, not a change of it: give a number without a sign";
             return Err(Failure::new(code::USAGE, text));
         }
         change => {
@@ -41,8 +41,9 @@ fn set(semaphore: &HostSemaphore, change: Change) -> Result<(), Failure> {
     match changed {
         Err(error) if error.kind() == ErrorKind::BadMax => {
             let (name, has) = (semaphore.name(), semaphore.state()?.max_permits);
-            let text =
-                format!("semaphore `{name}` has `{has}` permits, `{sign}{by}` leaves the range from `1` to `{MOST}`");
+            let text = format!(
+                "semaphore `{name}` has `{has}` permits: `{sign}{by}` would leave the range from `1` to `{MOST}`"
+            );
             Err(Failure::new(code::USAGE, text))
         }
         changed => Ok(changed?),

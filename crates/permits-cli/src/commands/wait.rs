@@ -1,4 +1,4 @@
-//! `permits wait`: until nothing is given out and nobody waits.
+//! `permits wait`: until no permit is out and no process waits.
 
 use std::time::Duration;
 

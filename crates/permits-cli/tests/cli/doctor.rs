@@ -88,5 +88,5 @@ fn sound_semaphores_do_not_hide_the_verdict() {
     assert_eq!(output.status.code(), Some(78));
     assert!(said.contains("good     semaphores: `30` are sound\n") && !said.contains("s17"), "{said}");
     assert!(said.contains("bad      semaphore torn: "), "{said}");
-    assert!(said.ends_with("\nverdict: bad, though `permits run` works here with a new semaphore\n"), "{said}");
+    assert!(said.ends_with("\nverdict: bad, although `permits run` works here with a new semaphore\n"), "{said}");
 }

@@ -263,11 +263,11 @@ fn errors_name_the_command_that_helps() {
     std::fs::write(path, "nonsense").expect("it is ours");
 
     let cases: [(&[&str], &str); 5] = [
-        (&["status", "nosuch"], "; `permits set --create nosuch N` creates"),
-        (&["run", "--max", "6", "a", "--", "true"], "; `--resize` or `permits set a N`"),
-        (&["revoke", "a", "7-3"], "; `permits status a` lists"),
-        (&["revoke", "a", "seven"], "; `permits status NAME` lists"),
-        (&["status", "broken"], "; `permits repair broken` says"),
+        (&["status", "nosuch"], "; create it with `permits set --create nosuch N`"),
+        (&["run", "--max", "6", "a", "--", "true"], "; change the number with `--resize` or `permits set a N`"),
+        (&["revoke", "a", "7-3"], "; see the grants of holders and waiters with `permits status a`"),
+        (&["revoke", "a", "seven"], "; see the grants of holders and waiters with `permits status NAME`"),
+        (&["status", "broken"], "; repair it with `permits repair broken`"),
     ];
     for (args, hint) in cases {
         let text = stderr(&place.output(args));

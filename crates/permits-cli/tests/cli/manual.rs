@@ -21,6 +21,18 @@ fn page_is_printed() {
 }
 
 #[test]
+fn help_and_page_of_a_command_say_more_than_its_first_line() {
+    let place = Place::new();
+
+    for args in [&["run", "--help"][..], &["help", "run"], &["man", "run"]] {
+        let said = stdout(&place.output(args)).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("The permit lasts as long as the command or"), "{args:?}: {said}");
+    }
+    let short = stdout(&place.output(&["run", "-h"]));
+    assert!(!short.contains("The permit lasts as long as the command or"), "{short}");
+}
+
+#[test]
 fn page_of_nothing_is_refused_and_writes_nothing() {
     let place = Place::new();
     let there = || fs::read_dir(place.dir()).expect("it can be read").count();

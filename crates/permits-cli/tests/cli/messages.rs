@@ -12,9 +12,9 @@ fn command_that_is_not_found_says_what_it_looks_like() {
     std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).expect("it is ours");
     let script = script.to_str().expect("text");
     let cases: [(&[&str], &str); 6] = [
-        (&[""], "is empty: it comes after `--`"),
+        (&[""], "is empty: give it after `--`"),
         (&["echo 'hi'"], r"`--shell 'echo '\''hi'\'''`"),
-        (&["cd", "/tmp/a b"], "it is a word of the shell, as in `--shell 'cd /tmp/a b'`"),
+        (&["cd", "/tmp/a b"], "it is a word of the shell, run it with `--shell 'cd /tmp/a b'`"),
         (&["nonesuch"], "command `nonesuch` not found in PATH"),
         (&["./nonesuch"], "command `./nonesuch` not found\n"),
         (&[script], "the interpreter that it names after `#!`"),
@@ -36,7 +36,7 @@ fn hook_that_is_no_command_is_refused_at_once() {
         let output = place.output(&["run", "--on-lost", hook, "a", "--", "echo", "never"]);
         assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(64), ""), "{hook}");
         let said = stderr(&output);
-        assert!(said.contains(&format!("--on-lost `{hook}` is neither `term`, `kill` nor `ignore`")), "{said}");
+        assert!(said.contains(&format!("--on-lost `{hook}` is not `term`, `kill` or `ignore`")), "{said}");
     }
     for hook in ["true", "/bin/true", "cd", "nonesuch; true"] {
         assert_eq!(place.code(&["run", "--on-lost", hook, "a", "--", "true"]), 0, "{hook}");
@@ -56,7 +56,7 @@ fn fifo_is_refused_to_a_make_that_does_not_know_it() {
     let old = of_version("4.3");
     assert_eq!(old.status.code(), Some(64));
     let said = stderr(&old);
-    assert!(said.contains("make `4.3` knows no FIFO") && said.contains("`--jobserver=pipe`"), "{said}");
+    assert!(said.contains("make `4.3` does not support FIFOs") && said.contains("`--jobserver=pipe`"), "{said}");
     assert_eq!(stdout(&old), "");
     assert_eq!(stdout(&of_version("4.4.1")), "GNU Make 4.4.1\n");
 }
@@ -68,7 +68,7 @@ fn label_that_is_cut_is_told() {
 
     let said = stderr(&place.output(&["run", "--label", &label, "a", "--", "true"]));
 
-    assert!(said.contains("--label has `65` bytes, and the first `64` are shown"), "{said}");
+    assert!(said.contains("--label has `65` bytes: only the first `64` are shown"), "{said}");
     assert_eq!(stderr(&place.output(&["run", "--label", &label[..64], "a", "--", "true"])), "");
 }
 
@@ -111,7 +111,7 @@ fn limits_of_the_system_are_told_with_the_way_out() {
 
     assert!(size.contains("`8.4` MB") && size.contains("`ulimit -f`"), "{size}");
     assert!(space.contains("`70` KiB") && space.contains("`--dir`"), "{space}");
-    assert!(none.contains("`permits doctor` looks for the cause") || none.contains("`--dir`"), "{none}");
+    assert!(none.contains("look for the cause with `permits doctor`") || none.contains("`--dir`"), "{none}");
 }
 
 #[test]

@@ -184,7 +184,8 @@ fn set_with_a_sign_is_relative() {
     assert_eq!(place.code(&["set", "a", "-1"]), 0);
     assert_eq!(place.number("a", "max_permits"), 4);
 
-    for (change, text) in [("-4", "has `4` permits, `-4` leaves the range"), ("+4194303", "from `1` to `4194303`")] {
+    for (change, text) in [("-4", "has `4` permits: `-4` would leave the range"), ("+4194303", "from `1` to `4194303`")]
+    {
         let output = place.output(&["set", "a", change]);
         assert_eq!(output.status.code(), Some(64), "{change}");
         assert!(stderr(&output).contains(text), "{}", stderr(&output));

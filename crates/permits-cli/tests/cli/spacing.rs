@@ -63,7 +63,7 @@ fn another_interval_is_an_error_that_shows_both() {
         assert_eq!((output.status.code(), stdout(&output)), (Some(78), String::new()));
         let said = stderr(&output);
         assert!(said.contains("starts are `3600s` apart, and not `2s`"), "{said}");
-        assert!(said.contains("`permits set a --every DURATION` changes"), "{said}");
+        assert!(said.contains("change the time between starts with `permits set a --every DURATION`"), "{said}");
     }
 }
 

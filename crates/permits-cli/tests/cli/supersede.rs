@@ -37,7 +37,7 @@ fn newer_waiter_supersedes_the_older_one_and_not_the_holder() {
 
     assert_eq!(older.end().code(), Some(76));
     let said = older.rest();
-    assert_eq!(said, [format!("permits: superseded by {} (night) while it waited for `a`", newer.pid())]);
+    assert_eq!(said, [format!("permits: superseded by {} (night) while waiting for `a`", newer.pid())]);
     until("the newer one waits", || waiters(&place).iter().any(|waiter| waiter["pid"] == newer.pid()));
     assert_eq!(place.number("a", "waiting_acquirers"), 3);
     holder.let_go();
@@ -79,7 +79,7 @@ fn running_command_is_superseded_on_demand() {
     let said = older.rest();
     assert!(said.contains(&"told".to_owned()), "{said:?}");
     assert!(
-        said.iter().any(|line| line.contains("was superseded by ") && line.contains("(night), stopping")),
+        said.iter().any(|line| line.contains("was superseded by ") && line.contains("(night): stopping")),
         "{said:?}"
     );
 }
@@ -200,8 +200,8 @@ fn what_cannot_be_a_key_is_refused_with_the_way_out() {
     let place = Place::new();
     let long = "k".repeat(65);
     for (args, parts) in [
-        (vec!["--supersede", &long], vec!["`65` bytes", "`64` are the most", "md5sum"]),
-        (vec!["--supersede", ""], vec!["it is empty"]),
+        (vec!["--supersede", &long], vec!["`65` bytes", "at most `64` are allowed", "md5sum"]),
+        (vec!["--supersede", ""], vec!["the key is empty"]),
         (vec!["--supersede", "a\nb"], vec!["control character"]),
         (vec!["--supersede", "k", "--try"], vec!["cannot be used with"]),
         (vec!["--supersede-running"], vec!["--supersede <KEY>"]),

@@ -42,7 +42,7 @@ impl Key {
         }
         if text.len() > LONGEST_KEY {
             return Err(format!(
-                "`{text}` has `{}` bytes, and `{LONGEST_KEY}` are the most: give a shorter one, such as a checksum of it",
+                "`{text}` has `{}` bytes, at most `{LONGEST_KEY}` are allowed: give a shorter one, such as a checksum of it",
                 text.len()
             ));
         }

@@ -174,7 +174,7 @@ fn a_key_is_shown_by_all_who_look() {
 fn what_cannot_be_a_key_is_refused() {
     let (_directory, semaphore) = fresh(1);
     let long = "k".repeat(HostSemaphore::MAX_KEY + 1);
-    for (key, part) in [("", "it is empty"), ("a\0b", "'\\0'"), (&long, "has `65` bytes, and `64` are the most")] {
+    for (key, part) in [("", "it is empty"), ("a\0b", "'\\0'"), (&long, "has `65` bytes, at most `64` are allowed")] {
         let error = semaphore.supersede(key, Supersede::Waiters).expect_err("it cannot be one");
 
         assert_eq!(error.kind(), ErrorKind::BadName);

@@ -26,7 +26,7 @@ pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, F
         Some(libc::ESRCH) => Failure::new(code::USAGE, format!("there is no process `{pid}` to hold permits for")),
         _ => Failure::system(&format!("cannot watch process `{pid}`"), &error),
     })?;
-    let failed = |error| Failure::system("cannot start the keeper", &error);
+    let failed = |error| Failure::system("cannot start the background process", &error);
     let (read, write) = sys::pipe().map_err(failed)?;
     let parent = std::process::id();
     match sys::fork().map_err(failed)? {
@@ -68,7 +68,7 @@ fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: F
         }
     };
     detach(args, &permit, &semaphore, answer)
-        .map_err(|error| Failure::system("cannot go to the background", &error))?;
+        .map_err(|error| Failure::system("cannot move to the background", &error))?;
     hold(&mut events, &semaphore, process, permit)
 }
 

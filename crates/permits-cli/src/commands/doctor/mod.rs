@@ -1,4 +1,4 @@
-//! `permits doctor`: what there is to know about directory, file system and kernel, and whether a run works.
+//! `permits doctor`: the state of directory, file system and kernel, and whether a run works.
 
 mod trial;
 
@@ -23,7 +23,9 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
     let trial = trial::of_a_run(scene, &dir);
     let works = trial.is_ok();
     let (level, text) = match trial {
-        Ok(()) => (Level::Good, "a command ran with a permit of a new semaphore, which was removed".to_owned()),
+        Ok(()) => {
+            (Level::Good, "a command ran with a permit of a new semaphore, and the semaphore was removed".to_owned())
+        }
         Err(why) => (Level::Bad, why),
     };
     findings.push(Finding::new(level, "trial", text));
@@ -41,19 +43,19 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
         }
         let elsewhere = |f: &Finding| f.level == Level::Bad && matches!(f.about.as_str(), "directory" | "file system");
         if findings.iter().any(elsewhere) {
-            text += "`--dir` or PERMITS_DIR chooses another directory\n";
+            text += "choose another directory with `--dir` or PERMITS_DIR\n";
         }
         out::print(&(text + &verdict(works, bad, warnings)))?;
     }
     Ok(End::Code(if bad > 0 { code::CONFIG } else { 0 }))
 }
 
-/// The last line, for who reads no other.
+/// The last line, for readers of the last line alone.
 fn verdict(works: bool, bad: usize, warnings: usize) -> String {
     let verdict = match (works, bad) {
         (false, _) => "bad, `permits run` fails here",
         (true, 0) => "good, `permits run` works here",
-        (true, _) => "bad, though `permits run` works here with a new semaphore",
+        (true, _) => "bad, although `permits run` works here with a new semaphore",
     };
     let warnings = match warnings {
         0 => String::new(),

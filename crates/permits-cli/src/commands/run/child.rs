@@ -25,7 +25,7 @@ use crate::sys::{self, BeforeExec, Changed, Received};
 
 /// Commands that last longer than this are worth a thread that watches for revocations.
 const SHORT_COMMAND: Duration = Duration::from_millis(50);
-/// KILL is sent again after this time, to whoever was started while it was sent.
+/// KILL is sent again after this time, to processes that were started while it was sent.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
 
 /// What the hook of `--on-lost` finds in its environment, and the command does not: its process id.
@@ -50,7 +50,8 @@ pub(super) fn supervise(
     }
     let lock = permit.as_ref().map(|_| job.semaphore.command_lock().map(Arc::new)).transpose()?;
     sys::prepare(&mut command, lock.clone(), before);
-    sys::adopt_orphans().map_err(|error| Failure::system("cannot look after what the command starts", &error))?;
+    sys::adopt_orphans()
+        .map_err(|error| Failure::system("cannot adopt the processes that the command starts", &error))?;
     let strangers = Strangers::now();
     let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
     // From here on the command runs. If anything fails below, it keeps what it has: this program's end leaves
@@ -128,7 +129,7 @@ impl Running<'_> {
             }
             if max_hold.take_if(|at| now >= *at).is_some() {
                 self.job.scene.notes.warn(&format!(
-                    "`{}` was held for {:?}, stopping the command",
+                    "`{}` was held for {:?}: stopping the command",
                     args.name,
                     args.max_hold.unwrap_or_default()
                 ));
@@ -145,7 +146,7 @@ impl Running<'_> {
         }
     }
 
-    /// Whether the permits may be given back, once the command has ended: nothing works on that shall not.
+    /// Whether the permits may be returned, once the command has ended: no process works on that should not.
     fn is_over(&mut self) -> bool {
         if self.job.args.tree {
             // Without strangers the kernel knows best: it also counts whom this program may not see in /proc.
@@ -189,7 +190,8 @@ impl Running<'_> {
             match status.stopped_signal() {
                 // An orphan is nobody's job.
                 Some(_) if pid != self.pid => {}
-                // A STOP was meant for the command alone: one for the job would have come to this program, too.
+                // A STOP was meant for the command alone: one for the job would have come to this program,
+                // too.
                 Some(libc::SIGSTOP) => {}
                 Some(signal) => sys::stop_by(signal),
                 None if pid == self.pid => {
@@ -205,9 +207,9 @@ impl Running<'_> {
         let args = self.job.args;
         let why = people::revocation(self.job.semaphore);
         let warn =
-            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was {why}, {what}", args.name));
+            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was {why}: {what}", args.name));
         match &args.on_lost {
-            OnLost::Ignore => warn("going on as --on-lost says"),
+            OnLost::Ignore => warn("the command runs on, as --on-lost says"),
             OnLost::Term => {
                 warn("stopping the command");
                 self.stop(Reason::Lost, libc::SIGTERM, args.grace);
@@ -229,7 +231,7 @@ impl Running<'_> {
                         self.job
                             .scene
                             .notes
-                            .warn(&format!("cannot run sh for --on-lost ({error}), stopping the command"));
+                            .warn(&format!("cannot run sh for --on-lost ({error}): stopping the command"));
                         self.stop(Reason::Lost, libc::SIGTERM, args.grace);
                     }
                 }

@@ -62,11 +62,11 @@ pub(super) fn shown(args: &Run) -> OsString {
 
 pub(super) fn cannot_start(args: &Run, error: &std::io::Error) -> Failure {
     if let Some(error) = sys::lock_error(error) {
-        let what = "the command could not take its lock on the permits, and was not executed";
+        let what = "the command could not lock its permits, and was not executed";
         return match error.raw_os_error() {
             Some(libc::EMFILE) => Failure::new(
                 code::FAILED,
-                format!("{what}: it needs a descriptor above `9`: raise `ulimit -n`: {error}"),
+                format!("{what}: {error}; it needs a descriptor above `9`, raise the limit with `ulimit -n`"),
             ),
             _ => Failure::system(what, &error),
         };
@@ -97,26 +97,27 @@ fn not_found(args: &Run, program: &OsStr) -> String {
     let line = || quoted(&args.command.join(OsStr::new(" ")));
     let text = program.to_string_lossy();
     if text.is_empty() {
-        return "is empty: it comes after `--`, as in `permits run NAME -- make`".to_owned();
+        return "is empty: give it after `--`, as in `permits run NAME -- make`".to_owned();
     }
     if args.shell.is_some() {
-        return "not found: `--shell` runs $SHELL, or sh where that is unset".to_owned();
+        return "not found: `--shell` runs $SHELL, or sh if SHELL is unset".to_owned();
     }
     if text.contains('/') && Path::new(program).exists() {
-        return "not found: the file is there, and the interpreter that it names after `#!` (or its loader) is not"
+        return "not found: the file exists, but the interpreter that it names after `#!` (or its loader) does not"
             .to_owned();
     }
     if BUILTINS.contains(&&*text) {
-        return format!("not found: it is a word of the shell, as in `--shell {}`", line());
+        return format!("not found: it is a word of the shell, run it with `--shell {}`", line());
     }
     if text.contains(char::is_whitespace) {
-        return format!("not found: a line for the shell is given by `--shell {}`", line());
+        return format!("not found: run a line of shell with `--shell {}`", line());
     }
     if text.contains('/') { "not found".to_owned() } else { "not found in PATH".to_owned() }
 }
 
 /// A command of `--on-lost` that is one word, and none that the shell knows, is a slip for `term`, `kill` or
-/// `ignore`. It would be noticed when the grant is revoked, and the command then ends without what was to be done.
+/// `ignore`. It would be noticed when the grant is revoked, and the command then ends without what was to be
+/// done.
 pub(super) fn check_hook(args: &Run) -> Result<(), Failure> {
     let OnLost::Command(hook) = &args.on_lost else { return Ok(()) };
     let is_plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
@@ -126,7 +127,7 @@ pub(super) fn check_hook(args: &Run) -> Result<(), Failure> {
     match sh.status() {
         Ok(status) if !status.success() => Err(Failure::new(
             code::USAGE,
-            format!("--on-lost `{word}` is neither `term`, `kill` nor `ignore`, nor a command that sh finds"),
+            format!("--on-lost `{word}` is not `term`, `kill` or `ignore`, and sh finds no command of that name"),
         )),
         // Without sh it cannot be known.
         _ => Ok(()),

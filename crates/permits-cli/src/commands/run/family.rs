@@ -6,16 +6,16 @@
 //! program adopts orphans, none of them gets lost.
 //!
 //! Nor is it put into a cgroup: programs read their limits from the one they are in, and some look at no
-//! other, so they would miss those of the container or unit; and below what systemd has not delegated nobody
-//! else may make any.
+//! other, so they would miss those of the container or unit; and below what systemd has not delegated no
+//! other process may make any.
 //!
 //! Not all descendants of this process are the command's. A shell that becomes this program by `exec` leaves
 //! it the children that it had, and the hook of `--on-lost` starts processes of its own. These strangers, and
 //! what they start, are remembered at each look, so that they are known when their parent has ended and they
-//! become children of this process. Two kinds cannot be told apart from the command's orphans: what an earlier
-//! child has started and left since the last look, and, where this program is the init of a container, the
-//! orphans of others in it. What the hook has started is known even then, by a variable in its environment,
-//! unless that was cleared.
+//! become children of this process. Two kinds cannot be told apart from the command's orphans: what an
+//! earlier child has started and left since the last look, and, where this program is the init of a
+//! container, the orphans of others in it. What the hook has started is known even then, by a variable in its
+//! environment, unless that was cleared.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
@@ -203,8 +203,9 @@ impl Process {
         environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
     }
 
-    /// What ends meanwhile, or belongs to somebody else, is not told. Nor is one for which there is no
-    /// descriptor left: its number alone could be somebody else's by the time the signal is sent.
+    /// A process that ends meanwhile, or belongs to another user, gets no signal. Nor does one for which
+    /// there is no descriptor left: its number alone could be another process's by the time the signal is
+    /// sent.
     ///
     /// `is_still_ours` reads `/proc` after the descriptor is open. If another process has the number by then,
     /// that process is what it judges; if another has it later, the descriptor's process has ended, and the

@@ -43,13 +43,13 @@ const FIFO: &str = "permits-jobserver-";
 impl Jobserver {
     /// `program` is the command that it is for.
     pub(super) fn start(kind: Kind, jobs: u32, program: Option<&OsStr>) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::system("cannot make a jobserver", &error);
+        let failed = |error: io::Error| Failure::system("cannot create a jobserver", &error);
         if kind == Kind::Fifo
             && let Some(make) = program.filter(|program| is_make(program))
             && let Some(version) = version_of(make).filter(|version| needs_pipe(version))
         {
             let text = format!(
-                "make `{version}` knows no FIFO, which came with `4.4`: give `--jobserver=pipe` or `--jobserver`"
+                "make `{version}` does not support FIFOs, which came with `4.4`: use `--jobserver=pipe` or `--jobserver`"
             );
             return Err(Failure::new(code::USAGE, text));
         }
@@ -62,14 +62,15 @@ impl Jobserver {
             let dir = fifo_directory(std::path::absolute(std::env::temp_dir()).map_err(failed)?);
             sweep(&dir);
             let fifo = make_fifo(&dir).map_err(|error| {
-                let what = format!("cannot make a jobserver in `{}`; `--jobserver=pipe` needs no file", dir.display());
+                let what =
+                    format!("cannot create a jobserver in `{}` (`--jobserver=pipe` needs no file)", dir.display());
                 Failure::system(&what, &error)
             })?;
             (fifo.as_file().try_clone().map_err(failed)?, Tokens::Fifo(fifo))
         };
         // A pipe takes 64 KiB before it blocks, or one page where the user has used up the limit on pipes.
         if jobs > 4096 {
-            let text = format!("--jobserver is for at most `4096` permits, asked for `{jobs}`: give fewer --units");
+            let text = format!("--jobserver takes at most `4096` permits, asked for `{jobs}`: give fewer --units");
             return Err(Failure::new(code::USAGE, text));
         }
         write.write_all(&vec![b'+'; jobs as usize - 1]).map_err(failed)?;
@@ -120,8 +121,8 @@ fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
     })
 }
 
-/// Removes FIFOs of runs that were killed: those of this user that nobody has open. The tokens in such a one
-/// are gone, so that it is of no use to a command that lives on either.
+/// Removes FIFOs of runs that were killed: those of this user that no process has open. The tokens in such a
+/// FIFO are gone, so it is of no use to a command that lives on either.
 fn sweep(dir: &Path) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     let user = nix::unistd::geteuid().as_raw();
@@ -138,7 +139,7 @@ fn sweep(dir: &Path) {
     }
 }
 
-/// A FIFO that nobody has open for reading cannot be opened for writing alone without waiting.
+/// A FIFO that no process has open for reading cannot be opened for writing alone without waiting.
 fn nobody_reads(fifo: &Path) -> bool {
     let opened = File::options().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(fifo);
     opened.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
@@ -160,8 +161,8 @@ fn is_make(program: &OsStr) -> bool {
     name.is_some_and(|name| name == "make" || name == "gmake")
 }
 
-/// What a make says of its version; empty if it says something else, as those that are not GNU's do. Nothing if
-/// there is no such program.
+/// What a make says of its version; empty if it says something else, as those that are not GNU's do. Nothing
+/// if there is no such program.
 fn version_of(make: &OsStr) -> Option<String> {
     let output = Command::new(make).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -91,7 +91,8 @@ fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result
         let state = semaphore.state()?;
         if state.max_permits.max(state.given_out) <= HostSemaphore::MAX_SLOTS {
             // A command that finds no number would use what belongs to another one.
-            let text = format!("`{lacking}` of its permits have no number: something wrote nonsense into the file");
+            let text =
+                format!("`{lacking}` of the permits have no number: another process wrote false data into the file");
             return Err(Failure::new(code::FAILED, text));
         }
     }
@@ -115,7 +116,7 @@ fn supersede(job: &Job<'_>, key: &str) -> Result<(), Failure> {
     let &Job { scene, args, semaphore, .. } = job;
     let whom = if args.supersede_running { Supersede::WaitersAndHolders } else { Supersede::Waiters };
     let earlier = semaphore.supersede(key, whom)?;
-    scene.notes.verbose(|| format!("`{}`: {earlier} came before with the key `{}`", args.name, tame(key)));
+    scene.notes.verbose(|| format!("`{}`: asked {earlier} with the key `{}` to give up", args.name, tame(key)));
     Ok(())
 }
 

@@ -7,10 +7,11 @@ use super::report::{Event, Report};
 use crate::failure::{Failure, code};
 use crate::people::Who;
 
-/// The grant of the run around this one, if it is to be shared (`--reentrant`). Warns, and
+/// The grant of the run around this one, if this run shares it (`--reentrant`). Warns, and
 /// reports, if this run may wait for the outer one.
 ///
-/// Only the innermost run is known: the environment has one name. A chain of several names can still close a circle.
+/// Only the innermost run is known: the environment has one name. A chain of several names can still close a
+/// circle.
 pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<String>, Failure> {
     let args = job.args;
     let variable = |name| std::env::var(name).ok();
@@ -23,7 +24,8 @@ pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<S
         Err(error) if error.kind() == ErrorKind::Gone => return Ok(None),
         status => status?,
     };
-    // A grant that is not held any more was inherited from a run that is over, or belongs to another directory.
+    // A grant that is not held any more was inherited from a run that is over, or belongs to another
+    // directory.
     let Some(holder) = status.holders.iter().find(|holder| holder.who.id.to_string() == grant && holder.who.alive)
     else {
         return Ok(None);
@@ -31,7 +33,7 @@ pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<S
     if args.reentrant {
         if holder.permits < job.units {
             let text = format!(
-                "asked for `{}` permits of `{}`, the run around this one has `{}`: give it more by --units",
+                "asked for `{}` permits of `{}`, but the outer run has `{}`: give the outer run more with --units",
                 job.units, args.name, holder.permits
             );
             return Err(Failure::new(code::CONFIG, text));
@@ -42,8 +44,8 @@ pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<S
     if waits && status.state.available_permits < job.units {
         let outer = Who::from(&holder.who);
         job.scene.notes.warn(&format!(
-            "this run of `{}` is inside another, process `{}` with grant {grant}, and may wait for it for ever; see \
-             --reentrant and --wait",
+            "this run of `{}` is inside another, process `{}` with grant {grant}, and may wait for it without end: use \
+             --reentrant or --wait",
             args.name,
             outer.own_pid_text()
         ));

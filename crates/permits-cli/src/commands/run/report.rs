@@ -58,7 +58,7 @@ impl Report {
                 let file: File = sys::inherited_file(fd).map_err(|error| {
                     Failure::new(
                         code::USAGE,
-                        format!("descriptor `{fd}` of --report-fd is not open ({error}), open it by `{fd}>FILE`"),
+                        format!("descriptor `{fd}` of --report-fd is not open ({error}): open it with `{fd}>FILE`"),
                     )
                 })?;
                 Some(Box::new(file))

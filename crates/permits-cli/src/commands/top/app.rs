@@ -206,7 +206,7 @@ impl App {
                 self.arrange();
             }
             KeyCode::Char('+' | '=' | '-' | 'r') if self.read_only => {
-                self.message = Some(Err("nothing is changed here: it was started with --read-only".to_owned()));
+                self.message = Some(Err("read-only: start it without --read-only to resize and revoke".to_owned()));
             }
             KeyCode::Char('?') | KeyCode::F(1) => self.dialog = Some(Dialog::Help),
             KeyCode::Char(' ') => return Next::Refresh,
@@ -234,7 +234,7 @@ impl App {
         let Some(Semaphore { name, reading: Ok(reading) }) = self.chosen() else { return Next::Draw };
         let (from, given_out) = (reading.max, reading.given_out());
         let Ok(to @ 1..) = u32::try_from(i64::from(from) + by) else {
-            self.message = Some(Err(format!("`{}` has `{from}` permit: it cannot have fewer", tame(name))));
+            self.message = Some(Err(format!("`{}` has `{from}` permit, which is the minimum", tame(name))));
             return Next::Draw;
         };
         let act = Act::SetMax { name: name.clone(), from, to, given_out };
@@ -252,7 +252,7 @@ impl App {
             _ => reading.holders.get(self.holders.row).map(|h| (&h.who, "holds", h.permits)),
         };
         let Some((who, does, permits)) = found else {
-            self.message = Some(Err("there is nobody to revoke".to_owned()));
+            self.message = Some(Err("there is no holder or waiter to revoke".to_owned()));
             return Next::Draw;
         };
         let permits = text::count(permits.into(), "permit");
@@ -371,8 +371,8 @@ impl Act {
                  granted until no more than {to} are out."
             ),
             Act::Revoke { grant, who, .. } => format!(
-                "Revoke {grant} of `{name}`?\n\n{who}\n\nIt is asked to give up, and a `permits run` ends its command as \
-                 its --on-lost says. Nothing is taken from it before it does."
+                "Revoke {grant} of `{name}`?\n\n{who}\n\nIt is asked to give up: a `permits run` ends its command as its \
+                 --on-lost says. Until then it keeps its permits."
             ),
         }
     }

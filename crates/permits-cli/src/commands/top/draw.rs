@@ -27,7 +27,7 @@ pub(crate) fn draw(frame: &mut Frame, app: &mut App) {
         say(frame, body, app.theme.bad(), &format!("! {trouble}"));
     } else if app.all.is_empty() {
         let directory = &app.sample.directory;
-        let hint = format!("no semaphore in `{directory}` yet\n\npermits run --max 2 NAME -- COMMAND\nmakes one");
+        let hint = format!("no semaphore in `{directory}` yet\n\npermits run --max 2 NAME -- COMMAND\ncreates one");
         say(frame, body, Style::new(), &hint);
     } else if body.width < 60 || body.height < 14 {
         draw_small(frame, body, app);
@@ -141,7 +141,7 @@ fn key_line(app: &App, columns: usize) -> Line<'static> {
             ("q", "quit"),
             ("?", "help"),
             ("Tab", app.focus.next().word()),
-            ("p", if app.paused { "go on" } else { "pause" }),
+            ("p", if app.paused { "resume" } else { "pause" }),
         ],
     };
     let more = [("+ -", "resize"), ("r", "revoke"), ("/", "filter"), ("s", "sort"), ("↑ ↓", "choose")];
@@ -171,7 +171,7 @@ fn help(frame: &mut Frame, app: &App) {
         ("", ""),
         ("█ held", "returns with its owner"),
         ("▓ loose", "has no owner"),
-        ("░ free", "nobody has it"),
+        ("░ free", "can be acquired"),
     ];
     let lines: Vec<Line> = keys
         .iter()

@@ -1,6 +1,6 @@
 //! What can be known only from several samples: waits that ended, rates, and what was recovered meanwhile.
 //!
-//! A wait that begins and ends between two samples is never seen, so the histogram tells of the waits that
+//! A wait that begins and ends between two samples is never seen, so the histogram shows the waits that
 //! are longer than the interval; the counter of grants, from which the rate comes, misses none.
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, SystemTime};

@@ -69,7 +69,7 @@ pub(crate) fn semaphores(frame: &mut Frame, area: Rect, app: &mut App) {
         "" => format!("Semaphores {}", rows.len()),
         filter => format!("Semaphores {} of {} with /{filter}", rows.len(), app.all.len()),
     };
-    let empty = "no name has that in it; Esc shows all";
+    let empty = "no name contains that; Esc shows all";
     let focused = app.focus == Focus::Semaphores;
     list(frame, area, theme, &title, empty, focused, &SEMAPHORES, &rows, &styles, &mut app.semaphores);
 }
@@ -136,8 +136,7 @@ pub(crate) fn holders(frame: &mut Frame, area: Rect, app: &mut App) {
         .collect();
     let styles: Vec<Style> = reading.holders.iter().map(|h| who_style(theme, &h.who)).collect();
     let title = format!("Holders {}", rows.len());
-    let empty =
-        if reading.loose > 0 { "nobody holds a permit; the loose ones have no owner" } else { "nobody holds a permit" };
+    let empty = if reading.loose > 0 { "no holders; loose permits have no owner" } else { "no holders" };
     let focused = app.focus == Focus::Holders;
     list(frame, area, theme, &title, empty, focused, &HOLDERS, &rows, &styles, &mut app.holders);
 }
@@ -164,7 +163,7 @@ pub(crate) fn queue(frame: &mut Frame, area: Rect, app: &mut App) {
         title.push_str(&format!(", {releasers} to release"));
     }
     let focused = app.focus == Focus::Queue;
-    list(frame, area, theme, &title, "nobody waits", focused, &QUEUE, &rows, &styles, &mut app.queue);
+    list(frame, area, theme, &title, "no waiters", focused, &QUEUE, &rows, &styles, &mut app.queue);
 }
 
 #[expect(

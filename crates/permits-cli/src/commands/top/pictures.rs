@@ -73,10 +73,10 @@ fn numbers(theme: Theme, reading: &Reading, past: Option<&Past>, name: Option<&s
         parts.push(("! closed".to_owned(), theme.bad()));
     }
     if reading.owed() > 0 {
-        parts.push((format!("! {} more out than there shall be", reading.owed()), theme.bad()));
+        parts.push((format!("! {} over the limit", reading.owed()), theme.bad()));
     }
     if reading.of_the_dead() > 0 {
-        parts.push((format!("! {} of the dead, for the next", reading.of_the_dead()), theme.bad()));
+        parts.push((format!("! {} of dead holders", reading.of_the_dead()), theme.bad()));
     }
     if !reading.waiters.is_empty() {
         let longest =

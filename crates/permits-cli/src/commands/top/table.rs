@@ -12,7 +12,7 @@ pub(crate) struct Column {
     pub(crate) align: Align,
     /// 0 stays; else the column with the highest number goes first where there is no room.
     pub(crate) rank: u8,
-    /// Cells are cut to so many columns even where there is room.
+    /// Cells are cut to that many columns even if there is room.
     pub(crate) most: usize,
 }
 

@@ -240,7 +240,7 @@ fn shrink_that_is_owed_is_told() {
     let lines = screen(&mut app(sample_of("build", owed, at(0))), 80, 24);
 
     assert_has(&lines, "shrinking");
-    assert_has(&lines, "! 1 more out than there shall be");
+    assert_has(&lines, "! 1 over the limit");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn permits_of_the_dead_are_told() {
     let lines = screen(&mut app(sample_of("build", reading, at(0))), 80, 24);
 
     assert_has(&lines, "holder dead");
-    assert_has(&lines, "! 1 of the dead, for the next");
+    assert_has(&lines, "! 1 of dead holders");
     assert_has(&lines, "[dead] make -C kernel all");
 }
 
@@ -301,7 +301,7 @@ fn last_permit_stays() {
     let mut app = app(sample_of("build", reading(1, 0), at(0)));
 
     assert_eq!(press(&mut app, "-"), Next::Draw);
-    assert_has(&screen(&mut app, 80, 24), "! `build` has `1` permit: it cannot have fewer");
+    assert_has(&screen(&mut app, 80, 24), "! `build` has `1` permit, which is the minimum");
 }
 
 #[test]
@@ -372,9 +372,9 @@ fn cursor_stays_inside_when_all_leave() {
     app.show(sample_of("build", reading(6, 0), at(20_000)));
 
     assert_eq!(app.holders.row, 0);
-    assert_has(&screen(&mut app, 80, 24), "nobody holds a permit");
+    assert_has(&screen(&mut app, 80, 24), "no holders");
     press(&mut app, "r");
-    assert_has(&screen(&mut app, 80, 24), "! there is nobody to revoke");
+    assert_has(&screen(&mut app, 80, 24), "! there is no holder or waiter to revoke");
 }
 
 #[test]

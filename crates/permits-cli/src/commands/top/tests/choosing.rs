@@ -76,7 +76,7 @@ fn letters_of_the_filter_are_no_other_keys() {
         app.on_key(KeyEvent::from(KeyCode::Backspace));
     }
 
-    assert_has(&none, "no name has that in it");
+    assert_has(&none, "no name contains that");
     assert_eq!((app.filter.as_str(), names(&app).len()), ("", 28));
     app.on_key(KeyEvent::from(KeyCode::Esc));
     assert_eq!(press(&mut app, "q"), Next::Quit);
@@ -116,7 +116,7 @@ fn read_only_changes_nothing() {
         assert_eq!(press(&mut app, key), Next::Draw, "{key}");
 
         assert!(app.dialog.is_none(), "{key}");
-        assert_has(&screen(&mut app, 80, 24), "! nothing is changed here: it was started with --read-only");
+        assert_has(&screen(&mut app, 80, 24), "! read-only: start it without --read-only to resize and revoke");
     }
     let mut app = busy_app();
     app.read_only = true;
