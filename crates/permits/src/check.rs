@@ -8,7 +8,7 @@
 //! - A guard that another thread was given counts for the one that acquired it: a move cannot be seen. So a thread
 //!   that waits for a guard which it has given away is said to wait for itself.
 //! - Which task runs is not known, and a task may hold its guard on another thread than it was polled on. So
-//!   permits that a future yields count for nobody, and a future is not checked.
+//!   permits that a future yields are not counted, and a future is not checked.
 //! - A semaphore is known by a number that it gets with its first guard, and not by its address: it may be moved
 //!   when its guards were leaked, and another may have its address then.
 //!
@@ -124,7 +124,8 @@ mod on {
         }
     }
 
-    /// Panics if this thread, which is about to wait for `n` permits, holds so many that no other can serve it.
+    /// Panics if this thread, which is about to wait for `n` permits, holds permits without which no other
+    /// thread can serve it.
     #[track_caller]
     pub(crate) fn check_wait(semaphore: &Semaphore, n: u32) {
         let key = (semaphore.identity.number(), this_thread());
