@@ -511,10 +511,10 @@ class HostSemaphore:
     has another number of permits is resized; otherwise that is an error. With `numbered=True` each permit
     that a `Permit` holds has a number: see `Permit.slots`.
 
-    With `every=2.0` at most one acquisition is granted in two seconds, whichever process it is of and for however many
-    permits, in the order of the queue. The time is stored with the semaphore: without `every` the stored one holds, and
-    another one is a HostError of the kind "interval-differs", unless `resize=True`. From 0.001 to 86400 seconds, in
-    whole milliseconds; 0 for none.
+    With `every=2.0`, at most one acquisition is granted in two seconds, over all processes, of any number of
+    permits, in the order of the queue. The time is stored with the semaphore. Without `every` the stored time
+    holds; another time raises a HostError of the kind "interval-differs", unless `resize=True`. It ranges
+    from 0.001 to 86400 seconds, in whole milliseconds; 0 means none.
 
     It may be used after a fork, and passed to a process that `multiprocessing` spawns.
 
@@ -622,12 +622,12 @@ class HostSemaphore:
 
     @property
     def interval(self) -> float | None:
-        """How many seconds two acquisitions are apart at least; None if they are not spaced."""
+        """The minimum number of seconds between two acquisitions; None if they are not spaced."""
 
     def set_interval(self, every: _Seconds) -> None:
-        """Set how many seconds two acquisitions are apart at least, for all processes: as `every`; 0 for none.
+        """Set the minimum number of seconds between two acquisitions, for all processes; 0 for none.
 
-        A caller that waits for the time of the next one waits for the new time.
+        The new time also holds for callers that wait for the next acquisition now.
 
         >>> from permits import HostSemaphore
         >>> api = HostSemaphore("api", 3, directory=directory, every=60)

@@ -39,7 +39,7 @@ pub struct Options {
     every: Option<Duration>,
 }
 
-/// Refuses a semaphore that stores another time between starts than was asked for, if one was.
+/// Refuses a semaphore that stores another time between starts than the options give, if they give one.
 fn spaced_so(stored: u32, wanted: Option<u32>) -> Result<(), Error> {
     match wanted {
         Some(wanted) if wanted != stored => {
@@ -100,8 +100,8 @@ impl Options {
         self
     }
 
-    /// What becomes of a semaphore that exists with another number of permits, or another time between
-    /// [starts](Self::every) than is given here. Default, `false`: an error. `true`: it gets what is given.
+    /// Whether to change a semaphore that exists with another number of permits, or another time between
+    /// [starts](Self::every), than these options give. Default: `false`, which makes the difference an error.
     pub fn resize(mut self, resize: bool) -> Options {
         self.resize = resize;
         self
@@ -127,23 +127,23 @@ impl Options {
         self
     }
 
-    /// The least time between two starts: a start is an acquisition that is granted, of one permit or of
-    /// several. It is stored with the semaphore, in whole milliseconds, rounded up. From 1 ms to a day; zero:
-    /// starts are not spaced.
+    /// The minimum time between two starts. A start is one grant, of one permit or several. The time is
+    /// stored with the semaphore, in whole milliseconds, rounded up. It ranges from 1 ms to a day; zero means
+    /// that starts are not spaced.
     ///
-    /// Default: what is stored holds, and a new semaphore does not space its starts. One that exists and
-    /// stores another time is an error ([`ErrorKind::IntervalDiffers`]), unless it is
-    /// [resized](Self::resize); [`HostSemaphore::set_interval`] changes it.
+    /// Default: the stored time holds, and a new semaphore does not space its starts. If the semaphore stores
+    /// another time, opening it fails ([`ErrorKind::IntervalDiffers`]), unless [`resize`](Self::resize) is
+    /// set; [`HostSemaphore::set_interval`] changes the time.
     ///
-    /// While the time of the next start has not come, a try finds no permit ([`ErrorKind::NotNow`]), and the
-    /// first in line waits for it, however many permits are free: C3 and C8 hold, but that a request which
-    /// fits may have to wait for the time as well. Nothing else does: permits come back and loose ones are
-    /// released as ever, and 0 permits are had at once (C7). The clock goes on while the host is suspended,
-    /// and has been running since it was booted, so a new boot starts anew.
+    /// Before the next start is allowed, a try fails ([`ErrorKind::NotNow`]), and the first waiter waits,
+    /// however many permits are free. C3 and C8 hold with this exception: a request that fits may have to
+    /// wait for the time as well. Other calls do not: permits come back and loose permits are released as
+    /// usual, and 0 permits are granted at once (C7). The clock counts from boot and runs while the host is
+    /// suspended; a new boot starts anew.
     ///
-    /// The time is between the grants. How long a process takes from there until it does something, is its
-    /// own matter. Processes in another time namespace that shifts the clock since boot
-    /// (`time_namespaces(7)`) space their starts among themselves alone.
+    /// The time lies between two grants, and not between what the processes do after them. Processes in a
+    /// time namespace that shifts the clock since boot (`time_namespaces(7)`) space their starts only among
+    /// themselves.
     ///
     /// ```
     /// # let directory = std::env::temp_dir().join(format!("permits-doc-every-{}", std::process::id()));
@@ -229,7 +229,7 @@ impl Options {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::IntervalDiffers`] if it stores another time
-    /// between [starts](Self::every) than was given; see [`HostSemaphore::open`].
+    /// between [starts](Self::every) than these options give; see [`HostSemaphore::open`].
     pub fn open_existing(self, name: &str) -> Result<HostSemaphore, Error> {
         self.open_as_it_is(name).map_err(error::during(name, Operation::Open))
     }

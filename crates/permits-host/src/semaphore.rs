@@ -269,12 +269,11 @@ impl HostSemaphore {
         })
     }
 
-    /// Sets the least time between two starts, for all processes: see
-    /// [`Options::every`](crate::Options::every), which also says what it can be. Zero: starts are not spaced
-    /// any more.
+    /// Sets the minimum time between two starts, for all processes. [`Options::every`](crate::Options::every)
+    /// describes it and gives its range; zero ends the spacing.
     ///
-    /// It counts from the last start that was spaced, so the next one may be at once; who waits for the time
-    /// of the next start, waits for the new time.
+    /// The new time counts from the last spaced start, so the next start may be allowed at once. It also
+    /// holds for requests that wait for the next start now.
     ///
     /// # Errors
     ///
@@ -293,8 +292,8 @@ impl HostSemaphore {
         })
     }
 
-    /// The least time between two starts: see [`Options::every`](crate::Options::every). `None`: they are not
-    /// spaced.
+    /// Returns the minimum time between two starts, `None` if they are not spaced: see
+    /// [`Options::every`](crate::Options::every).
     ///
     /// # Errors
     ///

@@ -10,12 +10,12 @@ use crate::semaphore::HostSemaphore;
 use crate::status;
 use permits::Participant;
 
-/// Which earlier handles of a key are asked to give up; see [`HostSemaphore::supersede`].
+/// Which earlier handles of a key to ask to give up; see [`HostSemaphore::supersede`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supersede {
-    /// Those that wait, or have not begun to. A handle that holds permits keeps them.
+    /// Those that hold no permits, whether they wait or not. A handle that holds permits keeps them.
     Waiters,
-    /// Those that hold permits too.
+    /// Also those that hold permits.
     WaitersAndHolders,
 }
 
@@ -23,24 +23,24 @@ impl HostSemaphore {
     /// The most bytes that the key of [`supersede`](Self::supersede) can have: 64.
     pub const MAX_KEY: usize = LONGEST_KEY;
 
-    /// Makes this handle the newest of `key`, and asks the earlier ones of that key to give up; how many
-    /// there were.
+    /// Makes this handle the newest of `key`, asks the earlier handles of that key to give up, and returns
+    /// how many those were.
     ///
-    /// It is called before a request, and takes nothing. A handle that is asked finds
-    /// [`is_revoked`](Self::is_revoked), and what it does is its own business: a request of it waits on until
-    /// it is dropped or granted. `permits run` gives up its place in the queue.
+    /// Call it before a request; it acquires nothing itself. A handle that is asked sees
+    /// [`is_revoked`](Self::is_revoked), and decides what to do: its requests wait on until they are granted
+    /// or dropped. `permits run` gives up its place in the queue.
     ///
-    /// Of handles that call this at the same moment, exactly one is not superseded; the others find that they
-    /// are [`is_superseded`](Self::is_superseded) when the call returns, or later. A handle stays superseded,
-    /// also when the newer one has gone, until it calls this again and is the newest itself.
+    /// If several handles call this at the same moment, exactly one is not superseded. The others see
+    /// [`is_superseded`](Self::is_superseded) when the call returns, or later. A handle stays superseded,
+    /// even when the newer one is gone, until it calls this again and is the newest itself.
     ///
-    /// It is a call and no option for opening, since it says when a handle arrives: a child after fork is
-    /// another handle, and supersedes its parent only if it calls this.
+    /// It is a call and not an option for opening, since it marks when a handle arrives: a child after a fork
+    /// is another handle, and supersedes its parent only if it calls this.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadName`] unless the key has 1 to [`MAX_KEY`](Self::MAX_KEY) bytes, none of them a control
-    /// character; [`ErrorKind::Damaged`].
+    /// [`ErrorKind::BadName`] unless the key has 1 to [`MAX_KEY`](Self::MAX_KEY) bytes, none of them a
+    /// control character; [`ErrorKind::Damaged`].
     ///
     /// # Examples
     ///
@@ -61,19 +61,18 @@ impl HostSemaphore {
     pub fn supersede(&self, key: &str, whom: Supersede) -> Result<usize, Error> {
         self.during(Operation::Revoke, |attachment| {
             let key = Key::new(key);
-            let key = key.map_err(|why| Error::new(ErrorKind::BadName, format!("that cannot be a key: {why}")))?;
+            let key = key.map_err(|why| Error::new(ErrorKind::BadName, format!("this cannot be a key: {why}")))?;
             attachment.supersede(&key, whom)
         })
     }
 
-    /// Whether a newer handle has [superseded](Self::supersede) this one, which may hold permits all the
-    /// same.
+    /// Whether a newer handle has [superseded](Self::supersede) this one. It may hold permits nevertheless.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
         self.shared.here().is_ok_and(|attachment| attachment.store().superseded_by(attachment.seat).is_some())
     }
 
-    /// The newest handle that has superseded this one, if it takes part still.
+    /// Returns the newest handle that has superseded this one, if that still takes part.
     #[must_use]
     pub fn superseded_by(&self) -> Option<Participant> {
         let attachment = self.shared.here().ok()?;

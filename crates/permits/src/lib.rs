@@ -95,8 +95,9 @@
 //!
 //! # A thread that waits for itself
 //!
-//! A thread that holds all permits by its guards and waits for one more waits without end. The feature `check`, off by
-//! default and free of cost then, makes [`wait`](Request::wait) panic there, and names both lines:
+//! A thread that holds all permits by its guards and waits for one more waits without end. With the feature
+//! `check`, [`wait`](Request::wait) panics instead, and names both lines. The feature is off by default, and then
+//! costs nothing.
 //!
 //! ```text
 //! thread 'main' panicked at src/main.rs:9:33:
@@ -104,19 +105,19 @@
 //! permit first, or acquire all at once
 //! ```
 //!
-//! It does so exactly if the thread holds `h` permits of the semaphore by guards, and asks for more than `max_permits -
-//! h`, so that only its own release, or a resize, could serve it. Loose permits do not count. A wait with a limit
-//! is not checked: it ends, and its error says how things stand.
+//! It panics exactly if the thread holds `h` permits of the semaphore by guards and asks for more than
+//! `max_permits - h`, so that only its own release, or a resize, could serve it. Loose permits do not count. A
+//! wait with a time limit is not checked: it ends, and its error says how many permits there are.
 //!
-//! A guard counts for the thread that acquired it until it is dropped, also when another thread has it by then:
-//! where a thread gives its guard away and waits for it to come back, do not use the check. Permits that a future
-//! yields count for no thread, and futures are not checked, since it is not known which task runs.
+//! A guard counts for the thread that acquired it until it is dropped, even if another thread has it by then. If
+//! a thread gives its guard away and waits for it to come back, do not use the check. Permits that a future
+//! yields count for no thread, and futures are not checked, since the check cannot know which task runs.
 //!
 //! ```sh
 //! cargo test --features permits/check
 //! ```
 //!
-//! It costs an allocation and a lock of the whole process for each guard, so it is for tests and for debugging.
+//! The check costs an allocation and a process-wide lock for each guard: use it for tests and debugging.
 //!
 //! # When not to use it
 //!

@@ -28,7 +28,7 @@ pub struct Status {
     pub granted_total: u64,
     /// How many permits came back from dead holders since then.
     pub recovered_total: u64,
-    /// The least time between two grants, if the semaphore spaces them.
+    /// The minimum time between two grants, if the semaphore spaces them.
     pub interval: Option<Duration>,
     /// The time until the next grant is allowed, if the interval forbids one now. It says nothing about
     /// whether permits are free.
@@ -47,11 +47,11 @@ pub struct SemaphoreFile {
     pub format: (u16, u16),
     /// When it was created.
     pub created: SystemTime,
-    /// When the semaphore was last used; now, while permits are out or waited for.
+    /// When the semaphore was last used. While permits are out or requests wait, this is the time of the
+    /// reading; if the semaphore was never used, the time of its creation.
     ///
-    /// What a dead process held or waited for was used until its death was noticed. Opening, reading,
-    /// resizing and closing are no use, and neither is a request that is refused at once. Never used: when it
-    /// was created.
+    /// The use of a dead process ends when another process notices its death. Opening, reading, resizing and
+    /// closing do not count as use, nor does a request that is refused at once.
     pub last_used: SystemTime,
     /// Its permission bits, as `chmod(1)` takes them.
     pub mode: u32,
@@ -80,7 +80,8 @@ pub struct Participant {
     pub command: String,
     /// The label that it gave itself; may be empty.
     pub label: String,
-    /// The key by which the newest participant supersedes the others, if it has one and the reach has keys.
+    /// The participant's key, if it has one and the reach has keys: of the participants with one key, the
+    /// newest supersedes the others.
     pub supersede_key: Option<String>,
     /// Whether its process, or the command that it ran, lives.
     pub alive: bool,

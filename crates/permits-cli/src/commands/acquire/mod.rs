@@ -26,9 +26,9 @@ pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
             Err(ungranted) => return ungranted.end(),
         }
     }
-    scene.notes.verbose(|| {
-        format!("acquired `{}` of `{}`; return them with `permits release {}`", units, args.name, args.name)
-    });
+    scene
+        .notes
+        .verbose(|| format!("acquired `{}` of `{}`; to return: `permits release {}`", units, args.name, args.name));
     if args.json {
         out::print(&json::line(Taken {
             name: &args.name,
