@@ -81,9 +81,7 @@ class _Checked:
 
     def _check_wait(self, n):
         me = _who()
-        # Those that have been returned are of no use any more. Whatever other threads add meanwhile stays.
-        for hold in [hold for hold in tuple(self._holds) if not hold.count()]:
-            self._let_go(hold)
+        self._forget_returned()
         mine = [hold for hold in tuple(self._holds) if hold.who == me]
         held, most = sum(hold.count() for hold in mine), self.max_permits
         # What is impossible, or closed, is refused and not waited for.
@@ -102,6 +100,18 @@ class _Checked:
         if n is not None:
             self._check_wait(n)
 
+    def _remember(self, hold):
+        self._holds.append(hold)
+        # Without a wait that is checked they would pile up. At powers of two, so that this costs little.
+        kept = len(self._holds)
+        if kept >= 64 and kept & (kept - 1) == 0:
+            self._forget_returned()
+
+    def _forget_returned(self):
+        # What other threads add meanwhile stays.
+        for hold in [hold for hold in tuple(self._holds) if not hold.count()]:
+            self._let_go(hold)
+
     def _let_go(self, hold):
         try:
             self._holds.remove(hold)
@@ -115,7 +125,7 @@ class _Checked:
     def permit(self, *arguments, **named):
         self._check_call(arguments, named)
         permit = super().permit(*arguments, **named)
-        self._holds.append(_Hold(permit))
+        self._remember(_Hold(permit))
         return permit
 
     def acquire_async(self, *arguments, **named):
@@ -123,14 +133,14 @@ class _Checked:
 
     def permit_async(self, *arguments, **named):
         def granted(permit):
-            self._holds.append(_Hold(permit))
+            self._remember(_Hold(permit))
 
         return _Request(self, super().permit_async(*arguments, **named), (arguments, named), granted)
 
     def __enter__(self):
         self._check_wait(1)
         entered = super().__enter__()
-        self._holds.append(_Hold())
+        self._remember(_Hold())
         return entered
 
     def __exit__(self, *exception):
@@ -139,7 +149,7 @@ class _Checked:
 
     def __aenter__(self):
         def granted(_):
-            self._holds.append(_Hold())
+            self._remember(_Hold())
 
         return _Request(self, super().__aenter__(), ((), {}), granted)
 

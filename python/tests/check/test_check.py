@@ -240,3 +240,12 @@ def test_without_the_variable_nothing_is_checked(monkeypatch):
     assert type(sem) is CountSemaphore
     program = "import sys, permits; permits.CountSemaphore(1); assert 'permits._check' not in sys.modules"
     run_script(program)
+
+
+def test_returned_permits_do_not_pile_up():
+    sem = CountSemaphore(2)
+
+    for _ in range(1000):
+        sem.permit(timeout=LONG).release()
+
+    assert len(sem._holds) <= 64
