@@ -126,7 +126,10 @@ impl<'a> Waiting<'a> {
         events: &mut Events,
         queued: impl FnMut(Option<u32>),
     ) -> Result<OwnedPermit, Ungranted> {
-        self.run(Side::Acquire, events, || self.semaphore.acquire_many_owned(self.units), queued)
+        let permit = self.run(Side::Acquire, events, || self.semaphore.acquire_many_owned(self.units), queued)?;
+        // Frozen while it waited, it is granted before it sees that a newer run has replaced it. Its command has not
+        // started yet, and would do stale work after the newer one's. The permit is returned by its drop.
+        if self.semaphore.is_superseded() { Err(self.revoked()) } else { Ok(permit) }
     }
 
     /// Waits until as many are loose, and gives them back.

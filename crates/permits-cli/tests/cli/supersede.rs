@@ -154,27 +154,27 @@ fn killed_superseder_leaves_the_semaphore_to_the_next() {
 }
 
 #[test]
-fn superseded_one_that_is_granted_first_runs_and_can_be_revoked() {
+fn superseded_waiter_that_is_granted_while_stopped_runs_nothing() {
     let place = Place::new();
-    let mut holder = place.hold("a");
-    let mut older = keyed(&place, &["--supersede", "k"], "echo ran; read line; echo done");
-    place.until_waiting("a", 1);
-    // Stopped, it is granted the permit before it can give up.
-    kill(older.pid(), "STOP");
-    let mut newer = keyed(&place, &["--supersede", "k"], "echo newer");
-    place.until_waiting("a", 2);
-    holder.let_go();
-    until("it is granted", || place.status("a")["holders"][0]["pid"] == older.pid());
+    for options in [&["--supersede", "k"][..], &["--supersede", "k", "--exec"]] {
+        let mut holder = place.hold("a");
+        let mut older = keyed(&place, options, "echo stale");
+        place.until_waiting("a", 1);
+        // Stopped, it is granted the permit before it can give up.
+        kill(older.pid(), "STOP");
+        let mut newer = keyed(&place, &["--supersede", "k", "--label", "night"], "echo newer");
+        place.until_waiting("a", 2);
+        holder.let_go();
+        until("it is granted", || place.status("a")["holders"][0]["pid"] == older.pid());
 
-    kill(older.pid(), "CONT");
+        kill(older.pid(), "CONT");
 
-    assert_eq!(older.line(), "ran");
-    let status = place.status("a");
-    assert_eq!(status["holders"][0]["revoked"], false, "it holds: {status}");
-    let grant = status["holders"][0]["grant"].as_str().expect("a grant");
-    assert_eq!(place.code(&["revoke", "a", grant]), 0);
-    assert_eq!(older.end().code(), Some(76));
-    assert_eq!(newer.line(), "newer");
+        assert_eq!(older.end().code(), Some(76));
+        let said = format!("permits: superseded by {} (night) while waiting for `a`", newer.pid());
+        assert_eq!(older.rest(), [said]);
+        assert_eq!(newer.line(), "newer");
+        assert!(newer.end().success());
+    }
 }
 
 #[test]
