@@ -204,6 +204,7 @@ fn what_cannot_be_a_key_is_refused_with_the_way_out() {
         (vec!["--supersede", ""], vec!["the key is empty"]),
         (vec!["--supersede", "a\nb"], vec!["control character"]),
         (vec!["--supersede", "k", "--try"], vec!["cannot be used with"]),
+        (vec!["--supersede", "k", "--wait", "0"], vec!["`--wait 0`", "give a longer time"]),
         (vec!["--supersede-running"], vec!["--supersede <KEY>"]),
     ] {
         let output = output(place.permits(["run"]).args(args).args(["a", "--", "true"]));

@@ -22,7 +22,7 @@ mod report;
 
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use permits_host::{HostSemaphore, OwnedPermit, Supersede};
 
@@ -51,6 +51,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Run) -> Result<End, Failure> {
 
 fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Reason), Failure> {
     check_hook(args)?;
+    check_supersede(args)?;
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
@@ -109,6 +110,17 @@ fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result
         return become_command(job, permit, &grant).map(Some);
     }
     child::supervise(job, events, report, Some(permit), &grant).map(Some)
+}
+
+/// A run that does not wait would replace the one that waits, and give up itself: then no run of the key is left.
+/// The parser refuses `--try` alike.
+fn check_supersede(args: &Run) -> Result<(), Failure> {
+    if args.supersede.is_none() || args.patience.wait != Some(Duration::ZERO) {
+        return Ok(());
+    }
+    let text =
+        "`--supersede` cannot be used with `--wait 0`, which does not wait: give a longer time, or leave out `--wait`";
+    Err(Failure::new(code::USAGE, text))
 }
 
 /// Asks those that came before with the same key to give up.
