@@ -55,7 +55,7 @@ enum Command {
 #[derive(clap::Args)]
 struct RunArguments {
     /// Workloads to run, separated by commas; `host` is all those between processes (h1 to h6). When not
-    /// given: all those within a process (w1 to w10).
+    /// given: all those within a process (w1 to w10, `busy`).
     #[arg(long, value_delimiter = ',', value_parser = workload)]
     only: Vec<String>,
     /// Peers to run, by the beginning of their names; all when not given. The reference of a workload always runs.

@@ -181,7 +181,8 @@ pub fn cores() -> &'static [usize] {
     })
 }
 
-fn pin_to(core: usize) {
+/// Pins the calling thread.
+pub fn pin_to(core: usize) {
     let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
     // SAFETY: all zeroes is an empty set, `core` came from a set of this size, and 0 means the calling thread.
     let refused = unsafe {

@@ -6,6 +6,7 @@ mod locks;
 mod ours;
 mod peer;
 mod semaphores;
+mod spinners;
 mod sys;
 
 mod alone;
@@ -16,6 +17,7 @@ mod long_queue;
 mod program;
 
 use crate::harness::Bench;
+pub use spinners::Spinners;
 
 type Run = fn(&mut Bench) -> Result<(), String>;
 

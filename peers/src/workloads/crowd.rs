@@ -11,22 +11,7 @@ use crate::threads::contend;
 use crate::workloads::crowd_cell::Cell;
 
 pub fn run(bench: &mut Bench) -> Result<(), String> {
-    let mut entries = vec![
-        entry::<Xadd>(),
-        entry::<Permits<false>>(),
-        entry::<Permits<true>>(),
-        entry::<Crossbeam>(),
-        entry::<AsyncLock>(),
-        entry::<SemT>(),
-        entry::<StdSemaphore>(),
-        entry::<Naive>(),
-        entry::<Well>(),
-        entry::<Saa>(),
-        entry::<Tokio>(),
-        entry::<Mea>(),
-        entry::<FuturesIntrusive<false>>(),
-        entry::<FuturesIntrusive<true>>(),
-    ];
+    let mut entries = peers();
     if bench.wants("java") {
         match Java::start() {
             Ok(java) => {
@@ -45,17 +30,35 @@ pub fn run(bench: &mut Bench) -> Result<(), String> {
         for permits in counts {
             for section_ns in bench.pick(&[0, 50][..], &[50]) {
                 let cell = Cell::new(bench, *threads, permits, *section_ns);
-                let info = CellInfo {
-                    workload: "w2",
-                    parameters: cell.parameters(),
-                    metrics: &[OPS],
-                    reference: Permits::<false>::NAME,
-                };
-                bench.cell(&info, &entries, &cell)?;
+                bench.cell(&info("w2", &cell), &entries, &cell)?;
             }
         }
     }
     Ok(())
+}
+
+pub fn info<'a>(workload: &'a str, cell: &Cell) -> CellInfo<'a> {
+    CellInfo { workload, parameters: cell.parameters(), metrics: &[OPS], reference: Permits::<false>::NAME }
+}
+
+/// All but Java's, which are in a process of their own.
+pub fn peers() -> Vec<Entry<Cell>> {
+    vec![
+        entry::<Xadd>(),
+        entry::<Permits<false>>(),
+        entry::<Permits<true>>(),
+        entry::<Crossbeam>(),
+        entry::<AsyncLock>(),
+        entry::<SemT>(),
+        entry::<StdSemaphore>(),
+        entry::<Naive>(),
+        entry::<Well>(),
+        entry::<Saa>(),
+        entry::<Tokio>(),
+        entry::<Mea>(),
+        entry::<FuturesIntrusive<false>>(),
+        entry::<FuturesIntrusive<true>>(),
+    ]
 }
 
 fn entry<E: Wait>() -> Entry<Cell> {

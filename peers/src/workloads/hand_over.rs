@@ -16,22 +16,28 @@ const TRIP: Metric = Metric { name: "round trip", unit: "us", higher_is_better: 
 struct Cell {
     place: Place,
     window: Duration,
+    busy: bool,
 }
 
 pub fn run(bench: &mut Bench) -> Result<(), String> {
     let window = Duration::from_millis(bench.pick(60, 25));
+    cells(bench, "w3", window, false)
+}
+
+/// `busy`: other processes take all of the processor that they get.
+pub fn cells(bench: &mut Bench, workload: &str, window: Duration, busy: bool) -> Result<(), String> {
     let between = |sides: &str, place: Place| CellInfo {
-        workload: "w3",
+        workload,
         parameters: format!("sides={sides} on={}", place.name()),
         metrics: &[TRIP],
         reference: Permits::<false>::NAME,
     };
     for place in [Place::TwoCores, Place::OneCore, Place::Anywhere] {
         if !place.is_possible() {
-            eprintln!("w3: no rows for {}: the process may use one core only", place.name());
+            eprintln!("{workload}: no rows for {}: the process may use one core only", place.name());
             continue;
         }
-        let cell = Cell { place, window };
+        let cell = Cell { place, window, busy };
         bench.cell(&between("threads", place), &threads(), &cell)?;
         bench.cell(&between("thread+task", place), &tasks(), &cell)?;
     }
@@ -41,7 +47,7 @@ pub fn run(bench: &mut Bench) -> Result<(), String> {
 fn threads() -> Vec<Entry<Cell>> {
     vec![
         // Spinning for a thread that cannot run lasts a whole time slice: nothing to compare with.
-        hand_over::<Spin>().fits(|cell| cell.place == Place::TwoCores),
+        hand_over::<Spin>().fits(|cell| cell.place == Place::TwoCores && !cell.busy),
         hand_over::<Futex>(),
         Entry::new("floor: thread::park", Order::None, parked),
         hand_over::<Permits<false>>(),

@@ -2,6 +2,7 @@
 //! `--only`; there is no w5.
 
 mod bound;
+mod busy;
 mod crowd;
 pub mod crowd_cell;
 mod hand_over;
@@ -31,4 +32,5 @@ pub const ALL: &[(&str, Run)] = &[
     ("w8", sizes::run),
     ("w9", producers_consumers::run),
     ("w10", not_getting_it::run),
+    ("busy", busy::run),
 ];

@@ -22,24 +22,26 @@ struct Cell {
 }
 
 pub fn run(bench: &mut Bench) -> Result<(), String> {
-    let cell =
-        |limit_us| Cell { window: Duration::from_millis(bench.pick(30, 15)), limit: Duration::from_micros(limit_us) };
-    let cells = [
-        ("try that fails", CALL, tries(), cell(0)),
-        ("future that waits and is dropped", CALL, futures(), cell(0)),
-        ("wait of 100 us", LATE, timed_waits(), cell(100)),
-        ("wait of 1000 us", LATE, timed_waits(), cell(1_000)),
-    ];
+    let cell = || Cell { window: Duration::from_millis(bench.pick(30, 15)), limit: Duration::ZERO };
+    let cells =
+        [("try that fails", CALL, tries(), cell()), ("future that waits and is dropped", CALL, futures(), cell())];
     for (parameters, metric, entries, cell) in cells {
-        let info = CellInfo {
-            workload: "w10",
-            parameters: parameters.into(),
-            metrics: &[metric],
-            reference: Permits::<false>::NAME,
-        };
-        bench.cell(&info, &entries, &cell)?;
+        bench.cell(&info("w10", parameters.into(), &[metric]), &entries, &cell)?;
+    }
+    late(bench, "w10", Duration::from_millis(bench.pick(30, 15)))
+}
+
+/// How late timed waits of 100 us and 1 ms are.
+pub fn late(bench: &mut Bench, workload: &str, window: Duration) -> Result<(), String> {
+    for limit_us in [100, 1_000] {
+        let cell = Cell { window, limit: Duration::from_micros(limit_us) };
+        bench.cell(&info(workload, format!("wait of {limit_us} us"), &[LATE]), &timed_waits(), &cell)?;
     }
     Ok(())
+}
+
+fn info<'a>(workload: &'a str, parameters: String, metrics: &'a [Metric]) -> CellInfo<'a> {
+    CellInfo { workload, parameters, metrics, reference: Permits::<false>::NAME }
 }
 
 fn tries() -> Vec<Entry<Cell>> {

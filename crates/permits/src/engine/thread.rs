@@ -44,14 +44,15 @@ impl Core {
     #[inline(never)]
     fn block(&self, act: Act, n: u32, patience: Patience) -> Result<(), Refusal> {
         let deadline = patience.deadline();
-        if deadline.is_some_and(|deadline| now() >= deadline) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+        if left.is_some_and(|left| left.is_zero()) {
             return match self.try_now(act, n) {
                 Err(Refusal::NotNow { .. }) => Err(Refusal::TimedOut),
                 other => other,
             };
         }
         // What is impossible must not be waited for (C7); it is the lock's holder who refuses it.
-        if self.bound() > 0 && n <= self.max() && self.watch(act, n, deadline) {
+        if self.bound() > 0 && n <= self.max() && self.watch(act, n, deadline, left) {
             return Ok(());
         }
         let node = pin!(Node::new(act, n));
@@ -66,12 +67,12 @@ impl Core {
                 return Ok(());
             }
         }
-        let mut awake = (self.bound() == 0).then(|| Awake::new(&self.spin));
+        let mut awake = (self.bound() == 0).then(|| Awake::new(&self.spin, left));
         let mut has_parked = false;
         let outcome = loop {
             match node.stage() {
                 Stage::Granted => {
-                    if let Some(awake) = awake {
+                    if let Some(awake) = &mut awake {
                         awake.paid();
                     }
                     break Ok(());
@@ -110,8 +111,8 @@ impl Core {
     }
 
     /// Watches the word for a moment before the thread queues, and takes the permits if they come.
-    fn watch(&self, act: Act, n: u32, deadline: Option<Instant>) -> bool {
-        let mut awake = Awake::new(&self.spin);
+    fn watch(&self, act: Act, n: u32, deadline: Option<Instant>, left: Option<Duration>) -> bool {
+        let mut awake = Awake::new(&self.spin, left);
         while awake.again() && deadline.is_none_or(|deadline| now() < deadline) {
             match self.enter(act, n, Manner::Passing) {
                 Ok(()) => {

@@ -39,7 +39,8 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 /// # Blocking
 ///
 /// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds
-/// on, then it sleeps. No signal and no spurious wake-up ends a wait early. Do not block a thread that runs
+/// on, then it sleeps. Where giving way cost it a time slice lately, since other work wants the core, it sleeps
+/// at once; one such wait in 16 or fewer stays awake for 100 µs. No signal and no spurious wake-up ends a wait early. Do not block a thread that runs
 /// tasks: `.await` there.
 ///
 /// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not
@@ -84,7 +85,8 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// limit.
     ///
     /// A grant that races the end of the time wins (C11). The wait never ends early; it ends late by the time
-    /// the system needs to wake a thread, about 0.1 ms.
+    /// the system needs to wake a thread: about 0.1 ms, also on a machine whose cores are all busy, as long as
+    /// the system lets a thread that wakes run before those that were running.
     ///
     /// # Examples
     ///
