@@ -47,7 +47,7 @@ pub struct Guard<H: Handle> {
 }
 
 impl<H: Handle> Guard<H> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(handle: H, n: u32, hold: Hold) -> Guard<H> {
         hold.begin(&handle, n);
         Guard { handle, n, hold }

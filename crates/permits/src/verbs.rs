@@ -23,14 +23,14 @@ impl Semaphore {
     /// let permit = sem.acquire().wait()?;        // in a thread
     /// # drop(permit); Ok::<(), permits::AcquireError>(()) }).unwrap();
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn acquire(&self) -> Acquire<'_> {
         self.acquire_many(1)
     }
 
     /// Requests `n` permits, all of them or none (C3). More than [`max_permits`](Self::max_permits) fails at
     /// once (C7), 0 succeeds at once.
-    #[inline]
+    #[inline(always)]
     pub fn acquire_many(&self, n: u32) -> Acquire<'_> {
         Request::new(self, n)
     }
@@ -41,7 +41,7 @@ impl Semaphore {
     ///
     /// See [`TryAcquireError`]. Under [`fair`](Self::fair) it fails while there are waiters, even if permits
     /// are free (C8).
-    #[inline]
+    #[inline(always)]
     #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
@@ -52,7 +52,7 @@ impl Semaphore {
     /// # Errors
     ///
     /// As [`try_acquire`](Self::try_acquire).
-    #[inline]
+    #[inline(always)]
     #[cfg_attr(feature = "check", track_caller)]
     pub fn try_acquire_many(&self, n: u32) -> Result<Permit<'_>, TryAcquireError> {
         self.core.try_now(Act::Take, n)?;
@@ -78,7 +78,7 @@ impl Semaphore {
     /// assert_eq!(sem.available_permits(), 1);
     /// # Ok::<(), permits::AcquireError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn release(&self) -> Release<'_> {
         self.release_many(1)
     }
@@ -89,7 +89,7 @@ impl Semaphore {
     ///
     /// Batches on both sides can wait for each other: with `n` here and `m` to acquire, keep `n + m <=
     /// max_permits + 1` (C22).
-    #[inline]
+    #[inline(always)]
     pub fn release_many(&self, n: u32) -> Release<'_> {
         Request::new(self, n)
     }
@@ -99,7 +99,7 @@ impl Semaphore {
     /// # Errors
     ///
     /// See [`TryReleaseError`].
-    #[inline]
+    #[inline(always)]
     pub fn try_release(&self) -> Result<(), TryReleaseError> {
         self.try_release_many(1)
     }
@@ -109,7 +109,7 @@ impl Semaphore {
     /// # Errors
     ///
     /// See [`TryReleaseError`].
-    #[inline]
+    #[inline(always)]
     pub fn try_release_many(&self, n: u32) -> Result<(), TryReleaseError> {
         Ok(self.core.try_now(Act::Return, n)?)
     }

@@ -264,6 +264,21 @@ fn two_returns_end_two_waits() {
 }
 
 #[test]
+fn of_two_releases_at_the_same_word_the_later_one_serves() {
+    check_policies(2, |new| {
+        let sem = Arc::new(new(2));
+        sem.acquire_many(2).loose().wait().unwrap();
+        let releases = [(); 2].map(|()| {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || sem.release().wait().unwrap())
+        });
+        drop(sem.acquire_many(2).wait().unwrap());
+        join(releases);
+        assert_idle(&sem);
+    });
+}
+
+#[test]
 fn a_batch_waits_for_all_and_the_small_one_behind_it_goes_on() {
     check_policies(2, |new| {
         let sem = Arc::new(new(2));

@@ -1,7 +1,7 @@
 //! The engine behind [`Semaphore`](crate::Semaphore): the word, the lock of the two queues, and what happens
 //! between them.
 //!
-//! Fast paths are loops of one compare-exchange on the word (`word.rs` says what is in it). Everything else
+//! Fast paths are one compare-exchange on the word (`entry.rs`; `word.rs` says what is in it). Everything else
 //! happens under the lock; I1 to I6 are the invariants of `waiters/mod.rs`.
 //!
 //! # Orderings of the word
@@ -13,11 +13,9 @@
 //! SeqCst.
 
 use crate::engine::awake::Spin;
-use crate::engine::sync::{
-    AtomicU32, AtomicU64, MODELLED, Mutex, MutexGuard, Ordering, const_unless_modelled, now, spin_loop,
-};
+use crate::engine::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, const_unless_modelled, ticks};
 use crate::engine::waiters::{Head, Node, Queue, Refused, Stage, Wake, Wakes};
-use crate::engine::word::{self, Act, Entry, Manner, Word};
+use crate::engine::word::{self, Entry, Manner, Word};
 use crate::error::refusal::Refusal;
 use crate::state::{Side, State};
 use std::pin::{Pin, pin};
@@ -31,13 +29,8 @@ use std::time::Duration;
 /// most, and is what parking_lot and Go's mutex settled on too.
 pub(crate) const PASSED_FOR_AT_MOST: Duration = Duration::from_millis(1);
 
-/// How many pauses a thread makes after its exchange failed for the first time, and at most; doubled in
-/// between. Some 1 to 3 µs on the processors of today.
-const FIRST_BACKOFF: u32 = if MODELLED { 0 } else { 32 };
-const MOST_BACKOFF: u32 = 64;
-
 pub(crate) struct Core {
-    word: AtomicU64,
+    pub(super) word: AtomicU64,
     /// Written under the lock, together with the word; read anywhere.
     max: AtomicU32,
     /// How often a waiter may be passed (C8); 0 is `fair`.
@@ -92,100 +85,6 @@ impl Core {
     pub(crate) fn max(&self) -> u32 {
         // Relaxed: a reading; who needs it together with the word holds the lock.
         self.max.load(Ordering::Relaxed)
-    }
-
-    /// Tries to go ahead without the lock.
-    ///
-    /// `Entry::Go` is never returned: then it has happened, and `Ok` is.
-    #[inline(always)]
-    pub(crate) fn enter(&self, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
-        // Relaxed: the exchange below orders what it takes, and a refusal is confirmed under the lock or is
-        // only a refusal.
-        let mut word = Word(self.word.load(Ordering::Relaxed));
-        let mut pauses = FIRST_BACKOFF;
-        loop {
-            let next = match word.enter(act, n, manner) {
-                Entry::Go(next) => next,
-                other => return Err(other),
-            };
-            match self.exchange(act, word, next) {
-                Ok(()) => break,
-                // A poll never spins (C16).
-                Err(seen) if manner == Manner::Queuing => word = seen,
-                Err(_) => word = self.back_off(&mut pauses),
-            }
-        }
-        if let Some(side) = act.feeds()
-            && word.needs_serving(side)
-        {
-            self.serve();
-        }
-        Ok(())
-    }
-
-    /// A request for nothing succeeds at once (C7), except that an acquire on a closed semaphore fails (C12).
-    pub(crate) fn nothing(&self, side: Side) -> Result<(), Refusal> {
-        if side == Side::Acquire && self.word().closed() { Err(Refusal::Closed) } else { Ok(()) }
-    }
-
-    #[inline(always)]
-    pub(crate) fn try_now(&self, act: Act, n: u32) -> Result<(), Refusal> {
-        if n == 0 {
-            return self.nothing(act.side());
-        }
-        loop {
-            match self.enter(act, n, Manner::Passing) {
-                Ok(()) => return Ok(()),
-                Err(Entry::Closed) => return Err(Refusal::Closed),
-                // Ends: who is granted budget and finds it used up by others has seen them go ahead.
-                Err(Entry::Ask) if self.bound() > 0 && self.ask(act.side()) => {}
-                Err(_) => break,
-            }
-        }
-        let max = self.max();
-        if n > max {
-            return Err(Refusal::TooMany { requested: n, max });
-        }
-        Err(Refusal::NotNow { requested: n, at_hand: self.word().at_hand(act.side()).max(0).unsigned_abs() })
-    }
-
-    #[cold]
-    fn ask(&self, side: Side) -> bool {
-        self.deal(&mut self.lock(), side)
-    }
-
-    /// Leaves the word's cache line for a while to the thread that has it. That thread does many operations
-    /// in the time that two threads that fight for the line need for one, and is out of the way sooner.
-    #[cold]
-    fn back_off(&self, pauses: &mut u32) -> Word {
-        for _ in 0..*pauses {
-            spin_loop();
-        }
-        *pauses = (*pauses * 2).min(MOST_BACKOFF);
-        Word(self.word.load(Ordering::Relaxed))
-    }
-
-    #[inline(always)]
-    fn exchange(&self, act: Act, word: Word, next: Word) -> Result<(), Word> {
-        let success = match act {
-            // Pairs with the Release of `give`, and of the exchanges of the other acts.
-            Act::Take => Ordering::Acquire,
-            // Acquire as above; Release pairs with the Acquire of the request on the other side that this one
-            // lets through.
-            Act::TakeLoose | Act::Return => Ordering::AcqRel,
-        };
-        self.word.compare_exchange_weak(word.0, next.0, success, Ordering::Relaxed).map(|_| ()).map_err(Word)
-    }
-
-    /// A guard's permits come back (C5), or become loose (C6). Waits for nothing, cannot fail.
-    #[inline]
-    pub(crate) fn give(&self, change: u64, feeds: Side) {
-        // Release: pairs with the Acquire of whoever takes these permits. Adding needs no loop: see `word.rs`
-        // for why nothing overflows.
-        let before = Word(self.word.fetch_add(change, Ordering::Release));
-        if before.needs_serving(feeds) {
-            self.serve();
-        }
     }
 
     /// Changes the word with the lock held, and tells what it was. AcqRel: flags travel both ways, and a
@@ -282,13 +181,13 @@ impl Core {
 
     /// Has the head been passed for longer than [`PASSED_FOR_AT_MOST`]? The first to ask starts the clock.
     fn patience_is_over(&self, queue: &mut Queue, head: &Head) -> bool {
-        let now = now();
-        match head.passed_since {
+        let ticks = ticks();
+        match head.passed.for_micros(ticks) {
             None => {
-                queue.passed_since(now);
+                queue.passed_since(ticks);
                 false
             }
-            Some(since) if now.saturating_duration_since(since) < PASSED_FOR_AT_MOST => false,
+            Some(micros) if micros < PASSED_FOR_AT_MOST.as_micros() as u32 => false,
             Some(_) => {
                 queue.starve();
                 true

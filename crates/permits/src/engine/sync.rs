@@ -37,6 +37,7 @@ mod plain {
 #[cfg(not(any(permits_loom, permits_shuttle)))]
 mod imp {
     pub(crate) use std::hint::spin_loop;
+    use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use std::thread::{Thread, current, park, yield_now};
@@ -50,6 +51,12 @@ mod imp {
         Instant::now()
     }
 
+    /// Microseconds since some moment, wrapping.
+    pub(crate) fn ticks() -> u32 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(now).elapsed().as_micros() as u32
+    }
+
     /// Sleeps until woken or until `deadline`, or for no reason at all.
     pub(crate) fn park_until(deadline: Instant) {
         std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
@@ -58,7 +65,7 @@ mod imp {
 
 #[cfg(permits_loom)]
 mod imp {
-    pub(crate) use super::modelled_time::{now, park_until};
+    pub(crate) use super::modelled_time::{now, park_until, ticks};
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::hint::spin_loop;
     pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -68,7 +75,7 @@ mod imp {
 
 #[cfg(permits_shuttle)]
 mod imp {
-    pub(crate) use super::modelled_time::{now, park_until};
+    pub(crate) use super::modelled_time::{now, park_until, ticks};
     pub(crate) use super::plain::UnsafeCell;
     pub(crate) use shuttle::hint::spin_loop;
     pub(crate) use shuttle::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -90,6 +97,10 @@ mod modelled_time {
     /// explored.
     pub(crate) fn now() -> Instant {
         START.with(|start| *start) + PASSED.with(Cell::get)
+    }
+
+    pub(crate) fn ticks() -> u32 {
+        PASSED.with(Cell::get).as_micros() as u32
     }
 
     /// Lets every other thread run, or none, and then it is late.

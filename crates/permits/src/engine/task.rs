@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 impl Core {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(
         &self,
         node: Pin<&Node>,
@@ -17,7 +17,7 @@ impl Core {
         manner: Manner,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Refusal>> {
-        if node.stage() != Stage::Idle {
+        if !node.is_idle() {
             return self.poll_again(node, manner, context);
         }
         if node.count() == 0 {
@@ -30,7 +30,7 @@ impl Core {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn queue_up(&self, node: Pin<&Node>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         let mut wake = Some(Wake::polling(manner, context.waker().clone()));
         let mut queues = self.lock();
@@ -49,6 +49,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     fn poll_again(&self, node: Pin<&Node>, manner: Manner, context: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         let act = node.act();
         match node.stage() {

@@ -3,7 +3,8 @@
 //! One word means one compare-exchange an operation, and it means that "are there permits" and "are there
 //! waiters" are read and written together: the lost wake-ups that come from keeping them in two words cannot
 //! happen (event-listener's issues 76 and 138 tell such a story). Everything here is pure arithmetic; the
-//! loops that apply it are in `core.rs`.
+//! loops that apply it are in `core.rs`. What a fast path needs of it is always compiled into the caller: there
+//! it is a few instructions on constants, and as a call it is many, which is what large functions get otherwise.
 //!
 //! ```text
 //!  63        41 40        19 18    12 11     5  4  3  2  1  0
@@ -57,10 +58,12 @@ pub(crate) const MAX_BUDGET: u32 = (1 << BUDGET_BITS) - 1;
 const CLOSED: u64 = 1;
 
 impl Side {
+    #[inline(always)]
     const fn queued(self) -> u64 {
         1 << (1 + self as u32)
     }
 
+    #[inline(always)]
     const fn waking(self) -> u64 {
         1 << (3 + self as u32)
     }
@@ -82,6 +85,7 @@ pub enum Act {
 }
 
 impl Act {
+    #[inline(always)]
     pub(crate) const fn side(self) -> Side {
         match self {
             Act::Take | Act::TakeLoose => Side::Acquire,
@@ -90,6 +94,7 @@ impl Act {
     }
 
     /// The side whose waiters may fit once this is done.
+    #[inline(always)]
     pub(crate) const fn feeds(self) -> Option<Side> {
         match self {
             Act::Take => None,
@@ -99,11 +104,13 @@ impl Act {
     }
 
     /// The change of the word for all of it, to be added with wrap-around.
+    #[inline(always)]
     pub(crate) const fn whole(self, n: u32) -> u64 {
         self.reserve(n).wrapping_add(self.commit(n))
     }
 
     /// Its first half: the permits leave where they were. Undone by subtracting it.
+    #[inline(always)]
     pub(crate) const fn reserve(self, n: u32) -> u64 {
         match self.side() {
             Side::Acquire => free(n).wrapping_neg(),
@@ -112,6 +119,7 @@ impl Act {
     }
 
     /// Its second half: the permits arrive where they go. Nothing for a guard, which owns what it reserved.
+    #[inline(always)]
     pub(crate) const fn commit(self, n: u32) -> u64 {
         match self {
             Act::Take => 0,
@@ -122,11 +130,13 @@ impl Act {
 }
 
 /// `n` permits instead of the free ones.
+#[inline(always)]
 pub(crate) const fn free(n: u32) -> u64 {
     (n as u64) << FREE_SHIFT
 }
 
 /// `n` permits instead of the loose ones.
+#[inline(always)]
 pub(crate) const fn loose(n: u32) -> u64 {
     (n as u64) << LOOSE_SHIFT
 }
@@ -160,17 +170,17 @@ impl Word {
         Word(free(max))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn free(self) -> i32 {
         (self.0 as i64 >> FREE_SHIFT) as i32
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn loose(self) -> u32 {
         (self.0 >> LOOSE_SHIFT & COUNT_MASK) as u32
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn closed(self) -> bool {
         self.0 & CLOSED != 0
     }
@@ -190,7 +200,7 @@ impl Word {
     }
 
     /// What that side takes from: free permits for those who acquire, loose ones for those who release.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn at_hand(self, side: Side) -> i32 {
         match side {
             Side::Acquire => self.free(),
@@ -200,29 +210,39 @@ impl Word {
 
     /// Are there `n` of them? Compared in 64 bits: an `n` beyond `i32::MAX` is as good as any other that is
     /// too large.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn fits(self, side: Side, n: u32) -> bool {
         self.at_hand(side) as i64 >= n as i64
     }
 
     /// Whether that side has waiters that are not woken yet, so that a thread that gives it permits must wake
     /// them.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn needs_serving(self, side: Side) -> bool {
         self.0 & (side.queued() | side.waking()) == side.queued()
     }
 
     /// C3, C4, C8, C12 for a caller that is not in the queue. `n` is at least 1.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn enter(self, act: Act, n: u32, manner: Manner) -> Entry {
-        let side = act.side();
-        if self.fits(side, n) {
-            if self.0 & (CLOSED | side.queued()) == 0 {
-                return Entry::Go(self.plus(act.whole(n)));
-            }
-            return self.enter_crowd(act, n, manner);
+        match self.enter_uncrowded(act, n) {
+            Some(entry) => entry,
+            None => self.enter_crowd(act, n, manner),
         }
-        if self.closed() { Entry::Closed } else { Entry::Wait }
+    }
+
+    /// The same as far as it can be told at a glance; `None` if there are permits, but the semaphore is closed
+    /// or others wait.
+    #[inline(always)]
+    pub(crate) fn enter_uncrowded(self, act: Act, n: u32) -> Option<Entry> {
+        let side = act.side();
+        if !self.fits(side, n) {
+            return Some(if self.closed() { Entry::Closed } else { Entry::Wait });
+        }
+        if self.0 & (CLOSED | side.queued()) != 0 {
+            return None;
+        }
+        Some(Entry::Go(self.plus(act.whole(n))))
     }
 
     /// There are permits, but the semaphore is closed or others wait.
@@ -246,6 +266,7 @@ impl Word {
         }
     }
 
+    #[inline(always)]
     pub(crate) const fn plus(self, change: u64) -> Word {
         Word(self.0.wrapping_add(change))
     }

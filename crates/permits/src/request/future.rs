@@ -2,13 +2,15 @@
 
 use super::kind::Kind;
 use crate::check::Hold;
-use crate::engine::waiters::{Node, Stage};
+use crate::engine::waiters::Node;
 use crate::engine::word::Manner;
 use crate::handle::Handle;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 
 /// A request to acquire or release permits; it does nothing until you wait for it.
@@ -44,30 +46,38 @@ pub struct Request<H: Handle, K: Kind> {
     kind: PhantomData<K>,
 }
 
+/// What comes before a blocking wait or a try is compiled into the caller, down to the exchange on the word: only
+/// so is the request not built in memory, node and all, to be taken apart again by the next call. A compiler left
+/// to itself does so in small programs, and not in large ones.
 impl<H: Handle, K: Kind> Request<H, K> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(handle: H, n: u32) -> Self {
         Request { handle: Some(handle), node: Node::new(K::ACT, n), kind: PhantomData }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&self) -> u32 {
         self.node.count()
     }
 
     /// Of a request that was not ready yet.
+    #[inline(always)]
     pub(crate) fn handle(&self) -> &H {
         self.handle.as_ref().expect("a request that is waited for was not ready")
     }
 
     /// Ends the request before its first poll. (A request that was polled is pinned, and no caller owns it
     /// any more.)
-    #[inline]
-    pub(crate) fn into_handle(mut self) -> H {
-        self.handle.take().expect("a request that can be moved was not polled")
+    #[inline(always)]
+    pub(crate) fn into_handle(self) -> H {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used again, and not dropped, so the handle stays the only one. Nothing else in the
+        // request needs a drop: its node was never linked.
+        let handle = unsafe { ptr::read(&raw const this.handle) };
+        handle.expect("a request that can be moved was not polled")
     }
 
-    #[inline]
+    #[inline(always)]
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&Node>) {
         // SAFETY: the node is not moved out of the reference, and below only the handle is used mutably.
         let this = unsafe { self.get_unchecked_mut() };
@@ -119,7 +129,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
         self.poll_as(Manner::Passing, context)
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_as(
         self: Pin<&mut Self>,
         manner: Manner,
@@ -139,17 +149,17 @@ impl<H: Handle, K: Kind> Request<H, K> {
 impl<H: Handle, K: Kind> Future for Request<H, K> {
     type Output = Result<K::Output<H>, K::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_as(Manner::Queuing, context)
     }
 }
 
 impl<H: Handle, K: Kind> Drop for Request<H, K> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(handle) = &self.handle
-            && self.node.stage() != Stage::Idle
+            && !self.node.is_idle()
         {
             // SAFETY: a node leaves `Idle` in `poll` alone, which pins it, so it has not moved and will not
             // before this drop ends.

@@ -73,7 +73,7 @@ impl Kind for Guarded {
         stuck.into()
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> Guard<H> {
         Guard::new(handle, n, hold)
     }
@@ -106,7 +106,7 @@ impl Kind for Loose {
         stuck.into()
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish<H: Handle>(_: H, _: u32, _: Hold) {}
 }
 
@@ -137,7 +137,7 @@ impl Kind for Returned {
         stuck.into()
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish<H: Handle>(_: H, _: u32, _: Hold) {}
 }
 

@@ -72,7 +72,7 @@ impl<H: Handle, K: Kind> Request<H, K> {
     /// drop(permit);
     /// # Ok::<(), permits::AcquireError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     #[cfg_attr(feature = "check", track_caller)]
     pub fn wait(self) -> Result<K::Output<H>, K::Error> {
         if K::ACT.side() == Side::Acquire {
@@ -113,14 +113,14 @@ impl<H: Handle, K: Kind> Request<H, K> {
     }
 
     /// Tries the request now, and does not wait.
-    #[inline]
+    #[inline(always)]
     #[cfg_attr(feature = "check", track_caller)]
     pub fn try_now(self) -> Result<K::Output<H>, K::TryError> {
         self.try_as(Hold::by_thread())
     }
 
     /// The same, for whom the permits count.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_as(self, hold: Hold) -> Result<K::Output<H>, K::TryError> {
         let n = self.count();
         let handle = self.into_handle();
@@ -169,7 +169,7 @@ impl<H: Handle> Request<H, Guarded> {
     /// sem.release().wait().expect("one is loose");
     /// # Ok::<(), permits::AcquireError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn loose(self) -> Request<H, Loose> {
         let n = self.count();
         Request::new(self.into_handle(), n)

@@ -22,8 +22,8 @@ fn permit_is_a_pointer_and_a_number() {
 
 #[test]
 fn waiting_future_is_no_larger_than_its_peers() {
-    // What tokio's takes.
-    const MOST: usize = 88;
+    // A cache line; tokio's takes 88.
+    const MOST: usize = 64;
     for (name, size) in [
         ("Acquire", size_of::<Acquire<'_>>()),
         ("AcquireOwned", size_of::<AcquireOwned>()),

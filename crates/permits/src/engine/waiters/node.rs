@@ -4,26 +4,26 @@ use crate::engine::sync::{AtomicU8, Ordering, Thread, UnsafeCell};
 use crate::engine::word::{Act, Manner};
 use crate::error::refusal::Refusal;
 use std::marker::PhantomPinned;
-use std::ptr;
+use std::mem::MaybeUninit;
 use std::task::Waker;
-use std::time::Instant;
 
-/// What has become of a waiter; see the table in the module's essay.
+/// What has become of a waiter; see the table in the module's essay. Those that are linked come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Stage {
     Idle,
-    Waiting,
-    Notified,
     Granted,
     Closed,
     TooMany,
+    Waiting,
+    Notified,
     Refusing,
 }
 
 impl Stage {
     const ALL: [Stage; 7] =
-        [Stage::Idle, Stage::Waiting, Stage::Notified, Stage::Granted, Stage::Closed, Stage::TooMany, Stage::Refusing];
+        [Stage::Idle, Stage::Granted, Stage::Closed, Stage::TooMany, Stage::Waiting, Stage::Notified, Stage::Refusing];
+    const FIRST_LINKED: Stage = Stage::Waiting;
 }
 
 /// How a waiter is told to look at its stage. Not `Clone`: to clone a waker is to run other people's code,
@@ -57,24 +57,47 @@ impl Wake {
     }
 }
 
+/// Since when it is known that others pass a head, in microseconds of `sync::ticks`: it is in every waiting future,
+/// where an `Option<Instant>` would take four times the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed(u32);
+
+impl Passed {
+    /// Until a thread looks.
+    pub(super) const UNKNOWN: Passed = Passed(0);
+    /// For long enough: newcomers may no longer pass it.
+    pub(super) const FOR_LONG: Passed = Passed(u32::MAX);
+
+    pub(super) fn since(ticks: u32) -> Passed {
+        Passed(ticks.clamp(Passed::UNKNOWN.0 + 1, Passed::FOR_LONG.0 - 1))
+    }
+
+    /// For how long, if a thread has looked. The clock wraps every 71 minutes: a head that is looked at so
+    /// seldom may have to wait for one look more.
+    pub(crate) fn for_micros(self, ticks: u32) -> Option<u32> {
+        match self {
+            Passed::UNKNOWN => None,
+            Passed::FOR_LONG => Some(u32::MAX),
+            Passed(since) => Some(ticks.wrapping_sub(since)),
+        }
+    }
+}
+
 /// The part of a node that belongs to the lock of the semaphore.
 pub(super) struct Linked {
     pub(super) prev: *const Node,
     pub(super) next: *const Node,
     /// Present while linked.
     pub(super) wake: Option<Wake>,
-    /// Since when it is known that others pass this head; `None` until a thread looks.
-    pub(super) passed_since: Option<Instant>,
-    /// The queue's count of passings when it came.
+    pub(super) passed: Passed,
+    /// The queue's count of passings when it came; once it is refused, how many permits there were.
     pub(super) stamp: u32,
-    /// How many permits there were when it was refused.
-    pub(super) max: u32,
-    /// It has been passed for long enough: newcomers may no longer pass it.
-    pub(super) starved: bool,
 }
 
 pub(crate) struct Node {
-    pub(super) linked: UnsafeCell<Linked>,
+    /// Written when the node is linked for the first time: most requests never are. Its waker is gone whenever
+    /// the node is not linked, so that nothing is left to drop.
+    pub(super) linked: UnsafeCell<MaybeUninit<Linked>>,
     pub(super) n: u32,
     pub(super) act: Act,
     pub(super) stage: AtomicU8,
@@ -83,18 +106,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(act: Act, n: u32) -> Node {
         Node {
-            linked: UnsafeCell::new(Linked {
-                prev: ptr::null(),
-                next: ptr::null(),
-                wake: None,
-                passed_since: None,
-                stamp: 0,
-                max: 0,
-                starved: false,
-            }),
+            linked: UnsafeCell::new(MaybeUninit::uninit()),
             n,
             act,
             stage: AtomicU8::new(Stage::Idle as u8),
@@ -107,7 +122,7 @@ impl Node {
         self.act
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&self) -> u32 {
         self.n
     }
@@ -119,11 +134,22 @@ impl Node {
         Stage::ALL[usize::from(self.stage.load(Ordering::Acquire))]
     }
 
+    /// Whether there is nothing to look at: it waits for nothing, and nothing has become of it. For its owner.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self) -> bool {
+        // Relaxed: the owner alone makes a node idle, or the opposite.
+        self.stage.load(Ordering::Relaxed) == Stage::Idle as u8
+    }
+
     /// Why a node in the stage `TooMany`, or one that has left in the stage `Refusing`, was refused. For its
     /// owner.
     pub(crate) fn too_many(&self) -> Refusal {
-        // SAFETY: the node is not linked any more, so that it is its owner's alone (I3), and this is a copy.
-        let max = self.linked.with_mut(|linked| unsafe { (*linked).max });
+        let max = self.linked.with_mut(|linked| {
+            // SAFETY: the node is not linked any more, so that it is its owner's alone (I3).
+            let linked = unsafe { &*linked };
+            // SAFETY: it was linked before, and so written.
+            unsafe { linked.assume_init_ref() }.stamp
+        });
         Refusal::TooMany { requested: self.n, max }
     }
 
@@ -136,9 +162,10 @@ impl Node {
 }
 
 impl Drop for Node {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if matches!(self.stage(), Stage::Waiting | Stage::Notified | Stage::Refusing) {
+        // Acquire: as in `stage`; what comes after it is the end of the memory.
+        if self.stage.load(Ordering::Acquire) >= Stage::FIRST_LINKED as u8 {
             // I2: a queue still points here. Unwinding would leave it pointing at freed memory.
             std::process::abort();
         }

@@ -1,13 +1,12 @@
 //! A first-in-first-out ring of nodes. All of its methods run with the semaphore's lock held: a [`Queue`]
 //! lives inside it.
 
-use super::node::{Linked, Node, Stage, Wake};
+use super::node::{Linked, Node, Passed, Stage, Wake};
 use crate::engine::sync::Ordering;
 use crate::engine::word::{Act, Manner};
 use std::pin::Pin;
 use std::ptr;
 use std::task::Waker;
-use std::time::Instant;
 
 /// A ring: the head's `prev` is the tail, so that one pointer serves both ends.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(crate) struct Head {
     pub(crate) is_polled: bool,
     pub(crate) starved: bool,
     pub(crate) stamp: u32,
-    pub(crate) passed_since: Option<Instant>,
+    pub(crate) passed: Passed,
 }
 
 impl Queue {
@@ -60,9 +59,7 @@ impl Queue {
             true => (ptr::from_ref(node), ptr::from_ref(node)),
             false => (linked(self.head, |head| head.prev), self.head),
         };
-        linked(node, |mine| {
-            *mine = Linked { prev, next, wake: Some(wake), passed_since: None, stamp, max: 0, starved: false };
-        });
+        write(node, Linked { prev, next, wake: Some(wake), passed: Passed::UNKNOWN, stamp });
         if self.head.is_null() {
             self.head = node;
         } else {
@@ -83,20 +80,20 @@ impl Queue {
             act: node.act,
             is_task: matches!(head.wake, Some(Wake::Task(_))),
             is_polled: !matches!(head.wake, Some(Wake::Thread(_))),
-            starved: head.starved,
+            starved: head.passed == Passed::FOR_LONG,
             stamp: head.stamp,
-            passed_since: head.passed_since,
+            passed: head.passed,
         }))
     }
 
-    /// Marks the head as passed since `now`.
-    pub(crate) fn passed_since(&mut self, now: Instant) {
-        linked(self.head, |head| head.passed_since = Some(now));
+    /// Marks the head as passed since now.
+    pub(crate) fn passed_since(&mut self, ticks: u32) {
+        linked(self.head, |head| head.passed = Passed::since(ticks));
     }
 
     /// Marks the head as one that newcomers may no longer pass.
     pub(crate) fn starve(&mut self) {
-        linked(self.head, |head| head.starved = true);
+        linked(self.head, |head| head.passed = Passed::FOR_LONG);
     }
 
     /// Tells the head, which stays where it is, that there is something for it to take. The caller sets the W
@@ -168,7 +165,7 @@ impl Queue {
             at = linked(node, |mine| mine.next);
             if node.n > max {
                 let wake = self.unlink(node);
-                linked(node, |mine| (mine.wake, mine.max) = (wake, max));
+                linked(node, |mine| (mine.wake, mine.stamp) = (wake, max));
                 refused.push(node);
             }
         }
@@ -214,7 +211,8 @@ impl Refused {
         let sentinel: *const Node = &self.get_ref().sentinel;
         // As long as others point here it must not go: its drop aborts in this stage (I2).
         if self.sentinel.stage() == Stage::Idle {
-            linked(sentinel, |it| (it.prev, it.next) = (sentinel, sentinel));
+            let alone = Linked { prev: sentinel, next: sentinel, wake: None, passed: Passed::UNKNOWN, stamp: 0 };
+            write(&self.get_ref().sentinel, alone);
             self.sentinel.set_stage(Stage::Refusing);
         }
         let last = linked(sentinel, |it| it.prev);
@@ -266,13 +264,23 @@ fn alive<'a>(node: *const Node) -> &'a Node {
     unsafe { &*node }
 }
 
-/// The part of a linked node, or of the caller's own, that belongs to the lock.
+/// Makes the part of a node that belongs to the lock. The node is the caller's own, and not linked yet.
+fn write(node: &Node, content: Linked) {
+    node.linked.with_mut(|cell| {
+        // SAFETY: as in `linked`, and nothing that was there before needs a drop.
+        unsafe { (*cell).write(content) };
+    });
+}
+
+/// The part of a linked node, or of the caller's own that was linked before, that belongs to the lock.
 #[inline]
 fn linked<R>(node: *const Node, f: impl FnOnce(&mut Linked) -> R) -> R {
     alive(node).linked.with_mut(|cell| {
         // SAFETY: the caller has `&mut Queue` or `&Queue`, which live inside the lock, and `f` is one of this
         // file's closures, none of which looks at a second node: so this is the only reference.
-        f(unsafe { &mut *cell })
+        let content = unsafe { &mut *cell };
+        // SAFETY: `push` writes it before it links the node.
+        f(unsafe { content.assume_init_mut() })
     })
 }
 
