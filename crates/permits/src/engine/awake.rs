@@ -56,7 +56,7 @@ struct Lately {
     level: u32,
     /// How often in succession spinning far was in vain.
     apart: u32,
-    /// So many waits from now on do not yield.
+    /// How many waits from now on do not yield.
     skip: u32,
 }
 

@@ -39,9 +39,9 @@ pub type ReleaseOwned = Request<Arc<Semaphore>, Returned>;
 /// # Blocking
 ///
 /// The thread stays awake for about 50 µs at most, giving way to other threads from the first microseconds
-/// on, then it sleeps. Where giving way cost it a time slice lately, since other work wants the core, it sleeps
-/// at once; one such wait in 16 or fewer stays awake for 100 µs. No signal and no spurious wake-up ends a wait early. Do not block a thread that runs
-/// tasks: `.await` there.
+/// on, then it sleeps. Where giving way cost it a time slice lately, since other work wants the core, it
+/// sleeps at once; one such wait in 16 or fewer stays awake for 100 µs. No signal and no spurious wake-up
+/// ends a wait early. Do not block a thread that runs tasks: `.await` there.
 ///
 /// It sleeps by [`std::thread::park`]. An `unpark` by the program that comes before or during the wait is not
 /// lost: the thread's next `park` returns at once. It may also return at once without one, once, as a `park`
