@@ -141,9 +141,9 @@ impl Options {
     /// usual, and 0 permits are granted at once (C7). The clock counts from boot and runs while the host is
     /// suspended; a new boot starts anew.
     ///
-    /// The time lies between two grants, and not between what the processes do after them. Processes in a
-    /// time namespace that shifts the clock since boot (`time_namespaces(7)`) space their starts only among
-    /// themselves.
+    /// The time lies between two grants, and not between what the processes do after them. If processes in a
+    /// time namespace that shifts the clock since boot (`time_namespaces(7)`) and others use one semaphore,
+    /// their starts are not spaced.
     ///
     /// ```
     /// # let directory = std::env::temp_dir().join(format!("permits-doc-every-{}", std::process::id()));

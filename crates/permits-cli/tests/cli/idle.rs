@@ -108,6 +108,10 @@ fn one_that_cannot_be_read_is_told_of_and_not_listed() {
 
     assert_eq!(stdout(&listed), "old\n");
     assert!(stderr(&listed).contains("`broken`"), "{}", stderr(&listed));
+    for args in [&["list"][..], &["list", "--idle", "30d"], &["list", "--idle", "30d", "--json"]] {
+        assert_eq!(place.code(args), listed.status.code().expect("it has ended by itself"), "{args:?}");
+    }
+    assert_eq!(listed.status.code(), Some(125));
     assert_eq!(stdout(&place.output(&["list", "--names"])), "broken\nold\n");
 }
 
