@@ -49,12 +49,6 @@ impl Failure {
         Failure { code, ..self }
     }
 
-    /// The exit code if all semaphores of a directory should be shown, and this one cannot be: 0 for another
-    /// user's, in a directory that users share, and for one that was removed since the directory was read.
-    pub(crate) fn code_among_others(&self) -> u8 {
-        if matches!(self.code, code::DENIED | code::UNAVAILABLE) { 0 } else { self.code }
-    }
-
     /// The system refused `what`.
     pub(crate) fn system(what: &str, error: &io::Error) -> Self {
         Failure::new(code::FAILED, format!("{what}: {error}{}", shortage(error)))
@@ -204,14 +198,6 @@ mod tests {
         let names_it = |name| hint(ErrorKind::BadName, name).is_some_and(|hint| hint.contains("--dir"));
         assert!(names_it("a/b") && names_it("/") && !names_it("a\nb") && !names_it(""));
         assert!(hint(ErrorKind::BadName, "a/").is_some_and(|hint| hint.ends_with("`--dir a NAME`")));
-    }
-
-    #[test]
-    fn another_users_semaphore_is_no_failure_of_a_list() {
-        let code = |code| Failure::new(code, "").code_among_others();
-
-        assert_eq!([code(code::DENIED), code(code::UNAVAILABLE)], [0, 0]);
-        assert_eq!([code(code::FAILED), code(code::CONFIG)], [code::FAILED, code::CONFIG]);
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub(crate) fn news(dir: &Path, name: &str) -> Option<String> {
     of(dir).iter().find_map(|neighbour| neighbour.news(name, is_first))
 }
 
-fn file_of(name: &str) -> String {
+/// The name of a semaphore's file.
+pub(crate) fn file_of(name: &str) -> String {
     format!("{name}.sem")
 }
 

@@ -1,12 +1,15 @@
 //! Where a command works: which directory, which semaphore, and how it is opened.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use permits_host::{ErrorKind, HostSemaphore, Options, Status};
 
 use crate::args::{Common, Number, Size, Spacing};
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::neighbours;
 use crate::out::Notes;
 
@@ -120,6 +123,21 @@ pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_ho
     }
 }
 
+/// The exit code if all semaphores of a directory should be shown, and this one cannot be: 0 for one that was removed
+/// since the directory was read, and for what another user has put there, whatever it is: no user decides how the
+/// commands of another one end.
+pub(crate) fn code_among_others(directory: &Path, name: &str, failure: &Failure) -> u8 {
+    let is_no_fault = matches!(failure.code, code::DENIED | code::UNAVAILABLE) || is_strangers(directory, name);
+    if is_no_fault { 0 } else { failure.code }
+}
+
+/// Whether another user than root has made what has the name of a semaphore's file, where all users can make files.
+fn is_strangers(directory: &Path, name: &str) -> bool {
+    let is_for_all = fs::metadata(directory).is_ok_and(|found| found.mode() & 0o002 != 0);
+    let owner = fs::symlink_metadata(directory.join(neighbours::file_of(name))).map(|found| found.uid());
+    is_for_all && owner.is_ok_and(|owner| owner != 0 && owner != geteuid().as_raw())
+}
+
 /// How many permits to ask for: a share is of the processors that this process may use, by its affinity and
 /// its quota.
 pub(crate) fn count(number: Number) -> u32 {
@@ -186,6 +204,15 @@ mod tests {
         }
         assert!(interval("0.9ms").is_err() && interval("86400.1").is_err());
         assert_eq!(open(interval("0").unwrap()).unwrap().interval().unwrap(), None);
+    }
+
+    #[test]
+    fn one_that_has_gone_or_may_not_be_read_is_no_failure_of_a_list() {
+        let directory = tempfile::tempdir().unwrap();
+        let code = |code| code_among_others(directory.path(), "a", &Failure::new(code, ""));
+
+        assert_eq!([code(code::DENIED), code(code::UNAVAILABLE)], [0, 0]);
+        assert_eq!([code(code::FAILED), code(code::CONFIG)], [code::FAILED, code::CONFIG]);
     }
 
     #[test]

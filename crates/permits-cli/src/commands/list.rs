@@ -20,8 +20,9 @@ pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
     let names = options.clone().list()?;
     let mut read: Vec<(String, Result<Status, Failure>)> =
         names.into_iter().map(|name| (name.clone(), place::status(&options, &name).map_err(Failure::from))).collect();
-    let failures = read.iter().filter_map(|(_, status)| status.as_ref().err());
-    let code = failures.map(Failure::code_among_others).find(|code| *code != 0).unwrap_or(0);
+    let failures = read.iter().filter_map(|(name, status)| status.as_ref().err().map(|failure| (name, failure)));
+    let mut codes = failures.map(|(name, failure)| place::code_among_others(&dir, name, failure));
+    let code = codes.find(|code| *code != 0).unwrap_or(0);
     if let Some(time) = args.idle {
         // Of one that cannot be read nothing is known, so it is on no list of those that may go.
         read.retain(|(_, status)| match status {

@@ -44,7 +44,7 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
                 Err(error) => {
                     let failure = Failure::from(error);
                     scene.notes.error(&failure);
-                    code = if code == 0 { failure.code_among_others() } else { code };
+                    code = if code == 0 { place::code_among_others(&scene.directory(), &name, &failure) } else { code };
                 }
             }
         }

@@ -1,12 +1,19 @@
 //! What others write about themselves is shown to people and to programs, and must not act on a terminal or
 //! pretend to be something else.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 
+use nix::sys::stat::Mode;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use crate::place::{Place, Running, stderr, stdout, until};
+use crate::place::{PERMITS, Place, Running, output, stderr, stdout, until};
+
+/// Two users who share nothing.
+const NOBODY: u32 = 65_534;
+const STRANGER: u32 = 12_345;
 
 /// Clears a terminal, ends the line, turns the direction of writing, and hides a word between marks of no width.
 const HOSTILE: &str = "\u{301}rm\x1b[2J\nx \u{202e}txt\u{2066}.exe\u{2069}\u{200b}\u{61c}\u{feff} 建てる";
@@ -107,5 +114,76 @@ fn name_of_a_semaphore_is_harmless_and_exact_for_programs() {
         let value: Value = serde_json::from_str(&text).expect("JSON");
         let one = if value["name"].is_null() { &value["semaphores"][0] } else { &value };
         assert_eq!(one["name"], name, "{args:?}");
+    }
+}
+
+/// Every command that is about all semaphores.
+const ABOUT_ALL: [&[&str]; 8] = [
+    &["list"],
+    &["list", "--json"],
+    &["list", "--idle", "0"],
+    &["status"],
+    &["status", "--json"],
+    &["top"],
+    &["top", "--json"],
+    &["doctor"],
+];
+
+/// Makes something at a path, which is given to another user then.
+type Make = fn(&Path);
+
+/// What another user may put at the name of a semaphore's file; the last is a semaphore that all may use.
+const JUNK: [(&str, Make); 6] = [
+    ("a FIFO", |path| nix::unistd::mkfifo(path, Mode::S_IRWXU).expect("it can be made")),
+    ("a directory", |path| std::fs::create_dir(path).expect("it can be made")),
+    ("a link", |path| symlink("/etc/passwd", path).expect("it can be made")),
+    ("an empty file", |path| std::fs::write(path, "").expect("it can be made")),
+    ("nonsense of mode 666", |path| {
+        std::fs::write(path, "nonsense").expect("it can be made");
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o666)).expect("it is ours");
+    }),
+    ("a semaphore of mode 666", |path| {
+        let mut make = std::process::Command::new(PERMITS);
+        make.arg("--dir").arg(path.parent().expect("it has one"));
+        let made = make.args(["--mode", "666", "set", "--create", "junk", "1"]).status().expect("it is started");
+        assert!(made.success());
+    }),
+];
+
+/// The user has to be root to start processes of others.
+#[test]
+fn what_a_stranger_has_put_there_changes_no_exit_code() {
+    if !permits_testbed::root() {
+        return;
+    }
+    // Where the program is, another user may not be let in.
+    let bin = tempfile::tempdir().expect("a temporary directory");
+    let program = bin.path().join("permits");
+    std::fs::copy(PERMITS, &program).expect("there is room for a copy");
+    std::fs::set_permissions(bin.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    for (junk, make) in JUNK {
+        let place = Place::new();
+        std::fs::set_permissions(place.dir(), PermissionsExt::from_mode(0o1777)).expect("it is ours");
+        let path = place.dir().join("junk.sem");
+        make(&path);
+        lchown(&path, Some(STRANGER), Some(STRANGER)).expect("root can give things away");
+        let by_nobody = |args: &[&str]| output(place.command(&program).args(args).uid(NOBODY).gid(NOBODY));
+        assert!(by_nobody(&["set", "--create", "own", "2"]).status.success());
+
+        for args in ABOUT_ALL {
+            let output = by_nobody(args);
+            let (said, told) = (stdout(&output), stderr(&output));
+            assert_eq!(output.status.code(), Some(0), "{args:?} beside {junk}: {said}{told}");
+            assert!(said.contains("own") || args == ["doctor"], "{args:?} beside {junk}: {said}{told}");
+            let is_told = |text: &str| text.contains("junk") && text.contains(&format!("`{STRANGER}`"));
+            assert!(is_told(&said) || is_told(&told), "{args:?} beside {junk}: {said}{told}");
+        }
+
+        std::fs::write(place.dir().join("broken.sem"), "nonsense").expect("the directory is ours");
+        chown(place.dir().join("broken.sem"), Some(NOBODY), Some(NOBODY)).expect("root can give files away");
+        for args in ABOUT_ALL {
+            let code = if args == ["doctor"] { 78 } else { 125 };
+            assert_eq!(by_nobody(args).status.code(), Some(code), "{args:?} with a damaged one, beside {junk}");
+        }
     }
 }

@@ -123,6 +123,12 @@ impl Place {
         let file = match directory.open(self.file_name(), write) {
             Ok(file) => file,
             Err(error) => {
+                // The owner is judged first: a stranger's pipe is no damaged file of ours. One without permission to
+                // open it need not know more.
+                let is_judged = !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES));
+                if is_judged && let Ok(found) = directory.look_at(self.file_name()) {
+                    self.check_owner(directory, &found)?;
+                }
                 return match error.raw_os_error() {
                     Some(libc::ENOENT) => Ok(None),
                     Some(libc::ELOOP) => Err(self.insecure("it is a symbolic link: remove it")),
@@ -133,10 +139,10 @@ impl Place {
             }
         };
         let found = file.metadata().map_err(|error| self.failed("look at", error))?;
+        self.check_owner(directory, &found)?;
         if found.nlink() > 1 {
             return Err(self.insecure("it has a second name (a hard link): remove one of them"));
         }
-        self.check_owner(directory, &found)?;
         Ok(Some(file))
     }
 

@@ -43,9 +43,8 @@ pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
 /// Until the user quits. What goes wrong with a semaphore is shown, and ends nothing. The exit code tells a
 /// script what could not be read.
 fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<u8> {
-    let directory = tame(&directory.to_string_lossy());
     let mut handles = sample::Handles::new();
-    let sample = || sample::sample(options, &mut handles, &directory, &args.names);
+    let sample = || sample::sample(options, &mut handles, directory, &args.names);
     if args.json || args.watch || !is_screen() {
         return print(args, sample);
     }

@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use permits_host::{Error, ErrorKind, HostSemaphore, Options, Side, Status};
 
 use crate::failure::Failure;
 use crate::people::{Who, tame};
+use crate::place;
 
 /// One reading of everything.
 #[derive(Clone, Debug)]
@@ -113,10 +115,10 @@ pub(crate) struct Handle {
 
 /// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be
 /// read says why.
-pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, names: &[String]) -> Sample {
+pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &Path, names: &[String]) -> Sample {
     let mut sample = Sample {
         taken: SystemTime::now(),
-        directory: directory.to_owned(),
+        directory: tame(&directory.to_string_lossy()),
         semaphores: Vec::new(),
         trouble: None,
         code: 0,
@@ -133,7 +135,10 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &str, 
                 if let Err(failure) = &reading
                     && sample.code == 0
                 {
-                    sample.code = if names.is_empty() { failure.code_among_others() } else { failure.code };
+                    sample.code = match names {
+                        [] => place::code_among_others(directory, &name, failure),
+                        _ => failure.code,
+                    };
                 }
                 let reading = reading.map_err(|failure| tame(&failure.text));
                 sample.semaphores.push(Semaphore { name, reading });
