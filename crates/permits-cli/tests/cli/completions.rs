@@ -1,6 +1,6 @@
 //! `completions`: what bash offers at the cursor, and what all shells ask for.
 
-use crate::place::{Place, output, stderr, stdout};
+use crate::place::{Place, Running, output, stderr, stdout, until};
 
 /// What bash would offer for the last word of a line, by the script, split as bash splits it.
 fn offered(place: &Place, before: &str, line: &str) -> Vec<String> {
@@ -54,6 +54,84 @@ fn names_are_offered_wherever_one_can_stand() {
 }
 
 #[test]
+fn no_name_stands_for_directories() {
+    let place = Place::new();
+    std::fs::create_dir(place.dir().join("below")).expect("it can be made");
+    let asked = |words: &[&str]| {
+        let args = [&["completions", "bash", "--word", "2", "--", "permits"], words].concat();
+        stdout(&place.output(&args))
+    };
+    let marker = asked(&["--dir", ""]).split('\t').next().expect("a word").to_owned();
+
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&place.output(&["completions", shell]));
+        assert!(script.contains(&format!("{marker} ")) || script.contains(&format!("{marker}'")), "{shell}");
+    }
+    let refused = place.output(&["set", "--create", "--", &marker, "2"]);
+    assert_eq!(refused.status.code(), Some(64), "`{marker}` is no name: {}", stderr(&refused));
+    // What has been a marker, too.
+    create(&place, &[":directories", "a:directories"]);
+    assert_eq!(offered(&place, ":", "permits status "), [":directories", "a:directories"]);
+}
+
+/// A byte of the file that a process locks while it opens the semaphore.
+fn lock_attach_byte(file: &std::fs::File) {
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 1 << 40,
+        l_len: 1,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_OFD_SETLK(&lock)).expect("no process opens it");
+}
+
+#[test]
+fn completion_waits_for_no_process_that_opens_the_semaphore() {
+    let place = Place::new();
+    let _holder = place.hold("a");
+    let grant = place.status("a")["holders"][0]["grant"].as_str().expect("text").to_owned();
+    let file = std::fs::File::options().read(true).write(true).open(place.dir().join("a.sem")).expect("it is ours");
+    lock_attach_byte(&file);
+
+    let asked = |words: &[&str]| {
+        let word = (words.len() - 1).to_string();
+        stdout(&place.output(&[&["completions", "bash", "--word", &word, "--"], words].concat()))
+    };
+
+    // A process that opens it would wait, and find nothing.
+    assert_eq!(asked(&["permits", "status", ""]), "a\t0 of 1 free, 0 waiting\n");
+    let grants = asked(&["permits", "revoke", "a", ""]);
+    assert!(grants.starts_with(&format!("{grant}\tholds: ")), "{grants}");
+}
+
+#[test]
+fn name_that_would_act_on_the_terminal_is_not_offered() {
+    let place = Place::new();
+    create(&place, &["b\u{202e}\u{200b}c", "b\u{2066}d", "be"]);
+
+    for shell in ["bash", "zsh", "fish"] {
+        let said = stdout(&place.output(&["completions", shell, "--word", "2", "--", "permits", "status", ""]));
+        assert_eq!(said, "be\t2 of 2 free, 0 waiting\n", "{shell}");
+    }
+}
+
+#[test]
+fn help_of_a_candidate_has_no_hidden_characters() {
+    let place = Place::new();
+    let hostile = "x\x1b[2J\u{202e}\u{200b}y";
+    let mut command = place.permits(["run", "a", "--", "sh", "-c", "echo held; read line", hostile]);
+    command.env("LC_ALL", "C.UTF-8");
+    let mut holder = Running::start(command);
+    assert_eq!(holder.line(), "held");
+
+    let said = stdout(&place.output(&["completions", "fish", "--word", "3", "--", "permits", "revoke", "a", ""]));
+
+    let hidden = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || "\u{202e}\u{200b}".contains(c);
+    assert!(said.contains("\tholds: ") && said.contains("[2J") && !said.contains(hidden), "{said:?}");
+}
+
+#[test]
 fn names_are_those_of_the_directory_in_the_line() {
     let place = Place::new();
     let other = Place::new();
@@ -74,6 +152,19 @@ fn holders_and_waiters_are_offered_to_revoke() {
     for line in ["permits revoke a ", "permits revoke --wait 1 a ", "permits release a --grant "] {
         assert_eq!(offered(&place, ":", line), [&*holder], "{line}");
     }
+}
+
+#[test]
+fn dead_holder_is_not_offered_to_revoke() {
+    let place = Place::new();
+    let mut holder = place.hold("a");
+    let asked = || stdout(&place.output(&["completions", "fish", "--word", "3", "--", "permits", "revoke", "a", ""]));
+    assert!(asked().contains("\tholds: "));
+
+    permits_testbed::signal_group(holder.pid(), libc::SIGKILL).expect("it is ours");
+    holder.end();
+
+    until("no holder is offered", || !asked().contains("holds"));
 }
 
 #[test]

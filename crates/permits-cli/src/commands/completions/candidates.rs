@@ -1,20 +1,27 @@
 //! What can stand at the cursor.
 
 use std::ffi::{OsStr, OsString};
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, complete};
 use nix::sys::signal::Signal;
-use permits_host::{Options, Participant, State};
+use permits_host::{Options, Participant, State, Status};
 
 use crate::args::Args;
 use crate::people::{Who, is_hidden};
-use crate::place::{self, Scene};
+use crate::place::Scene;
 
-/// In place of directories, which the shell knows how to complete.
-const DIRECTORIES: &str = ":directories";
+/// In place of directories, which the shell knows how to complete. No semaphore's name has a slash in it.
+const DIRECTORIES: &str = "/directories";
+
+/// What is not read in this time is left out: the line that is written waits for its completion.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A line for each candidate for the word of that index: the word as a whole, a tab, and what it is.
 ///
@@ -105,35 +112,78 @@ fn signals() -> Vec<CompletionCandidate> {
 }
 
 impl Source {
+    /// The names in the directory; those that can be read in time say how they stand.
     fn names(&self) -> Vec<CompletionCandidate> {
-        let names = self.options.clone().list().unwrap_or_default();
-        let counts = |name: &str| {
-            let State { max_permits, available_permits, waiting_acquirers, waiting_releasers, .. } =
-                place::status(&self.options, name).ok()?.state;
-            Some(format!(
-                "{available_permits} of {max_permits} free, {} waiting",
-                waiting_acquirers + waiting_releasers
-            ))
+        let names = self.list();
+        let (options, read) = (self.options.clone(), names.clone());
+        let statuses = in_time(PATIENCE, move || read.into_iter().map(move |name| options.clone().read(&name).ok()));
+        let counts = |status: Status| {
+            let State { max_permits, available_permits, waiting_acquirers, waiting_releasers, .. } = status.state;
+            let waiting = waiting_acquirers + waiting_releasers;
+            format!("{available_permits} of {max_permits} free, {waiting} waiting")
         };
-        let candidate = |name: &String| CompletionCandidate::new(name).help(counts(name).map(Into::into));
-        names.iter().map(candidate).collect()
+        let helps = statuses.into_iter().map(|status| status.map(counts)).chain(iter::repeat(None));
+        let candidate = |(name, help): (_, Option<String>)| CompletionCandidate::new(name).help(help.map(Into::into));
+        names.into_iter().zip(helps).map(candidate).collect()
     }
 
     /// Those who hold or wait for the semaphore that the words name.
     fn grants(&self) -> Vec<CompletionCandidate> {
-        let names = self.options.clone().list().unwrap_or_default();
+        let names = self.list();
         // The first word that is a name, after the command: it is one, or else there is nothing to offer.
         let is_name = |word: &OsStr| names.iter().any(|name| word == name.as_str());
         let name = self.words.iter().skip(2).rev().skip(1).rev().find(|word| is_name(word));
-        let Some(status) = name.and_then(|name| place::status(&self.options, name.to_str()?).ok()) else {
-            return Vec::new();
-        };
+        let Some(name) = name.and_then(|name| name.to_str()).map(str::to_owned) else { return Vec::new() };
+        let options = self.options.clone();
+        let Some(status) = in_time(PATIENCE, move || options.read(&name)).pop() else { return Vec::new() };
         let candidate = |who: &Participant, does: &str| {
             let who = Who::from(who);
             let help = format!("{does}: {} of {}, {}", who.pid_text(), who.user, who.command);
             CompletionCandidate::new(who.grant).help(Some(help.into()))
         };
-        let holders = status.holders.iter().map(|holder| candidate(&holder.who, "holds"));
-        holders.chain(status.waiters.iter().map(|waiter| candidate(&waiter.who, "waits"))).collect()
+        let holders = status.holders.iter().map(|holder| (&holder.who, "holds"));
+        let all = holders.chain(status.waiters.iter().map(|waiter| (&waiter.who, "waits")));
+        // What the dead hold is there until another process takes it back: nothing of theirs can be revoked.
+        all.filter(|(who, _)| who.alive).map(|(who, does)| candidate(who, does)).collect()
+    }
+
+    fn list(&self) -> Vec<String> {
+        let options = self.options.clone();
+        in_time(PATIENCE, move || options.list()).pop().unwrap_or_default()
+    }
+}
+
+/// What `read` finds within that time. It is read by another thread, which ends with this program if it is stuck, as on
+/// a file system that does not answer.
+fn in_time<T: Send + 'static, Found>(patience: Duration, read: impl FnOnce() -> Found + Send + 'static) -> Vec<T>
+where
+    Found: IntoIterator<Item = T>,
+{
+    let end = Instant::now() + patience;
+    let (sender, found) = channel();
+    let find = move || {
+        // Nobody listens to what comes too late.
+        let _ = read().into_iter().take_while(|_| Instant::now() < end).try_for_each(|one| sender.send(one));
+    };
+    // Without a thread nothing is found.
+    let _ = thread::Builder::new().spawn(find);
+    iter::from_fn(|| found.recv_timeout(end.saturating_duration_since(Instant::now())).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_come_in_time_is_left_out() {
+        let (keep, silent) = channel::<u32>();
+        let stuck = Duration::from_secs(20);
+        let began = Instant::now();
+
+        let late = iter::from_fn(move || silent.recv_timeout(stuck).ok());
+        let found = in_time(Duration::from_millis(50), move || [1, 2].into_iter().chain(late));
+
+        assert_eq!((found, began.elapsed() < stuck), (vec![1, 2], true));
+        drop(keep);
     }
 }

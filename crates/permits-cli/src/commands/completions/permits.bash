@@ -31,7 +31,7 @@ _permits() {
     while IFS= read -r line; do
         value=${line%%$'\t'*}
         value=${value#"$prefix"}
-        if [[ $value == :directories ]]; then
+        if [[ $value == /directories ]]; then
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$raw")
             return

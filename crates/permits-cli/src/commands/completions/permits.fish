@@ -16,7 +16,7 @@ function __permits_complete
     # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
     for line in (command permits completions fish --word $index -- $words 2>/dev/null)
         set -l value (string split -m 1 \t -- $line)[1]
-        if string match -q '*:directories' -- $value
+        if string match -q '*/directories' -- $value
             set -l option (string match -r '^--[^=]*=' -- $current)
             __fish_complete_directories (string replace -- "$option" '' $current) '' | string replace -r '^' -- "$option"
         else

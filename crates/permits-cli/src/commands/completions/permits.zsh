@@ -15,7 +15,7 @@ _permits() {
     # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
     for line in "${(@f)$(command permits completions zsh --word $((CURRENT - 1)) -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
         value=${line%%$'\t'*}
-        if [[ $value == *:directories ]]; then
+        if [[ $value == */directories ]]; then
             compset -P '*='
             _files -/
             return
