@@ -42,9 +42,10 @@ fn beside(parent: &Path, ours: u32) -> Vec<Neighbour> {
     all
 }
 
-/// The number in `permits-1000`.
+/// The number in `permits-1000`. No default directory is called `permits-+1000` or `permits-01000`, which parse, too.
 fn uid_of(dir: &Path) -> Option<u32> {
-    dir.file_name()?.to_str()?.strip_prefix("permits-")?.parse().ok()
+    let digits = dir.file_name()?.to_str()?.strip_prefix("permits-")?;
+    digits.parse().ok().filter(|uid: &u32| uid.to_string() == digits)
 }
 
 fn files(dir: &Path) -> Option<Vec<String>> {
@@ -149,6 +150,9 @@ mod tests {
         let make = |name: &str| fs::create_dir(street.path().join(name)).expect("it can be made");
         make("permits-4294967294");
         make("permits-x");
+        for sign in ["+", "0", "00", "+0", "-"] {
+            make(&format!("permits-{sign}{}", ours - 1));
+        }
         make(&format!("permits-{ours}"));
         fs::write(street.path().join("permits-7"), "").expect("it can be written");
 

@@ -221,7 +221,9 @@ impl FromStr for HolderId {
     fn from_str(text: &str) -> Result<HolderId, Error> {
         let parse = || {
             let (place, generation) = text.split_once('-')?;
-            Some(HolderId { place: place.parse().ok()?, generation: generation.parse().ok()? })
+            let id = HolderId { place: place.parse().ok()?, generation: generation.parse().ok()? };
+            // `+7-03` parses, too. One id has one text, so that texts can be compared.
+            (id.to_string() == text).then_some(id)
         };
         parse().ok_or_else(|| {
             Error::new(ErrorKind::NoSuchHolder, format!("`{text}` is not the id of a holder: an id looks like `7-3`"))

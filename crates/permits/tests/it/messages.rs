@@ -232,7 +232,7 @@ fn id_of_a_holder_reads_back_and_another_text_is_refused_by_name() {
     let id = HolderId::new(7, u64::MAX);
 
     assert_eq!(id.to_string().parse::<HolderId>().unwrap(), id);
-    for text in ["", "7", "7-", "-3", "7-x", "-1-2", "99999999999999999999-1"] {
+    for text in ["", "7", "7-", "-3", "7-x", "-1-2", "99999999999999999999-1", "+7-3", "7-+3", "07-3", "7-03"] {
         let error = text.parse::<HolderId>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSuchHolder);
         assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
