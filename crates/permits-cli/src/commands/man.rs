@@ -10,6 +10,7 @@ use clap_mangen::Man as Page;
 use crate::args::{Args, Man};
 use crate::end::End;
 use crate::failure::{Failure, code};
+use crate::leftovers;
 use crate::out;
 
 pub(crate) fn run(args: &Man) -> Result<End, Failure> {
@@ -43,9 +44,18 @@ pub(crate) fn run(args: &Man) -> Result<End, Failure> {
     Ok(End::Code(0))
 }
 
+/// How the names of directories begin in which a page is for as long as it is shown.
+const PAGES: &str = "permits-man-";
+
 /// Whether man(1) was there and has shown it. It is given a file, as that of BusyBox and mandoc take no other way.
 fn is_shown(name: &str, source: &[u8]) -> bool {
-    let Ok(dir) = tempfile::tempdir() else { return false };
+    for left in leftovers::in_directory(&std::env::temp_dir(), PAGES) {
+        // Another process may be faster.
+        let _ = std::fs::remove_dir_all(left);
+    }
+    let Ok(dir) = tempfile::Builder::new().prefix(&format!("{PAGES}{}", leftovers::maker())).tempdir() else {
+        return false;
+    };
     let file = dir.path().join(name);
     let mut man = Command::new("man");
     man.arg("-l").arg(&file).stderr(Stdio::null());

@@ -1,10 +1,12 @@
 //! `doctor`: bad where a run fails, and nothing is left of it.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::place::{Place, output, stderr, stdout};
+use crate::place::{Place, Running, output, stderr, stdout, until};
 
 #[test]
 fn doctor_finds_a_good_directory_good_and_a_bad_one_bad() {
@@ -72,6 +74,52 @@ fn doctor_leaves_nothing() {
     assert_eq!(there(), 0);
     assert_eq!(place.code(&["--dir", place.dir().join("new").to_str().expect("text"), "doctor"]), 0);
     assert_eq!(there(), 0);
+}
+
+/// Kills a doctor as soon as it has made something in a directory, until one has left it there.
+fn kill_in_a_trial(place: &Place, dir: &Path, there: &dyn Fn() -> Vec<String>) {
+    let began = there();
+    until("a doctor is killed in the middle", || {
+        let mut doctor = Running::start(place.permits([OsStr::new("--dir"), dir.as_os_str(), OsStr::new("doctor")]));
+        until("it makes something, or ends", || {
+            there() != began || doctor.try_wait().expect("it is our child").is_some()
+        });
+        // The group, with the run that it has started.
+        let _ = permits_testbed::signal_group(doctor.pid(), libc::SIGKILL);
+        doctor.end();
+        there() != began
+    });
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).expect("it can be read").flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn doctor_removes_what_a_killed_one_has_left() {
+    let place = Place::new();
+    // One that a process which lives might use, and one that is no doctor's.
+    for name in [&format!("doctor-{}-1-x", std::process::id()), "doctor-x"] {
+        assert_eq!(place.code(&["set", "--create", name, "1"]), 0);
+    }
+    let there = || names_in(place.dir());
+    let before = there();
+
+    for dir in [place.dir().to_owned(), place.dir().join("missing")] {
+        kill_in_a_trial(&place, &dir, &there);
+        // As it leaves them if it is killed while it makes the file, or removes it.
+        for name in there().iter().filter(|name| !before.contains(name)) {
+            let Some(name) = name.strip_suffix(".sem") else { continue };
+            for rest in ["0123456789abcdef.new", "cmd.0.01234567"] {
+                std::fs::write(place.dir().join(format!(".{name}0.{rest}")), "").expect("it can be written");
+            }
+        }
+        assert_eq!(place.code(&["--dir", dir.to_str().expect("text"), "doctor"]), 0);
+        assert_eq!(there(), before, "{}", dir.display());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use permits_testbed::program;
 
@@ -175,7 +175,8 @@ fn fifo_of_a_killed_run_is_removed_by_the_next() {
     until("the permits are back", || place.number("a", "given_out") == 0);
     assert!(Path::new(&left).exists());
     // A pipe of that name which another program reads.
-    let read = temporary.path().join("permits-jobserver-4194304-x");
+    let name = left.rsplit_once('-').expect("its name has parts").0;
+    let read = PathBuf::from(format!("{name}-read"));
     nix::unistd::mkfifo(&read, nix::sys::stat::Mode::S_IRWXU).expect("it can be made");
     let _reader = std::fs::File::options().read(true).write(true).open(&read).expect("it is ours");
 

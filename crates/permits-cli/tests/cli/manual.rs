@@ -70,20 +70,40 @@ fn directory_that_cannot_be_made_is_named() {
     assert!(stderr(&output).contains(&format!("into `{}`", dir.display())), "{}", stderr(&output));
 }
 
-#[test]
-fn page_is_shown_on_a_terminal() {
-    let place = Place::new();
+/// `permits man run` on a terminal, where man(1) is a script.
+fn on_terminal(place: &Place, script: &str) -> Running {
     let bin = place.dir().join("bin");
-    fs::create_dir(&bin).expect("it can be made");
+    fs::create_dir_all(&bin).expect("it can be made");
     let man = bin.join("man");
-    fs::write(&man, "#!/bin/sh\ngrep -q '^.TH permits-run 1' \"$2\" && echo \"shown by $1 ${2##*/}\"\n")
-        .expect("it can be written");
+    fs::write(&man, format!("#!/bin/sh\n{script}\n")).expect("it can be written");
     fs::set_permissions(&man, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let mut command = place.command("script");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("it is set"));
-    command.args(["-qec", r#""$PERMITS" man run"#, "/dev/null"]).env("PATH", path);
+    command.args(["-qec", r#""$PERMITS" man run"#, "/dev/null"]).env("PATH", path).env("TMPDIR", place.dir());
+    Running::start(command)
+}
 
-    let mut terminal = Running::start(command);
+#[test]
+fn page_that_a_killed_one_has_left_is_removed_by_the_next() {
+    let place = Place::new();
+    let pages = || {
+        let entries = fs::read_dir(place.dir()).expect("it can be read").flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("permits-man-")).count()
+    };
+    on_terminal(&place, "kill -9 $PPID").end();
+    assert_eq!(pages(), 1);
+
+    assert_eq!(on_terminal(&place, "true").end().code(), Some(0));
+
+    assert_eq!(pages(), 0);
+}
+
+#[test]
+fn page_is_shown_on_a_terminal() {
+    let place = Place::new();
+
+    let script = r#"grep -q '^.TH permits-run 1' "$2" && echo "shown by $1 ${2##*/}""#;
+    let mut terminal = on_terminal(&place, script);
 
     assert_eq!(terminal.line(), "shown by -l permits-run.1");
     assert_eq!(terminal.end().code(), Some(0));

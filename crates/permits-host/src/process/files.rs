@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How long the attach byte is waited for.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
+/// A new file that has no name of a semaphore after this time never gets one: its maker was killed, or finds it gone.
+const MAKING: Duration = Duration::from_secs(60);
 /// linux/magic.h
 const TMPFS: u64 = 0x0102_1994;
 
@@ -237,12 +239,32 @@ impl Place {
     }
 
     fn named_file(&self, directory: &Directory) -> io::Result<(File, OsString)> {
+        self.clear_new_files(directory);
         loop {
             // Nobody can have taken all names that nobody knows beforehand.
             let name = OsString::from(format!(".{}.{:016x}.new", self.name, commands::unforeseen()));
             match directory.make(&name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return Ok((made?, name)),
+            }
+        }
+    }
+
+    /// Removes new files of this user that were never named: their makers were killed.
+    fn clear_new_files(&self, directory: &Directory) {
+        let prefix = format!(".{}.", self.name);
+        let is_new = |file: &OsString| {
+            let number = file.to_str().and_then(|file| file.strip_prefix(&prefix)?.strip_suffix(".new"));
+            number.is_some_and(|number| number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        };
+        let is_left = |found: &Metadata| {
+            let age = found.modified().ok().and_then(|made| made.elapsed().ok());
+            found.is_file() && found.uid() == sys::user() && age.is_some_and(|age| age > MAKING)
+        };
+        for name in directory.names().unwrap_or_default().into_iter().filter(is_new) {
+            if directory.look_at(&name).is_ok_and(|found| is_left(&found)) {
+                // Another process may be faster.
+                let _ = directory.remove(&name);
             }
         }
     }
@@ -374,6 +396,7 @@ impl Place {
             _ => {}
         }
         Place::clear_commands_files(directory, &left);
+        self.clear_new_files(directory);
         Ok(())
     }
 

@@ -6,17 +6,24 @@ use std::process::{Command, Stdio};
 use permits_host::Removal;
 
 use crate::end::End;
+use crate::leftovers;
+use crate::neighbours;
 use crate::place::Scene;
+
+/// How the names of the semaphores of trials begin, and those of directories that are made for one.
+const SEMAPHORE: &str = "doctor-";
+const DIRECTORY: &str = ".permits-doctor-";
 
 /// Runs this program with a new semaphore and a command that does nothing, and removes the semaphore.
 ///
 /// A directory that is missing is not made, as doctor changes nothing: one beside it is made, and removed again.
 pub(super) fn of_a_run(scene: Scene<'_>, dir: &Path) -> Result<(), String> {
+    sweep(scene, dir);
     let unforeseen = nobody_has();
     // Not `exists`: a link that leads nowhere is not missing.
     let missing = dir.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
     let tried = if missing { beside(dir, &unforeseen) } else { dir.to_owned() };
-    let name = format!("doctor-{unforeseen}");
+    let name = format!("{SEMAPHORE}{unforeseen}");
 
     let this = this_program();
     let mut run = Command::new(&this);
@@ -46,7 +53,34 @@ pub(super) fn of_a_run(scene: Scene<'_>, dir: &Path) -> Result<(), String> {
 
 /// A path in the same directory, of nothing.
 fn beside(dir: &Path, unforeseen: &str) -> PathBuf {
-    dir.with_file_name(format!(".permits-doctor-{unforeseen}"))
+    dir.with_file_name(format!("{DIRECTORY}{unforeseen}"))
+}
+
+/// Removes what trials have left that were killed.
+fn sweep(scene: Scene<'_>, dir: &Path) {
+    sweep_semaphores(scene, dir);
+    let parent = dir.parent().unwrap_or(Path::new("/"));
+    for left in leftovers::in_directory(parent, DIRECTORY) {
+        sweep_semaphores(scene, &left);
+        // It stays if anything else is in it.
+        let _ = std::fs::remove_dir(left);
+    }
+}
+
+fn sweep_semaphores(scene: Scene<'_>, dir: &Path) {
+    let options = scene.options().directory(dir);
+    let names = options.clone().list().unwrap_or_default();
+    for name in names.iter().filter(|name| leftovers::is_left(name, SEMAPHORE)) {
+        // One whose run lives on after its doctor is in use, and is left to the next.
+        let _ = options.clone().remove(name, Removal::IfIdle);
+    }
+    // What belongs to a semaphore that is not there: its maker or its remover was killed.
+    for path in leftovers::in_directory(dir, &format!(".{SEMAPHORE}")) {
+        let semaphore = path.file_name().and_then(|name| name.to_str()?.split('.').nth(1));
+        if semaphore.is_some_and(|name| !dir.join(neighbours::file_of(name)).exists()) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// Without `/proc` it is the name that it was called by, which may do.
@@ -59,5 +93,5 @@ fn this_program() -> PathBuf {
 fn nobody_has() -> String {
     use std::hash::BuildHasher;
     let random = std::collections::hash_map::RandomState::new().hash_one(std::process::id());
-    format!("{}-{:08x}", std::process::id(), random & 0xffff_ffff)
+    format!("{}{:08x}", leftovers::maker(), random & 0xffff_ffff)
 }

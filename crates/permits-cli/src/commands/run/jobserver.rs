@@ -9,17 +9,16 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use nix::errno::Errno;
 use nix::sys::stat::Mode;
-use nix::unistd::Pid;
 use tempfile::NamedTempFile;
 
 use crate::args::Jobserver as Kind;
 use crate::failure::{Failure, code};
+use crate::leftovers;
 use crate::sys;
 
 /// Tokens that the command and its children share, for as long as this lives.
@@ -112,7 +111,7 @@ fn fifo_directory(temporary: PathBuf) -> PathBuf {
 /// Opened for both ways, so that the tokens stay in it while no job has it open. Its name tells who has made
 /// it.
 fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
-    let prefix = format!("{FIFO}{}-", std::process::id());
+    let prefix = format!("{FIFO}{}", leftovers::maker());
     tempfile::Builder::new().prefix(&prefix).make_in(dir, |path| {
         nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
         // Whatever the umask of this process is.
@@ -124,17 +123,11 @@ fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
 /// Removes FIFOs of runs that were killed: those of this user that no process has open. The tokens in such a
 /// FIFO are gone, so it is of no use to a command that lives on either.
 fn sweep(dir: &Path) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    let user = nix::unistd::geteuid().as_raw();
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| name.strip_prefix(FIFO)?.split_once('-')?.0.parse().ok());
-        let ours = || entry.metadata().is_ok_and(|found| found.file_type().is_fifo() && found.uid() == user);
-        // One that lives may be about to open it.
-        let is_gone = |pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
-        if maker.is_some_and(is_gone) && ours() && nobody_reads(&entry.path()) {
+    for path in leftovers::in_directory(dir, FIFO) {
+        let is_fifo = path.symlink_metadata().is_ok_and(|found| found.file_type().is_fifo());
+        if is_fifo && nobody_reads(&path) {
             // Another run may have been faster.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = std::fs::remove_file(path);
         }
     }
 }

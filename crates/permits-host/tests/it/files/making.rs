@@ -2,15 +2,17 @@
 
 use super::{assert_refused, open, set_mode, with_file};
 use crate::actor::{Actor, Order};
+use crate::boot::reboot;
 use crate::look::DEADLINE;
 use crate::mount;
 use crate::place::{Directory, NAME, file_in};
 use permits_conformance::wait::Running;
-use permits_host::{ErrorKind, HolderId, HostSemaphore, Operation};
+use permits_host::{ErrorKind, HolderId, HostSemaphore, Operation, Removal};
 use permits_testbed::mounts;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, SystemTime};
 
 /// All that can go wrong while it is opened says of which semaphore and in doing what.
 #[test]
@@ -218,4 +220,37 @@ fn a_semaphore_can_be_made_without_proc() {
     assert_eq!(actor.asked(Order::Try(1)), "got 1");
     let names = fs::read_dir(directory.path()).expect("it is there").flatten().map(|entry| entry.file_name());
     assert_eq!(names.collect::<Vec<_>>(), [format!("{NAME}.sem").as_str()], "nothing else is left behind");
+}
+
+#[test]
+fn new_files_of_the_killed_are_removed_with_the_semaphore_or_when_it_is_made_anew() {
+    let of_us = |number: &str| format!(".{NAME}.{number}.new");
+    let (young, others) = (of_us("0123456789abcdef"), [".other.0123456789abcdef.new", ".shared.x.new", "shared.new"]);
+    let make_anew: fn(&Directory) = |directory| {
+        reboot(directory);
+        drop(open(directory).expect("it is made anew"));
+    };
+    let remove: fn(&Directory) = |directory| {
+        directory.options().remove(NAME, Removal::Force).expect("it is there");
+    };
+    for act in [make_anew, remove] {
+        let (directory, _) = with_file();
+        let put = |name: &str, age: u64| {
+            let file = File::create(directory.path().join(name)).expect("it can be made");
+            file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("it is ours");
+        };
+        put(&young, 0);
+        [of_us("fedcba9876543210"), of_us("ffffffffffffffff")].iter().for_each(|left| put(left, 3600));
+        others.iter().for_each(|other| put(other, 3600));
+
+        act(&directory);
+
+        let there: Vec<_> = fs::read_dir(directory.path()).expect("it is ours").flatten().collect();
+        let mut there: Vec<_> = there.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        there.retain(|name| name.ends_with(".new"));
+        there.sort_unstable();
+        let mut expected = [&[&*young][..], &others].concat();
+        expected.sort_unstable();
+        assert_eq!(there, expected);
+    }
 }
