@@ -65,6 +65,26 @@ fn semaphore_is_made_and_used_without_proc() {
 }
 
 #[test]
+fn umask_takes_nothing_without_proc() {
+    if !mounts() {
+        return;
+    }
+    for umask in ["022", "177", "277", "777"] {
+        let place = Place::new();
+        let dir = place.dir().join("new");
+        let script = r#"mount -t tmpfs none /proc; umask "$1"
+            exec "$PERMITS" --dir "$0" run --jobserver=fifo a -- sh -c 'stat -c %a "${MAKEFLAGS##*fifo:}"'"#;
+        let mut command = place.command("sh");
+        before_exec(command.args(["-c", script]).arg(&dir).arg(umask), enter_mount_namespace);
+
+        let output = output(&mut command);
+
+        assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("600\n", ""), "umask {umask}");
+        assert_eq!(std::fs::metadata(&dir).expect("it is there").mode() & 0o777, 0o700, "umask {umask}");
+    }
+}
+
+#[test]
 fn directory_of_a_user_without_a_number_is_refused_with_the_way_out() {
     if !user_namespaces() {
         return;

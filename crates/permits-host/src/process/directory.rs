@@ -2,10 +2,10 @@
 
 use crate::error::{self, Error, ErrorKind};
 use crate::process::sys;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -179,13 +179,31 @@ fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         made => made?,
     }
-    // The umask of this process may have taken some of that away. By the path, as no descriptor that can be
-    // had then changes it; so only then.
-    let found = fs::symlink_metadata(path)?;
-    if found.is_dir() && found.permissions().mode() & 0o7777 != 0o700 {
-        fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    let plain = c_string(path.components().collect::<PathBuf>().as_os_str())?;
+    // What another user has put there in between is refused by the next look.
+    sys::refer(&plain, libc::O_NOFOLLOW | libc::O_DIRECTORY).map_or(Ok(()), |made| give_mode(&made, &plain))
+}
+
+/// Gives a directory that this process has just made the mode that it was made with: the umask may have taken some of
+/// that away, and the parent have added to it. By a descriptor, since the path may lead to another one by now.
+fn give_mode(made: &File, path: &CStr) -> io::Result<()> {
+    let found = made.metadata()?;
+    let mode = found.permissions().mode() & 0o7777;
+    // No umask gives others a right: then it is another directory.
+    if found.uid() != sys::user() || mode & 0o077 != 0 || mode == 0o700 {
+        return Ok(());
     }
-    Ok(())
+    let wanted = Permissions::from_mode(0o700);
+    // A descriptor that needs no right on the directory changes the mode through /proc alone.
+    match fs::set_permissions(format!("/proc/thread-self/fd/{}", made.as_raw_fd()), wanted.clone()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        outcome => return outcome,
+    }
+    let is_made = |other: &Metadata| {
+        let same = (other.dev(), other.ino()) == (found.dev(), found.ino());
+        if same { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    };
+    sys::open_checked(None, path, libc::O_RDONLY | libc::O_DIRECTORY, is_made)?.set_permissions(wanted)
 }
 
 pub(crate) fn failed(act: &str, path: &Path, error: io::Error) -> Error {
@@ -214,4 +232,35 @@ fn stranger(user: u32, could: &str) -> String {
 
 pub(crate) fn c_string(text: &OsStr) -> io::Result<CString> {
     CString::new(text.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+#[cfg(all(test, not(permits_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mode_is_given_to_the_directory_that_was_made_and_to_no_other() {
+        let parent = std::env::temp_dir().join(format!("permits-host-mode-{}", std::process::id()));
+        let of = |name: &str| parent.join(name);
+        let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o7777;
+        for name in ["made", "other"] {
+            fs::create_dir_all(of(name)).expect("it can be made");
+            set(&of(name), 0o500);
+        }
+        let path = c_string(of("made").as_os_str()).expect("it has no zero");
+        let made = sys::refer(&path, libc::O_NOFOLLOW | libc::O_DIRECTORY).expect("it is there");
+        fs::rename(of("made"), of("moved")).expect("it is ours");
+        fs::rename(of("other"), of("made")).expect("it is ours");
+
+        give_mode(&made, &path).expect("it is ours");
+
+        assert_eq!((mode(&of("moved")), mode(&of("made"))), (0o700, 0o500));
+        // One that others may enter is none that was made just now.
+        set(&of("moved"), 0o750);
+        give_mode(&made, &path).expect("nothing is done");
+        assert_eq!(mode(&of("moved")), 0o750);
+        set(&of("made"), 0o700);
+        fs::remove_dir_all(parent).expect("it is ours");
+    }
 }

@@ -9,7 +9,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -114,10 +114,36 @@ fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
     let prefix = format!("{FIFO}{}", leftovers::maker());
     tempfile::Builder::new().prefix(&prefix).make_in(dir, |path| {
         nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        // Whatever the umask of this process is.
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        File::options().read(true).write(true).open(path)
+        let made = File::options().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+        open_fifo(&made, path)
     })
+}
+
+/// Opens a FIFO that this process has just made, and gives it its mode, whatever the umask of this process is. By a
+/// descriptor: another user may have put something else at the path by now, where the directory allows that.
+fn open_fifo(made: &File, path: &Path) -> io::Result<File> {
+    let found = made.metadata()?;
+    let is_ours = found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
+    if !(found.file_type().is_fifo() && is_ours) {
+        // Then a FIFO of another name is made.
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mode = Permissions::from_mode(0o600);
+    let mut both_ways = File::options();
+    both_ways.read(true).write(true);
+    // A descriptor that needs no right on the file changes its mode through /proc alone.
+    let link = format!("/proc/self/fd/{}", made.as_raw_fd());
+    match std::fs::set_permissions(&link, mode.clone()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        outcome => return outcome.and_then(|()| both_ways.open(link)),
+    }
+    let file = both_ways.custom_flags(libc::O_NOFOLLOW).open(path)?;
+    let opened = file.metadata()?;
+    if (opened.dev(), opened.ino()) != (found.dev(), found.ino()) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    file.set_permissions(mode)?;
+    Ok(file)
 }
 
 /// Removes FIFOs of runs that were killed: those of this user that no process has open. The tokens in such a
@@ -167,4 +193,37 @@ fn version_of(make: &OsStr) -> Option<String> {
 fn needs_pipe(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (4, 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifo_that_was_made_gets_its_mode_and_no_other_file_does() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("made");
+        let refer = || File::options().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(&path);
+        let make = |path: &Path| {
+            nix::unistd::mkfifo(path, Mode::S_IRUSR).expect("it can be made");
+            std::fs::set_permissions(path, Permissions::from_mode(0o400)).expect("it is ours");
+        };
+        let mode = |path: &Path| std::fs::metadata(path).expect("it is there").mode() & 0o777;
+        make(&path);
+        let made = refer().expect("it is there");
+        let moved = dir.path().join("moved");
+        std::fs::rename(&path, &moved).expect("it is ours");
+        make(&path);
+
+        let opened = open_fifo(&made, &path).expect("it is ours").metadata().expect("it is open");
+
+        assert_eq!(opened.ino(), std::fs::metadata(&moved).expect("it is there").ino());
+        assert_eq!((mode(&moved), mode(&path)), (0o600, 0o400));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("it is ours");
+        assert!(open_fifo(&refer().expect("it is there"), &path).is_err(), "others may read it");
+        std::fs::remove_file(&path).expect("it is ours");
+        std::fs::write(&path, "").expect("it can be written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+        assert!(open_fifo(&refer().expect("it is there"), &path).is_err(), "it is no FIFO");
+    }
 }
