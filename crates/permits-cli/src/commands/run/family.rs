@@ -145,9 +145,14 @@ impl Family {
                 break;
             }
             for process in &new {
-                process.send(signal, || self.is_still_ours(process));
+                self.send(process, signal);
             }
         }
+    }
+
+    /// Sends a signal to a member, unless it has ended since it was found, and its number is another's.
+    fn send(&self, member: &Process, signal: i32) {
+        member.send(signal, || self.is_still_ours(member));
     }
 
     /// Whether a member is there still, and no other process has its number by now.
@@ -291,6 +296,7 @@ fn is_still_below(
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command, Stdio};
 
     use super::*;
@@ -399,6 +405,25 @@ mod tests {
         drop(child.stdin.take());
         child.wait().expect("it ends");
         assert!(!is_still(&found));
+    }
+
+    #[test]
+    fn family_sends_to_its_members_and_to_no_other_with_their_number() {
+        let [mut other, mut stranger, mut member] = [reader(), reader(), reader()];
+        let found = |child: &Child| Process::read(child.id().cast_signed()).expect("it runs");
+        let strangers = Strangers { known: HashSet::from([found(&stranger).id()]), mark: None };
+        let family = Family::new(0, false, strangers);
+
+        // One that ended, whose number the other one has now.
+        family.send(&Process { started: found(&other).started - 1, ..found(&other) }, libc::SIGKILL);
+        family.send(&found(&stranger), libc::SIGKILL);
+        family.send(&found(&member), libc::SIGKILL);
+
+        let mut ends = |child: &mut Child| {
+            drop(child.stdin.take());
+            child.wait().expect("it ends").signal()
+        };
+        assert_eq!([&mut other, &mut stranger, &mut member].map(&mut ends), [None, None, Some(libc::SIGKILL)]);
     }
 
     #[test]
