@@ -66,13 +66,17 @@ fn given_patience(blocking: Given<'_, '_>, timeout: Given<'_, '_>) -> PyResult<P
     Ok(end.map_or(Patience::Endless, Patience::Until))
 }
 
-/// A length of time in seconds. One that no clock can count to is as long as there is.
-pub(crate) fn time(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+/// The time between starts, in seconds. What is a length of time is in range or not by the library's word.
+pub(crate) fn interval(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     let seconds = seconds(value)?;
-    if seconds.is_nan() || seconds < 0.0 {
-        return Err(PyValueError::new_err(format!("{what} must not be negative, it is `{seconds}`")));
-    }
-    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        // As it was given, but for a number of hundreds of digits.
+        let given = value.str().map_or_else(|_| String::new(), |text| text.to_string());
+        let given = if (1..=32).contains(&given.len()) { given } else { format!("{seconds:?}") };
+        PyValueError::new_err(format!(
+            "starts cannot be `{given}` seconds apart: give from `0.001` to `86400`, or `0` to leave them unspaced"
+        ))
+    })
 }
 
 /// As a float; a whole number beyond all floats is an infinite one.

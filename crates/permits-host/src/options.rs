@@ -43,8 +43,12 @@ pub struct Options {
 fn spaced_so(stored: u32, wanted: Option<u32>) -> Result<(), Error> {
     match wanted {
         Some(wanted) if wanted != stored => {
-            let [stored, wanted] = [stored, wanted].map(|interval| Duration::from_millis(interval.into()));
-            let what = format!("its starts are `{stored:?}` apart, and not `{wanted:?}`");
+            let text = |interval: u32| match Duration::from_millis(interval.into()) {
+                // As it is given, in every unit.
+                Duration::ZERO => "0".to_owned(),
+                time => format!("{time:?}"),
+            };
+            let what = format!("its starts are `{}` apart, and not `{}`", text(stored), text(wanted));
             Err(Error::new(ErrorKind::IntervalDiffers, what))
         }
         _ => Ok(()),

@@ -1,6 +1,6 @@
 //! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
 
-use crate::arguments::{Argument, Count, Patience, count_or_blocking, no_bool, patience, time};
+use crate::arguments::{Argument, Count, Patience, count_or_blocking, interval, no_bool, patience};
 use crate::asyncio::in_a_task;
 use crate::classes::coroutine::{Coroutine, Gives};
 use crate::classes::done::Done;
@@ -101,7 +101,7 @@ impl Counting {
             options = options.label(label);
         }
         if let Some(every) = every {
-            options = options.every(time("every", &every)?);
+            options = options.every(interval(&every)?);
         }
         // It goes to the disk.
         let opened = py.detach(|| match max {
@@ -135,7 +135,7 @@ impl Counting {
     #[cfg(target_os = "linux")]
     fn _set_interval(&self, every: &Bound<'_, PyAny>) -> PyResult<()> {
         self.home()?;
-        let interval = time("every", every)?;
+        let interval = interval(every)?;
         if let Some(host) = self.host.get() {
             host.set_interval(interval).map_err(Failure::from)?;
         }

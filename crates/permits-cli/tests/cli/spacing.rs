@@ -56,13 +56,13 @@ fn who_waits_for_the_time_says_so() {
 fn another_interval_is_an_error_that_shows_both() {
     let place = started();
 
-    for max in [&["--max", "3"][..], &[]] {
-        let args = [&["run"][..], max, &["--every", "2s", "a", "--", "echo", "never"]].concat();
+    for (every, max) in [("2s", &["--max", "3"][..]), ("2s", &[]), ("0", &[])] {
+        let args = [&["run"][..], max, &["--every", every, "a", "--", "echo", "never"]].concat();
         let output = place.output(&args);
 
         assert_eq!((output.status.code(), stdout(&output)), (Some(78), String::new()));
         let said = stderr(&output);
-        assert!(said.contains("starts are `3600s` apart, and not `2s`"), "{said}");
+        assert!(said.contains(&format!("starts are `3600s` apart, and not `{every}`")), "{said}");
         assert!(said.contains("change the time between starts with `permits set a --every DURATION`"), "{said}");
     }
 }

@@ -100,18 +100,18 @@ fn the_status_tells_the_interval_and_when_the_next_start_may_be() {
 #[test]
 fn the_interval_is_stored_and_another_one_is_refused() {
     let (directory, semaphore) = spaced(Duration::from_millis(1500));
-    let refused = |options: permits_host::Options, every: Duration| {
+    let refused = |options: permits_host::Options, every: Duration, shown: &str| {
         let opened = options.clone().every(every).open(NAME, 5);
         let existing = options.every(every).open_existing(NAME);
         for error in [opened, existing].map(|outcome| outcome.expect_err("it has another one")) {
             assert_eq!(error.kind(), ErrorKind::IntervalDiffers);
-            let text = format!("its starts are `1.5s` apart, and not `{every:?}`");
+            let text = format!("its starts are `1.5s` apart, and not `{shown}`");
             assert!(error.to_string().ends_with(&text), "{error}");
         }
     };
 
-    refused(directory.options(), Duration::from_secs(5));
-    refused(directory.options(), Duration::ZERO);
+    refused(directory.options(), Duration::from_secs(5), "5s");
+    refused(directory.options(), Duration::ZERO, "0");
     for options in [directory.options(), directory.options().every(Duration::from_micros(1_499_001))] {
         let other = options.clone().open(NAME, 5).expect("it is the same");
         assert_eq!(other.interval().expect("it can be read"), Some(Duration::from_millis(1500)));
