@@ -19,10 +19,6 @@ use permits_host::HostSemaphore;
 use crate::failure::Failure;
 use crate::sys::{self, Received};
 
-/// After this time it is looked at again whether one that was superseded is to end; twice as long each
-/// further time.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// Where signals and wake-ups arrive.
 pub(crate) struct Events {
     signals: OwnedFd,
@@ -67,18 +63,11 @@ impl Events {
             return;
         }
         let (semaphore, waker) = (semaphore.clone(), self.waker());
+        // Once: a run that is superseded while it waits gives up, even if it is granted in the same moment (see
+        // `Waiting::acquire`), and one that is superseded while it holds permits is woken only when it is revoked.
         let watch = move || {
-            let mut nap = LOOK_AGAIN;
-            loop {
-                while !semaphore.wait_revoked(Duration::from_secs(3600)) {}
-                waker.wake_by_ref();
-                if !semaphore.is_superseded() {
-                    return;
-                }
-                // Granted in the same moment, it goes on, and may be revoked yet.
-                thread::sleep(nap);
-                nap *= 2;
-            }
+            while !semaphore.wait_revoked(Duration::from_secs(3600)) {}
+            waker.wake();
         };
         // Without the thread a revocation is seen at the next event, which is late but not wrong.
         let _ = thread::Builder::new().name("revocation".into()).spawn(watch);

@@ -84,6 +84,28 @@ fn running_command_is_superseded_on_demand() {
     );
 }
 
+/// It goes on when it is superseded, and the thread that watches for a revocation must go on as well.
+#[test]
+fn superseded_holder_is_ended_by_a_later_revocation() {
+    let place = Place::new();
+    let script = "trap 'echo told; exit 3' TERM; echo held; while :; do sleep 0.05; done";
+    let mut older = keyed(&place, &["--supersede", "k"], script);
+    assert_eq!(older.line(), "held");
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", older.pid())).expect("it runs").count();
+    // The command is not a short one any more.
+    until("it watches", || threads() > 1);
+    let mut newer = keyed(&place, &["--supersede", "k"], "echo newer");
+    place.until_waiting("a", 1);
+    let holder = &place.status("a")["holders"][0];
+    assert_eq!((&holder["pid"], &holder["revoked"]), (&older.pid().into(), &false.into()));
+
+    assert_eq!(place.code(&["revoke", "a", holder["grant"].as_str().expect("text")]), 0);
+
+    assert_eq!(older.end().code(), Some(76));
+    assert!(older.rest().contains(&"told".to_owned()));
+    assert_eq!(newer.line(), "newer");
+}
+
 #[test]
 fn running_commands_of_other_keys_go_on() {
     let place = Place::new();
