@@ -63,8 +63,9 @@ impl Events {
             return;
         }
         let (semaphore, waker) = (semaphore.clone(), self.waker());
-        // Once: a run that is superseded while it waits gives up, even if it is granted in the same moment (see
-        // `Waiting::acquire`), and one that is superseded while it holds permits is woken only when it is revoked.
+        // Once: a run that is superseded while it waits gives up, even if it is granted in the same moment
+        // (see `Waiting::acquire`), and one that is superseded while it holds permits is woken only when it
+        // is revoked.
         let watch = move || {
             while !semaphore.wait_revoked(Duration::from_secs(3600)) {}
             waker.wake();

@@ -1,8 +1,8 @@
 //! What this program makes for a moment, and what is left of it when the program is killed.
 //!
-//! The name of such a thing says which process has made it, and the next run of the same command removes what the
-//! dead have left. A number is that process only in its PID namespace, and a directory may be shared by several, so
-//! the name has the namespace as well.
+//! The name of such a thing says which process has made it, and the next run of the same command removes what
+//! the dead have left. A number is that process only in its PID namespace, and a directory may be shared by
+//! several, so the name has the namespace as well.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -4,8 +4,8 @@
 //! `place` (which semaphore), `neighbours` (users who count apart), `waiting` (a wait that signals, a stop and
 //! a revocation can end), `events` (signals and wake-ups as things to poll for), `people` (who holds or waits,
 //! and taming what others wrote), `json` and `table` (what is printed), `columns` (widths), `failure` and `end`
-//! (exit codes), `out` (stdout and stderr), `slips` (what was probably meant), `leftovers` (what the killed have
-//! left), `sys` (system calls). No module imports this one, and none imports a module that imports it.
+//! (exit codes), `out` (stdout and stderr), `slips` (what was probably meant), `leftovers` (of the killed),
+//! `sys` (system calls). No module imports this one, and none imports a module that imports it.
 
 mod args;
 mod columns;

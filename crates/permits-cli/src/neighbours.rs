@@ -42,7 +42,8 @@ fn beside(parent: &Path, ours: u32) -> Vec<Neighbour> {
     all
 }
 
-/// The number in `permits-1000`. No default directory is called `permits-+1000` or `permits-01000`, which parse, too.
+/// The number in `permits-1000`. No default directory is called `permits-+1000` or `permits-01000`, which
+/// parse, too.
 fn uid_of(dir: &Path) -> Option<u32> {
     let digits = dir.file_name()?.to_str()?.strip_prefix("permits-")?;
     digits.parse().ok().filter(|uid: &u32| uid.to_string() == digits)

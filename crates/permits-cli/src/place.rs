@@ -123,15 +123,16 @@ pub(crate) fn status(options: &Options, name: &str) -> Result<Status, permits_ho
     }
 }
 
-/// The exit code if all semaphores of a directory should be shown, and this one cannot be: 0 for one that was removed
-/// since the directory was read, and for what another user has put there, whatever it is: no user decides how the
-/// commands of another one end.
+/// The exit code if all semaphores of a directory should be shown, and this one cannot be: 0 for one that was
+/// removed since the directory was read, and for what another user has put there, whatever it is: no user
+/// decides how the commands of another one end.
 pub(crate) fn code_among_others(directory: &Path, name: &str, failure: &Failure) -> u8 {
     let is_no_fault = matches!(failure.code, code::DENIED | code::UNAVAILABLE) || is_strangers(directory, name);
     if is_no_fault { 0 } else { failure.code }
 }
 
-/// Whether another user than root has made what has the name of a semaphore's file, where all users can make files.
+/// Whether another user than root has made what has the name of a semaphore's file, where all users can make
+/// files.
 fn is_strangers(directory: &Path, name: &str) -> bool {
     let is_for_all = fs::metadata(directory).is_ok_and(|found| found.mode() & 0o002 != 0);
     let owner = fs::symlink_metadata(directory.join(neighbours::file_of(name))).map(|found| found.uid());

@@ -184,8 +184,9 @@ fn make(path: &Path) -> io::Result<()> {
     sys::refer(&plain, libc::O_NOFOLLOW | libc::O_DIRECTORY).map_or(Ok(()), |made| give_mode(&made, &plain))
 }
 
-/// Gives a directory that this process has just made the mode that it was made with: the umask may have taken some of
-/// that away, and the parent have added to it. By a descriptor, since the path may lead to another one by now.
+/// Gives a directory that this process has just made the mode that it was made with: the umask may have taken
+/// some of that away, and the parent have added to it. By a descriptor, since the path may lead to another
+/// one by now.
 fn give_mode(made: &File, path: &CStr) -> io::Result<()> {
     let found = made.metadata()?;
     let mode = found.permissions().mode() & 0o7777;

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How long the attach byte is waited for.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
-/// A new file that has no name of a semaphore after this time never gets one: its maker was killed, or finds it gone.
+/// A new file that has no name of a semaphore after this time never gets one: its maker was killed, or finds
+/// it gone.
 const MAKING: Duration = Duration::from_secs(60);
 /// linux/magic.h
 const TMPFS: u64 = 0x0102_1994;
@@ -125,8 +126,8 @@ impl Place {
         let file = match directory.open(self.file_name(), write) {
             Ok(file) => file,
             Err(error) => {
-                // The owner is judged first: a stranger's pipe is no damaged file of ours. One without permission to
-                // open it need not know more.
+                // The owner is judged first: a stranger's pipe is no damaged file of ours. One without
+                // permission to open it need not know more.
                 let is_judged = !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES));
                 if is_judged && let Ok(found) = directory.look_at(self.file_name()) {
                     self.check_owner(directory, &found)?;

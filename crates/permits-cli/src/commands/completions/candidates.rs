@@ -153,8 +153,8 @@ impl Source {
     }
 }
 
-/// What `read` finds within that time. It is read by another thread, which ends with this program if it is stuck, as on
-/// a file system that does not answer.
+/// What `read` finds within that time. It is read by another thread, which ends with this program if it is
+/// stuck, as on a file system that does not answer.
 fn in_time<T: Send + 'static, Found>(patience: Duration, read: impl FnOnce() -> Found + Send + 'static) -> Vec<T>
 where
     Found: IntoIterator<Item = T>,

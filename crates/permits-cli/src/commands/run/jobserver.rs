@@ -119,8 +119,9 @@ fn make_fifo(dir: &Path) -> io::Result<NamedTempFile<File>> {
     })
 }
 
-/// Opens a FIFO that this process has just made, and gives it its mode, whatever the umask of this process is. By a
-/// descriptor: another user may have put something else at the path by now, where the directory allows that.
+/// Opens a FIFO that this process has just made, and gives it its mode, whatever the umask of this process
+/// is. By a descriptor: another user may have put something else at the path by now, where the directory
+/// allows that.
 fn open_fifo(made: &File, path: &Path) -> io::Result<File> {
     let found = made.metadata()?;
     let is_ours = found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o077 == 0;
