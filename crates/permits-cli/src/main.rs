@@ -1,11 +1,12 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
-//! `args` says what there is, and `commands` has a file for each command. What they share stands beside them:
-//! `place` (which semaphore), `neighbours` (users who count apart), `waiting` (a wait that signals, a stop and
-//! a revocation can end), `events` (signals and wake-ups as things to poll for), `people` (who holds or waits,
-//! and taming what others wrote), `json` and `table` (what is printed), `columns` (widths), `failure` and `end`
-//! (exit codes), `out` (stdout and stderr), `slips` (what was probably meant), `leftovers` (of the killed),
-//! `sys` (system calls). No module imports this one, and none imports a module that imports it.
+//! `args` says what there is, `values` how the values of arguments are written, and `commands` has a file for
+//! each command. What they share stands beside them: `place` (which semaphore), `neighbours` (users who count
+//! apart), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as
+//! things to poll for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is
+//! printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `slips` (what was
+//! probably meant), `leftovers` (of the killed), `sys` (system calls). No module imports this one, and none
+//! imports a module that imports it.
 
 mod args;
 mod columns;
@@ -23,6 +24,7 @@ mod slips;
 mod spacing;
 mod sys;
 mod table;
+mod values;
 mod waiting;
 
 use args::Args;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 use permits_host::{ErrorKind, HostSemaphore, Options, Status};
 
-use crate::args::{Common, Number, Size, Spacing};
+use crate::args::{Common, Size, Spacing};
 use crate::failure::{Failure, code};
 use crate::neighbours;
 use crate::out::Notes;
+use crate::values::Number;
 
 /// What every command is given besides its arguments: where it works, and to whom it talks.
 #[derive(Clone, Copy)]
@@ -181,7 +182,7 @@ fn in_ranges(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{LONGEST_KEY, MOST, interval};
+    use crate::values::{LONGEST_KEY, MOST, interval};
     use std::time::Duration;
 
     #[test]

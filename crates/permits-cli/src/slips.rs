@@ -6,8 +6,9 @@ use std::ffi::{OsStr, OsString};
 use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::args::{Jobserver, Number};
+use crate::args::Jobserver;
 use crate::people::{is_hidden, tame};
+use crate::values::Number;
 
 /// `--jobserver 4` reads as the option without a value, and `4` as the name of the semaphore.
 ///

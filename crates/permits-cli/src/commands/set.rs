@@ -2,10 +2,11 @@
 
 use permits_host::{ErrorKind, HostSemaphore, Options};
 
-use crate::args::{Change, MOST, Set};
+use crate::args::Set;
 use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::place::{self, Scene};
+use crate::values::{Change, MOST};
 
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
     let options = scene.options();

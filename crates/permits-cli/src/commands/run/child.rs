@@ -16,12 +16,12 @@ use super::command::{Job, cannot_start, command};
 use super::family::{Family, Strangers, Whom};
 use super::jobserver::Jobserver;
 use super::report::{Event, Reason, Report};
-use crate::args::OnLost;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::people;
 use crate::sys::{self, BeforeExec, Changed, Received};
+use crate::values::OnLost;
 
 /// Commands that last longer than this are worth a thread that watches for revocations.
 const SHORT_COMMAND: Duration = Duration::from_millis(50);

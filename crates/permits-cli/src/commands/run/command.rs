@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 
 use permits_host::{HostSemaphore, OwnedPermit};
 
-use crate::args::{OnLost, Run};
+use crate::args::Run;
 use crate::failure::{Failure, code, shortage};
 use crate::place::Scene;
 use crate::slips::quoted;
 use crate::sys;
+use crate::values::OnLost;
 
 /// A run, once its semaphore is open.
 pub(super) struct Job<'a> {
