@@ -434,12 +434,16 @@ pub(crate) struct Wait {
 /// Ask a holder or waiter to give up.
 ///
 /// It keeps its permits until it gives up: `run` stops its command (see `run --on-lost`), and the permits
-/// come back when the command has ended.
+/// come back when the command has ended. If no process is there to stop the command, because `run` was killed
+/// or had --exec, `permits` exits 69 and names the process to kill.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Revoke {
     /// Wait until it has given up, at most DURATION, then exit 75
     #[arg(short, long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) wait: Option<Duration>,
+    /// Print what became of it, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,

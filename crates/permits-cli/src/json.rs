@@ -61,6 +61,15 @@ pub(crate) struct Removed<'a> {
     pub(crate) waiting_releasers: u32,
 }
 
+/// What became of a `revoke`.
+#[derive(Serialize)]
+pub(crate) struct Revoked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) grant: &'a str,
+    /// `asked`, `gone`, `stays` or `unreachable`.
+    pub(crate) outcome: &'a str,
+}
+
 /// What `repair` did.
 #[derive(Serialize)]
 pub(crate) struct Repaired<'a> {

@@ -33,6 +33,8 @@ pub(crate) struct Who {
     /// The key of its `--supersede`.
     pub(crate) supersede_key: Option<String>,
     pub(crate) alive: bool,
+    /// Its own process lives, so that a revocation reaches it.
+    pub(crate) revocable: bool,
     /// Was asked to give up.
     pub(crate) revoked: bool,
 }
@@ -48,6 +50,33 @@ impl Who {
     /// The same of the participant, whatever it runs.
     pub(crate) fn own_pid_text(&self) -> String {
         self.in_its_namespace(self.pid)
+    }
+
+    /// Whether it lives in its command alone, which was to be watched by a `permits run` that was killed. One that
+    /// has executed its command is meant to be like that.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.alive && !self.revocable && self.command_pid != Some(self.pid)
+    }
+
+    /// Why a revocation does nothing, and what ends the holder; nothing if a process is there to act on it.
+    pub(crate) fn unreachable(&self) -> Option<String> {
+        if self.revocable || !self.alive {
+            return None;
+        }
+        let why = if self.is_unwatched() {
+            "its `permits run` was killed"
+        } else {
+            "it runs with --exec, without a `permits run` beside it"
+        };
+        let ending = match (self.command_pid, self.pid_namespace) {
+            (Some(pid), None) => format!("end the command with `kill {pid}`"),
+            (Some(_), Some(_)) => format!("end the command, `{}` in another PID namespace", self.pid_text()),
+            (None, _) => "end the command".to_owned(),
+        };
+        Some(format!(
+            "{why}, so no process acts on a revocation, and its command ({}) keeps its permits; {ending}",
+            self.command
+        ))
     }
 
     fn in_its_namespace(&self, pid: u32) -> String {
@@ -71,6 +100,7 @@ impl From<&Participant> for Who {
             label: tame(&who.label),
             supersede_key: who.supersede_key.as_deref().map(tame),
             alive: who.alive,
+            revocable: who.revocable,
             revoked: who.revoked,
         }
     }

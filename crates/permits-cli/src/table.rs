@@ -139,6 +139,9 @@ fn command(who: &Who) -> String {
     if who.revoked {
         text += " (revoked)";
     }
+    if who.is_unwatched() {
+        text += " (its `permits run` was killed)";
+    }
     if !who.alive {
         text += " (dead)";
     }

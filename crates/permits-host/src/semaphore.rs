@@ -413,6 +413,10 @@ impl HostSemaphore {
     /// Asks a holder or a waiter to give up. It is notified, and nothing is taken from it (C18): it decides
     /// what to do. `permits run` ends its command.
     ///
+    /// If the holder's process has ended, and only the command that it ran still keeps the permits, no process
+    /// acts on this: see [`Participant::revocable`](permits::Participant::revocable). The permits come back when
+    /// the command ends.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::NoSuchHolder`] if no participant has that id any more.

@@ -108,7 +108,7 @@ fn text(store: &Store<'_>, number: usize, at: usize, words: usize) -> String {
 }
 
 /// What the owner of a seat tells about itself.
-pub(crate) fn participant(store: &Store<'_>, owner: Owner, alive: bool) -> Participant {
+pub(crate) fn participant(store: &Store<'_>, owner: Owner, life: Life) -> Participant {
     let Owner { seat: number, generation } = owner;
     // Relaxed: told for tables.
     let told = |word| store.word(layout::seat(number, word)).load(Ordering::Relaxed);
@@ -122,7 +122,8 @@ pub(crate) fn participant(store: &Store<'_>, owner: Owner, alive: bool) -> Parti
     who.command = text(store, number, seat::COMMAND, seat::COMMAND_WORDS);
     who.label = text(store, number, seat::LABEL, seat::LABEL_WORDS);
     who.supersede_key = store.has_key(number).then(|| text(store, number, seat::KEY, seat::KEY_WORDS));
-    who.alive = alive;
+    who.alive = life != Life::Dead;
+    who.revocable = life == Life::Lives;
     who.revoked = told(seat::REVOKED) == u64::from(generation);
     who
 }
@@ -132,14 +133,14 @@ fn describe(
     store: &Store<'_>,
     picture: Picture,
     file: &File,
-    alive: &mut dyn FnMut(usize) -> bool,
+    life: &mut dyn FnMut(usize) -> Life,
 ) -> Result<Status, Error> {
     let mut lives = HashMap::new();
     let numbers: Vec<(u32, Owner)> = store.numbers().collect();
     let holding: HashSet<usize> = picture.holders.iter().map(|held| held.seat).collect();
     let mut who = |seat: usize, generation: u32| {
-        let alive = *lives.entry(seat).or_insert_with(|| alive(seat));
-        let mut who = participant(store, Owner { seat, generation }, alive);
+        let life = *lives.entry(seat).or_insert_with(|| life(seat));
+        let mut who = participant(store, Owner { seat, generation }, life);
         // See `Attachment::is_revoked`.
         who.revoked |= store.superseded_by(seat).is_some() && !holding.contains(&seat);
         who
@@ -188,7 +189,7 @@ impl Attachment {
         })?;
         let probe = self.probe(&self.probe)?;
         describe(&self.place, &store, picture, &probe, &mut |number| {
-            self.life(number, &self.probe).is_ok_and(|life| life != Life::Dead)
+            self.life(number, &self.probe).unwrap_or(Life::Dead)
         })
     }
 }
@@ -213,10 +214,13 @@ pub(crate) fn read(place: &Place) -> Result<Status, Error> {
     let found = file.metadata().map_err(|error| place.failed("look at", error))?;
     let identity = (found.dev(), found.ino());
     describe(place, &store, picture, &file, &mut |number| {
-        let seat_lives = sys::is_locked(&file, byte_of(number)).unwrap_or(true);
+        if sys::is_locked(&file, byte_of(number)).unwrap_or(true) {
+            return Life::Lives;
+        }
         let generation = SeatWord::unpack(store.peek(layout::seat(number, seat::STATUS))).generation;
         let told = store.word(layout::seat(number, seat::COMMANDS_FILE)).load(Ordering::SeqCst);
-        seat_lives || place.command_lives(identity, number, CommandsFile(told), generation).unwrap_or(true)
+        let keeps = place.command_lives(identity, number, CommandsFile(told), generation).unwrap_or(true);
+        if keeps { Life::CommandLives } else { Life::Dead }
     })
 }
 

@@ -80,8 +80,8 @@ impl HostSemaphore {
         let arrival = store.superseded_by(attachment.seat)?;
         let seats = attachment.look(|tx| Ok(usize::from(tx.book.seats_used))).ok()?;
         let owner = store.arrived_as(arrival, seats)?;
-        let alive = attachment.life(owner.seat, &attachment.probe).is_ok_and(|life| life != Life::Dead);
-        Some(status::participant(&store, owner, alive))
+        let life = attachment.life(owner.seat, &attachment.probe).unwrap_or(Life::Dead);
+        Some(status::participant(&store, owner, life))
     }
 }
 

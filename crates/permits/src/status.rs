@@ -59,8 +59,8 @@ pub struct SemaphoreFile {
     pub owner_uid: u32,
 }
 
-/// One handle that takes part. The participant itself wrote all fields but `id`, `alive` and `revoked`: do
-/// not trust them, and do not print them to a terminal unchanged.
+/// One handle that takes part. The participant itself wrote all fields but `id`, `alive`, `revocable` and
+/// `revoked`: do not trust them, and do not print them to a terminal unchanged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Participant {
@@ -85,6 +85,9 @@ pub struct Participant {
     pub supersede_key: Option<String>,
     /// Whether its process, or the command that it ran, lives.
     pub alive: bool,
+    /// Whether its own process lives, so that a revocation reaches it. If only the command that it ran lives, no
+    /// process acts on a revocation, and the permits come back when the command ends.
+    pub revocable: bool,
     /// Whether it was asked to give up.
     pub revoked: bool,
 }
@@ -173,6 +176,7 @@ impl Participant {
             label: String::new(),
             supersede_key: None,
             alive: true,
+            revocable: true,
             revoked: false,
         }
     }

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn run(scene: Scene<'_>, args: &Release) -> Result<End, Failure> {
     if let Some(grant) = &args.grant {
         let patience = if args.patience.try_now { Duration::ZERO } else { args.patience.wait.unwrap_or(PATIENCE) };
-        return revoke::ask(scene, &args.name, grant, Some(patience));
+        return revoke::ask(scene, &args.name, grant, Some(patience))?.end(&args.name, grant);
     }
     let units = place::count(args.units);
     let mut events = Events::open()?;

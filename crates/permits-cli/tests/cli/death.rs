@@ -8,7 +8,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::place::{Place, Running, is_alive, kill, stdout, until};
+use crate::place::{Place, Running, is_alive, kill, stderr, stdout, until};
 
 #[test]
 fn killed_wrapper_leaves_the_permit_with_the_command() {
@@ -178,4 +178,65 @@ fn release_never_gives_back_what_is_held() {
     assert_eq!(place.code(&["release", "--try", "a"]), 75);
 
     assert_eq!(place.number("a", "held"), 1);
+}
+
+/// A run that was killed, the process id of its command, which holds on until this is dropped, and its grant.
+fn unwatched(place: &Place, options: &[&str]) -> (Running, u32, String) {
+    let args = [&["run"], options, &["a", "--", "sh", "-c", "echo $$; exec sleep 100"]].concat();
+    let mut run = Running::start(place.permits(args));
+    let command = run.line().parse().expect("a process id");
+    let grant = place.status("a")["holders"][0]["grant"].as_str().expect("text").to_owned();
+    run.signal("KILL");
+    run.end();
+    (run, command, grant)
+}
+
+#[test]
+fn revoke_of_a_command_that_no_run_watches_fails_and_says_what_ends_it() {
+    let place = Place::new();
+    let (_run, command, grant) = unwatched(&place, &[]);
+
+    for args in
+        [&["revoke", "a", &grant][..], &["revoke", "--wait", "30", "a", &grant], &["release", "a", "--grant", &grant]]
+    {
+        let output = place.output(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(69), "{args:?}: {said}");
+        assert!(said.contains(&format!("{grant} of `a` was not revoked: its `permits run` was killed")), "{said}");
+        assert!(said.contains(&format!("end the command with `kill {}`\n", command)), "{said}");
+    }
+    let json = stdout(&place.output(&["revoke", "--json", "a", &grant]));
+    assert_eq!(json, format!("{{\"schema\":1,\"name\":\"a\",\"grant\":\"{grant}\",\"outcome\":\"unreachable\"}}\n"));
+    let holder = place.status("a")["holders"][0].clone();
+    let said = ["alive", "revocable", "revoked"].map(|field| holder[field].as_bool());
+    assert_eq!(said, [true, false, false].map(Some));
+    assert!(stdout(&place.output(&["status", "a"])).contains("(its `permits run` was killed)"));
+    assert!(is_alive(command));
+}
+
+#[test]
+fn revoke_of_an_executed_command_says_what_ends_it() {
+    let place = Place::new();
+    let mut run = Running::start(place.permits(["run", "--exec", "a", "--", "sh", "-c", "echo $$; exec sleep 100"]));
+    assert_eq!(run.line(), run.pid().to_string());
+    let grant = place.status("a")["holders"][0]["grant"].as_str().expect("text").to_owned();
+
+    let output = place.output(&["revoke", "a", &grant]);
+
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(said.contains("--exec") && said.contains(&format!("`kill {}`", run.pid())), "{said}");
+    assert!(!stdout(&place.output(&["status", "a"])).contains("was killed"));
+}
+
+#[test]
+fn newer_run_says_that_it_cannot_replace_a_command_that_no_run_watches() {
+    let place = Place::new();
+    let (_run, command, grant) = unwatched(&place, &["--supersede", "key"]);
+
+    let args = ["run", "--wait", "0.05", "--supersede", "key", "--supersede-running", "a", "--", "true"];
+    let said = stderr(&place.output(&args));
+
+    assert!(said.contains(&format!("{grant} of `a` was not superseded")), "{said}");
+    assert!(said.contains(&format!("`kill {}`", command)), "{said}");
 }

@@ -7,7 +7,7 @@ use crate::look::{DEADLINE, WHILE, kind, lives, seat_in, stays_held, waiter, wai
 use crate::place::{Directory, NAME, file_in, fresh, overwrite};
 use crate::sys;
 use permits_conformance::wait::{always, eventually};
-use permits_host::ErrorKind;
+use permits_host::{ErrorKind, Options};
 use std::fs;
 use std::process::{Child, Command};
 
@@ -21,6 +21,24 @@ fn a_command_keeps_the_permit_when_its_wrapper_is_killed() {
 
     assert!(stays_held(&semaphore));
     assert!(lives(command));
+}
+
+#[test]
+fn a_command_whose_wrapper_was_killed_is_told_not_to_be_revocable() {
+    let (directory, semaphore) = fresh(1);
+    let mut wrapper = Actor::start(&directory);
+    wrapper.starts(Order::RunCommand);
+    let told = || {
+        let by_handle = semaphore.status().expect("it can be read").holders.remove(0).who;
+        let alone =
+            Options::new().directory(directory.path()).read(NAME).expect("it can be read").holders.remove(0).who;
+        [by_handle, alone].map(|who| (who.alive, who.revocable))
+    };
+    assert_eq!(told(), [(true, true); 2]);
+
+    wrapper.kill_and_reap();
+
+    assert_eq!(told(), [(true, false); 2]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ use crate::args::Run;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
-use crate::people::tame;
+use crate::people::{Who, tame};
 use crate::place::{self, Scene};
 use crate::sys::{self, BeforeExec};
 use crate::waiting::{Ungranted, Waiting};
@@ -129,6 +129,14 @@ fn supersede(job: &Job<'_>, key: &str) -> Result<(), Failure> {
     let whom = if args.supersede_running { Supersede::WaitersAndHolders } else { Supersede::Waiters };
     let earlier = semaphore.supersede(key, whom)?;
     scene.notes.verbose(|| format!("`{}`: asked {earlier} with the key `{}` to give up", args.name, tame(key)));
+    if args.supersede_running && earlier > 0 {
+        let holders = semaphore.status()?.holders;
+        let same =
+            holders.iter().map(|holder| Who::from(&holder.who)).filter(|who| who.supersede_key.as_deref() == Some(key));
+        for (grant, why) in same.filter_map(|who| Some((who.grant.clone(), who.unreachable()?))) {
+            scene.notes.warn(&format!("{grant} of `{}` was not superseded: {why}", args.name));
+        }
+    }
     Ok(())
 }
 

@@ -255,6 +255,10 @@ impl App {
             self.message = Some(Err("there is no holder or waiter to revoke".to_owned()));
             return Next::Draw;
         };
+        if let Some(why) = who.unreachable() {
+            self.message = Some(Err(format!("not revoked: {why}")));
+            return Next::Draw;
+        }
         let permits = text::count(permits.into(), "permit");
         let who_text = format!("pid {} of {}, which {does} {permits}: {}", who.pid_text(), who.user, who.command);
         let act = Act::Revoke { name: name.clone(), grant: who.grant.clone(), who: who_text };

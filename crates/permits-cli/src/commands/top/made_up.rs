@@ -23,6 +23,7 @@ pub(crate) fn who(grant: &str, pid: u32, user: &str, label: &str, command: &str)
         supersede_key: None,
         command: command.to_owned(),
         alive: true,
+        revocable: true,
         revoked: false,
     }
 }

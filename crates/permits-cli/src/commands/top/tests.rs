@@ -318,6 +318,20 @@ fn revoke_asks_and_names_whom() {
 }
 
 #[test]
+fn revoke_of_a_command_that_no_run_watches_is_refused_with_the_way_out() {
+    let mut unwatched = reading(1, 1);
+    unwatched.holders[0].who.revocable = false;
+    unwatched.holders[0].who.command_pid = Some(4711);
+    let mut app = app(sample_of("build", unwatched, at(0)));
+
+    press(&mut app, "\tr");
+
+    assert!(app.dialog.is_none());
+    let Some(Err(said)) = &app.message else { panic!("{:?}", app.message) };
+    assert!(said.contains("`permits run` was killed") && said.contains("`kill 4711`"), "{said}");
+}
+
+#[test]
 fn revoke_in_the_queue_is_for_the_waiter() {
     let mut app = busy_app();
 
