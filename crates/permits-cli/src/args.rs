@@ -159,7 +159,7 @@ pub(crate) struct Size {
     /// Permits of a new semaphore; an existing one keeps its number
     #[arg(long, value_name = "N|N%|nproc", conflicts_with = "max", allow_hyphen_values = true)]
     pub(crate) create: Option<Number>,
-    /// Change the stored number of permits to --max
+    /// Change the stored number of permits to --max, and the stored time between starts to --every, if given
     #[arg(long, requires = "max")]
     pub(crate) resize: bool,
 }
@@ -176,6 +176,18 @@ pub(crate) struct Spacing {
     pub(crate) every: Option<Duration>,
 }
 
+/// The semaphore that a command takes permits of: how it is made, or that it is not.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Terms {
+    #[command(flatten)]
+    pub(crate) size: Size,
+    #[command(flatten)]
+    pub(crate) spacing: Spacing,
+    /// Exit 69 if the semaphore does not exist, instead of creating it
+    #[arg(long, conflicts_with_all = ["max", "create"])]
+    pub(crate) existing: bool,
+}
+
 /// Run a command with a permit, and return the permit when the command ends.
 ///
 /// `permits` executes the command directly, without a shell, and exits with its exit code. The command
@@ -188,9 +200,7 @@ pub(crate) struct Spacing {
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     #[command(flatten)]
-    pub(crate) size: Size,
-    #[command(flatten)]
-    pub(crate) spacing: Spacing,
+    pub(crate) terms: Terms,
     /// Permits to acquire at once: a number, a percentage of the processors that `permits` may use, or
     /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]
@@ -291,9 +301,7 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Acquire {
     #[command(flatten)]
-    pub(crate) size: Size,
-    #[command(flatten)]
-    pub(crate) spacing: Spacing,
+    pub(crate) terms: Terms,
     /// Permits to acquire at once: a number, a percentage of the processors that `permits` may use, or
     /// `nproc`
     #[arg(short, long, value_name = "K|K%|nproc", default_value = "1", allow_hyphen_values = true)]

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use permits_host::{ErrorKind, Operation};
+use permits_host::{ErrorKind, Operation, Options};
+
+use crate::similar;
 
 /// Exit codes; the help of the program lists them.
 pub(crate) mod code {
@@ -37,16 +39,26 @@ pub(crate) struct Failure {
     pub(crate) text: String,
     /// It could not be had in time: a script handles that by the exit code, so `-q` keeps the text back.
     pub(crate) busy: bool,
+    /// The name of the semaphore that does not exist, if that is why.
+    missing: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(code: u8, text: impl Into<String>) -> Self {
-        Failure { code, text: text.into(), busy: code == code::BUSY }
+        Failure { code, text: text.into(), busy: code == code::BUSY, missing: None }
     }
 
     /// The same with another exit code.
     pub(crate) fn with_code(self, code: u8) -> Self {
         Failure { code, ..self }
+    }
+
+    /// The same, with the name that was probably meant by one that is none.
+    pub(crate) fn with_what_was_meant(mut self, options: &Options) -> Self {
+        if let Some(meant) = self.missing.take().and_then(|name| similar::meant(options, &name)) {
+            self.text = format!("{}; did you mean `{meant}`?", self.text);
+        }
+        self
     }
 
     /// The system refused `what`.
@@ -73,7 +85,8 @@ impl From<permits_host::Error> for Failure {
             (None, Some(hint)) => format!("{error}; {hint}"),
             (None, None) => error.to_string(),
         };
-        Failure::new(exit_code(error.kind()), text)
+        let missing = if error.kind() == ErrorKind::NotFound { error.semaphore().map(str::to_owned) } else { None };
+        Failure { missing, ..Failure::new(exit_code(error.kind()), text) }
     }
 }
 

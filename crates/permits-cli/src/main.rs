@@ -5,8 +5,8 @@
 //! apart), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as
 //! things to poll for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is
 //! printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `slips` (what was
-//! probably meant), `leftovers` (of the killed), `sys` (system calls). No module imports this one, and none
-//! imports a module that imports it.
+//! probably meant), `leftovers` (of the killed), `similar` (names that a slip turns into one another), `sys`
+//! (system calls). No module imports this one, and none imports a module that imports it.
 
 mod args;
 mod columns;
@@ -20,6 +20,7 @@ mod neighbours;
 mod out;
 mod people;
 mod place;
+mod similar;
 mod slips;
 mod spacing;
 mod sys;
@@ -49,7 +50,9 @@ fn main() {
         }
     };
     let notes = Notes::new(&args.common);
-    let end = commands::run(&args.act, Scene { common: &args.common, notes: &notes }).unwrap_or_else(|failure| {
+    let scene = Scene { common: &args.common, notes: &notes };
+    let end = commands::run(&args.act, scene).unwrap_or_else(|failure| {
+        let failure = failure.with_what_was_meant(&scene.options());
         notes.error(&failure);
         End::Code(failure.code)
     });

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 use permits_host::{ErrorKind, HostSemaphore, Options, Status};
 
-use crate::args::{Common, Size, Spacing};
+use crate::args::{Common, Size, Terms};
 use crate::failure::{Failure, code};
 use crate::neighbours;
 use crate::out::Notes;
+use crate::similar;
 use crate::values::Number;
 
 /// What every command is given besides its arguments: where it works, and to whom it talks.
@@ -50,16 +51,14 @@ impl Scene<'_> {
     }
 }
 
-/// Opens the semaphore to take permits, or creates it: without `--max` and `--create` with one permit.
-pub(crate) fn open(
-    scene: Scene<'_>,
-    options: &Options,
-    name: &str,
-    size: &Size,
-    spacing: &Spacing,
-) -> Result<HostSemaphore, Failure> {
-    let options = spacing.every.into_iter().fold(options.clone(), Options::every);
-    making(scene, name, || open_with(scene, &options, name, size, Some(Number::Exactly(1))))
+/// Opens the semaphore to take permits, or creates it, unless it is to exist: without `--max` and `--create` with
+/// one permit.
+pub(crate) fn open(scene: Scene<'_>, options: &Options, name: &str, terms: &Terms) -> Result<HostSemaphore, Failure> {
+    let options = terms.spacing.every.into_iter().fold(options.clone(), Options::every);
+    if terms.existing {
+        return Ok(options.open_existing(name)?);
+    }
+    making(scene, name, || open_with(scene, &options, name, &terms.size, Some(Number::Exactly(1))))
 }
 
 /// Opens the semaphore to release permits. It is created only if its size is given: no process has acquired a
@@ -106,9 +105,17 @@ fn open_with(
             Err(error) if error.kind() == ErrorKind::MaxDiffers => {}
             opened => {
                 let semaphore = opened?;
-                scene
-                    .notes
-                    .verbose(|| format!("created `{name}` with max `{new}`; change it with `permits set {name} N`"));
+                let meant = if size.create.is_none() { similar::meant(options, name) } else { None };
+                match meant {
+                    // Its number was given nowhere: perhaps it is another one's name with a slip.
+                    Some(meant) => scene.notes.warn(&format!(
+                        "created `{name}` with `{new}` permit; did you mean `{meant}`? then remove the new one with \
+                         `permits remove {name}`, and give --existing to create none"
+                    )),
+                    None => scene.notes.verbose(|| {
+                        format!("created `{name}` with max `{new}`; change it with `permits set {name} N`")
+                    }),
+                }
                 return Ok(semaphore);
             }
         }

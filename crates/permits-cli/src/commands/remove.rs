@@ -18,7 +18,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Remove) -> Result<End, Failure> {
         match scene.options().remove(name, removal) {
             Ok(state) => tell(scene, args, name, &state)?,
             Err(error) => {
-                let failure = Failure::from(error);
+                let failure = Failure::from(error).with_what_was_meant(&scene.options());
                 scene.notes.error(&failure);
                 end = if end == 0 { failure.code } else { end };
             }

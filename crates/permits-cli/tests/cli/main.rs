@@ -13,6 +13,7 @@ mod jobserver;
 mod limits;
 mod manual;
 mod messages;
+mod names;
 mod nested;
 mod output;
 mod peers;

@@ -59,7 +59,7 @@ fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: F
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).numbered(true);
     let (semaphore, permit) = loop {
-        let semaphore = place::open(scene, &options, &args.name, &args.size, &args.spacing)?;
+        let semaphore = place::open(scene, &options, &args.name, &args.terms)?;
         let waiting = Waiting::new(scene, &semaphore, units, &args.patience).while_alive(pid, process.as_fd());
         match waiting.acquire(&mut events, |_| ()) {
             Ok(permit) => break (semaphore, permit),

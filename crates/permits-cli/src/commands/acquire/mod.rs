@@ -18,8 +18,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
     let units = place::count(args.units);
     let mut events = Events::open()?;
     loop {
-        let semaphore =
-            place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.size, &args.spacing)?;
+        let semaphore = place::open(scene, &scene.labelled(args.label.as_ref()), &args.name, &args.terms)?;
         match Waiting::new(scene, &semaphore, units, &args.patience).acquire(&mut events, |_| ()) {
             Ok(permit) => break permit.forget(),
             Err(Ungranted::Gone(_)) => {}

@@ -56,7 +56,7 @@ fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Re
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
     loop {
-        let semaphore = place::open(scene, &options, &args.name, &args.size, &args.spacing)?;
+        let semaphore = place::open(scene, &options, &args.name, &args.terms)?;
         let job = Job { scene, args, semaphore: &semaphore, units };
         if let Some(ended) = attempt_in(&job, &mut events, report)? {
             return Ok(ended);

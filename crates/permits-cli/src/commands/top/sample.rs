@@ -131,7 +131,8 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &Path,
         Ok(listed) => {
             handles.retain(|name, _| listed.contains(name));
             for name in listed {
-                let reading = status(options, handles, &name).map(Reading::from).map_err(Failure::from);
+                let reading = status(options, handles, &name).map(Reading::from);
+                let reading = reading.map_err(|error| Failure::from(error).with_what_was_meant(options));
                 if let Err(failure) = &reading
                     && sample.code == 0
                 {
