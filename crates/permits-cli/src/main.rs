@@ -2,11 +2,12 @@
 //!
 //! `args` says what there is, `values` how the values of arguments are written, and `commands` has a file for
 //! each command. What they share stands beside them: `place` (which semaphore), `neighbours` (users who count
-//! apart), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as
-//! things to poll for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is
-//! printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `slips` (what was
-//! probably meant), `leftovers` (of the killed), `similar` (names that a slip turns into one another), `sys`
-//! (system calls). No module imports this one, and none imports a module that imports it.
+//! apart), `sharing` (users who cannot use what is made), `waiting` (a wait that signals, a stop and a revocation
+//! can end), `events` (signals and wake-ups as things to poll for), `people` (who holds or waits, and taming what
+//! others wrote), `json` and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes),
+//! `out` (stdout and stderr), `slips` (what was probably meant), `leftovers` (of the killed), `similar` (names
+//! that a slip turns into one another), `sys` (system calls). No module imports this one, and none imports a
+//! module that imports it.
 
 mod args;
 mod columns;
@@ -20,6 +21,7 @@ mod neighbours;
 mod out;
 mod people;
 mod place;
+mod sharing;
 mod similar;
 mod slips;
 mod spacing;

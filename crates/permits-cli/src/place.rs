@@ -12,6 +12,7 @@ use crate::args::{Common, Size, Terms};
 use crate::failure::{Failure, code};
 use crate::neighbours;
 use crate::out::Notes;
+use crate::sharing;
 use crate::similar;
 use crate::values::Number;
 
@@ -67,16 +68,18 @@ pub(crate) fn open_to_release(scene: Scene<'_>, name: &str, size: &Size) -> Resu
     making(scene, name, || open_with(scene, &scene.options(), name, size, None))
 }
 
-/// Opens a semaphore, or makes it. That another user counts apart is said when it is made.
+/// Opens a semaphore, or makes it. That another user counts apart, or cannot use it, is said when it is made.
 pub(crate) fn making(
     scene: Scene<'_>,
     name: &str,
     open: impl FnOnce() -> Result<HostSemaphore, Failure>,
 ) -> Result<HostSemaphore, Failure> {
     // Who chose the directory has decided which users share it.
-    let news = if scene.chosen_directory().is_none() { neighbours::news(&scene.directory(), name) } else { None };
+    let dir = scene.directory();
+    let apart = if scene.chosen_directory().is_none() { neighbours::news(&dir, name) } else { None };
+    let alone = sharing::news(&dir, name, scene.common.mode);
     let semaphore = open()?;
-    if let Some(news) = news {
+    for news in [apart, alone].into_iter().flatten() {
         scene.notes.warn(&news);
     }
     Ok(semaphore)

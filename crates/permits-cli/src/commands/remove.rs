@@ -1,6 +1,6 @@
 //! `permits remove`: removes unused semaphores, with their files.
 
-use permits_host::{Removal, State};
+use permits_host::{ErrorKind, Removal, State};
 
 use crate::args::Remove;
 use crate::end::End;
@@ -9,6 +9,7 @@ use crate::json::{self, Removed};
 use crate::out;
 use crate::people::tame;
 use crate::place::Scene;
+use crate::sharing;
 
 /// Each is tried, whatever became of those before; the exit code is that of the first that is still there.
 pub(crate) fn run(scene: Scene<'_>, args: &Remove) -> Result<End, Failure> {
@@ -18,7 +19,11 @@ pub(crate) fn run(scene: Scene<'_>, args: &Remove) -> Result<End, Failure> {
         match scene.options().remove(name, removal) {
             Ok(state) => tell(scene, args, name, &state)?,
             Err(error) => {
-                let failure = Failure::from(error).with_what_was_meant(&scene.options());
+                let denied = error.kind() == ErrorKind::Denied;
+                let mut failure = Failure::from(error).with_what_was_meant(&scene.options());
+                if let Some(way) = denied.then(|| sharing::who_may_remove(&scene.directory(), name)).flatten() {
+                    failure.text = format!("{}; {way}", failure.text);
+                }
                 scene.notes.error(&failure);
                 end = if end == 0 { failure.code } else { end };
             }

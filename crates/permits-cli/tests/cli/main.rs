@@ -21,6 +21,7 @@ mod place;
 mod queue;
 mod remove;
 mod report;
+mod sharing;
 mod signals;
 mod size;
 mod spacing;
