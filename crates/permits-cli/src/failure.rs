@@ -80,6 +80,13 @@ impl From<permits_host::Error> for Failure {
         // Sharing lets nobody remove what another user has made.
         let is_sharable = error.kind() != ErrorKind::Denied || error.operation() != Some(Operation::Remove);
         let hint = is_sharable.then(|| hint(error.kind(), error.semaphore().unwrap_or("NAME"))).flatten();
+        // A fact that says what to choose needs no more than how.
+        let hint = match error.to_string().contains(": choose another ") {
+            true if error.kind() == ErrorKind::Insecure => {
+                Some("`--dir` and PERMITS_DIR name the directory".to_owned())
+            }
+            _ => hint,
+        };
         let text = match (cause.and_then(limit), hint) {
             (Some(limit), _) => format!("{error}; {limit}"),
             (None, Some(hint)) => format!("{error}; {hint}"),
@@ -159,8 +166,8 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
             format!("wait until it is idle with `permits wait {name}`, or remove it anyway with `permits remove --force {name}`")
         }
         ErrorKind::Denied => {
-            "its owner can share it by `--mode 660` or `666` when creating it; choose another directory with `--dir` or \
-             PERMITS_DIR"
+            "choose another directory with `--dir` or PERMITS_DIR; another user's semaphore is shared by its owner, with \
+             `--mode 660` or `666` when creating it"
                 .into()
         }
         ErrorKind::System => "look for the cause with `permits doctor`".into(),

@@ -60,6 +60,10 @@ fn trust(directory: &Path) -> Vec<Finding> {
     let shown = directory.display();
     let found = match Directory::find(directory) {
         Ok(Some(found)) => found,
+        Ok(None) if directory.parent().is_some_and(|parent| !parent.exists()) => {
+            let text = "is not there, and its parent does not exist either: create it with `mkdir -p`";
+            return vec![Finding::new(Level::Bad, about, format!("`{shown}` {text}"))];
+        }
         Ok(None) => {
             let text = "is not there: the first semaphore makes it";
             return vec![Finding::new(Level::Good, about, format!("`{shown}` {text}"))];

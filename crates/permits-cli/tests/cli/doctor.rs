@@ -23,6 +23,12 @@ fn doctor_finds_a_good_directory_good_and_a_bad_one_bad() {
     assert!(stdout(&good).contains(place.dir().to_str().expect("text")));
     assert_eq!((&json["schema"], &json["good"]), (&1.into(), &true.into()));
     assert_eq!(bad.status.code(), Some(78), "{}", stdout(&bad));
+    let said = stdout(&place.output(&["doctor", "--dir", open.to_str().expect("text")]));
+    for advice in ["`chmod +t`", "choose another directory"] {
+        assert_eq!(said.matches(advice).count(), 1, "{advice}: {said}");
+    }
+    let missing = stdout(&place.output(&["doctor", "--dir", place.dir().join("none/new").to_str().expect("text")]));
+    assert!(missing.contains("its parent does not exist") && !missing.contains("makes it"), "{missing}");
 }
 
 /// What `permits doctor` and `permits run` do after a line of shell: their codes, and the last line of the former.

@@ -75,6 +75,9 @@ fn user_whose_semaphore_others_refuse_is_told_whatever_its_mode() {
 
         assert!(said.contains(&format!("root runs `permits remove {name}`")) && said.lines().count() == 1, "{said}");
     }
+    let refused = stderr(&place.output(&["--dir", dir, "run", "b", "--", "true"]));
+    assert_eq!(refused.matches("choose another").count(), 1, "{refused}");
+    assert!(refused.contains("`--dir` and PERMITS_DIR"), "{refused}");
     assert_eq!(stderr(&place.output(&["--dir", dir, "--mode", "666", "run", "c", "--", "true"])), "");
 }
 

@@ -216,7 +216,7 @@ pub(crate) fn failed(act: &str, path: &Path, error: io::Error) -> Error {
     }
 }
 
-fn refused(path: &Path, kind: ErrorKind, why: &str) -> Error {
+pub(crate) fn refused(path: &Path, kind: ErrorKind, why: &str) -> Error {
     Error::new(kind, format!("directory `{}` cannot be used: {why}", path.display()))
 }
 

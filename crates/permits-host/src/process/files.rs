@@ -92,7 +92,7 @@ impl Place {
             return refuse("it has a '/' in it: name the directory separately".into());
         }
         if let Some(bad) = name.chars().find(|c| c.is_control()) {
-            return refuse(format!("it has a {bad:?} in it"));
+            return refuse(format!("it has a {bad:?} in it, and control characters are not allowed"));
         }
         // A program may go to another directory later.
         let directory = std::path::absolute(directory).map_err(|error| directory::failed("find", directory, error))?;
@@ -184,7 +184,14 @@ impl Place {
 
     /// Makes the file. `false` if another process was faster.
     pub(crate) fn create(&self, directory: &Directory, terms: Terms, mode: u32) -> Result<bool, Error> {
-        let failed = |error| self.failed("create", error);
+        let failed = |error: io::Error| match error.kind() {
+            // The directory was opened: it was removed just now, or is one of `/proc`, which takes no files.
+            io::ErrorKind::NotFound => {
+                directory::refused(&self.directory, ErrorKind::BadDirectory, "no file can be created in it")
+                    .with_source(error)
+            }
+            _ => self.failed("create", error),
+        };
         self.check_file_system(directory.as_fd())?;
         let (file, temporary) = self.unnamed_file(directory).map_err(failed)?;
         let made =

@@ -26,7 +26,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
         Ok(()) => {
             (Level::Good, "a command ran with a permit of a new semaphore, and the semaphore was removed".to_owned())
         }
-        Err(why) => (Level::Bad, why),
+        Err(why) => (Level::Bad, without_what_is_known(&why, &findings)),
     };
     findings.push(Finding::new(level, "trial", text));
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
@@ -48,6 +48,15 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
         out::print(&(text + &verdict(works, bad, warnings)))?;
     }
     Ok(End::Code(if bad > 0 { code::CONFIG } else { 0 }))
+}
+
+/// Why the trial failed; its code alone if one of the findings has said why.
+fn without_what_is_known(why: &str, findings: &[Finding]) -> String {
+    let is_known = findings.iter().any(|found| found.level == Level::Bad && why.contains(&found.text));
+    match why.split_once(": ") {
+        Some((code, _)) if is_known => format!("{code}, for that reason"),
+        _ => why.to_owned(),
+    }
 }
 
 /// The last line, for readers of the last line alone.

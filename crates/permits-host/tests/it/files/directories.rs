@@ -35,6 +35,18 @@ fn a_directory_whose_parent_is_missing_is_bad_and_the_parent_is_named() {
 }
 
 #[test]
+fn a_directory_that_takes_no_files_is_bad() {
+    // Others have no permission on it.
+    if !permits_testbed::root() {
+        return;
+    }
+
+    let opened = HostSemaphore::options().directory("/proc").open(NAME, 1);
+
+    assert_refused(opened, ErrorKind::BadDirectory, &["`/proc`", "no file can be created in it"]);
+}
+
+#[test]
 fn looking_makes_no_directory() {
     let directory = Directory::new();
     let path = directory.path().join("new");
