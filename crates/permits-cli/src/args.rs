@@ -53,6 +53,10 @@ Example, to remove semaphores that were not used for 30 days:
 ///
 /// Permits belong to processes: when a holder dies, however it dies, its permits come back. Waiters are
 /// served in the order in which they arrived. There is no daemon.
+///
+/// NAME is the name of a semaphore, a file in a directory. A holder is a command, or another process, that has
+/// permits; a waiter is one that waits. GRANT is the id of a holder or waiter, such as `0-1`: `permits status`
+/// shows it under HOLDER and WAITER, and `run` gives it to its command in PERMITS_GRANT.
 #[derive(Debug, Parser)]
 #[command(name = "permits", version, after_help = exit_codes!(), max_term_width = 100)]
 pub(crate) struct Args {
@@ -148,7 +152,7 @@ pub(crate) struct Patience {
 /// How many permits the semaphore has.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Size {
-    /// Permits of the semaphore: a number, a percentage of the host's processors (`50%`), or `nproc`
+    /// Permits of the semaphore: a number, a percentage of the host's processors (`50%`, `150%`), or `nproc`
     ///
     /// Creates the semaphore if it does not exist. If it exists with another number, `permits` exits 78, unless
     /// --resize is given. Without --max, the stored number holds, and a new semaphore gets the number of
@@ -261,7 +265,8 @@ pub(crate) struct Run {
     /// Report events on stderr, as JSON lines
     #[arg(long, conflicts_with = "report_fd")]
     pub(crate) json: bool,
-    /// Report events on descriptor FD, as JSON lines: waiting, granted, nested, lost, done
+    /// Report events on descriptor FD, as JSON lines: nested, waiting, granted, started,
+    /// lost, done
     #[arg(long, value_name = "FD", value_parser = descriptor, allow_hyphen_values = true)]
     pub(crate) report_fd: Option<i32>,
     /// Give the command its own make jobserver, with as many jobs as --units
@@ -338,7 +343,7 @@ pub(crate) struct Release {
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
-    /// Ask the holder GRANT to give up, and wait until it has; at most 5s, or --wait
+    /// Ask the holder with this grant to give up, and wait until it has; at most 5s, or --wait
     #[arg(long, value_name = "GRANT", conflicts_with_all = ["units", "max", "create"], allow_hyphen_values = true)]
     pub(crate) grant: Option<String>,
     /// Name of the semaphore

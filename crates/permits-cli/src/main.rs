@@ -42,7 +42,8 @@ fn main() {
     let parsed = slips::misread(&words).map_or_else(Args::of_process, Err);
     let args = match parsed {
         Ok(args) => args,
-        Err(error) => {
+        Err(mut error) => {
+            slips::leave_out_misleading(&mut error);
             slips::print(&error, &words);
             if let Some(text) = slips::way_out(&error, &words) {
                 eprintln!("\n{text}");

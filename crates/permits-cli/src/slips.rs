@@ -3,10 +3,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::ValueEnum;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, ValueEnum};
 
-use crate::args::Jobserver;
+use crate::args::{Args, Jobserver};
 use crate::people::{is_hidden, tame};
 use crate::values::Number;
 
@@ -27,6 +27,14 @@ pub(crate) fn misread(args: &[OsString]) -> Option<clap::Error> {
     Some(clap::Error::raw(ErrorKind::InvalidValue, text))
 }
 
+/// The tip to write `-- --Max`, where the option `--max` is near: after the dashes comes the command, and no value.
+pub(crate) fn leave_out_misleading(error: &mut clap::Error) {
+    error.remove(ContextKind::TrailingArg);
+    if error.get(ContextKind::SuggestedArg).is_some() {
+        error.remove(ContextKind::Suggested);
+    }
+}
+
 /// Prints what the parser says. It repeats arguments as they are: where a terminal would obey one, none of it is
 /// coloured and all of it is tamed.
 pub(crate) fn print(error: &clap::Error, args: &[OsString]) {
@@ -42,11 +50,14 @@ pub(crate) fn print(error: &clap::Error, args: &[OsString]) {
 
 /// The way out of what the parser has refused.
 pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> {
-    let (has_run, has_dashes) = (args.iter().any(|arg| arg == "run"), args.iter().any(|arg| arg == "--"));
+    let has = |word: &str| args.iter().take_while(|arg| *arg != "--").any(|arg| arg == word);
+    let (has_run, has_dashes) = (has("run"), args.iter().any(|arg| arg == "--"));
     match error.kind() {
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues if has_run => {
+        // With the dashes it is an option that does not exist.
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues if has_run && !has_dashes => {
             Some("Put the command after `--`: permits run --max 2 build -- make -j4".to_owned())
         }
+        ErrorKind::MissingRequiredArgument => missing(error, args),
         ErrorKind::InvalidSubcommand if has_dashes => {
             let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
             let at = args.iter().position(|arg| arg == name.as_str())?;
@@ -65,6 +76,35 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
         }
         _ => None,
     }
+}
+
+/// What to write where something is missing, with an example.
+fn missing(error: &clap::Error, args: &[OsString]) -> Option<String> {
+    let Some(ContextValue::Strings(lacking)) = error.get(ContextKind::InvalidArg) else { return None };
+    let lacks = |value: &str| lacking.iter().any(|it| it.contains(value));
+    let commands = Args::command();
+    let command = args.iter().find_map(|arg| commands.find_subcommand(arg))?.get_name();
+    let mut parts = args.split(|arg| *arg == "--").map(|part| part.iter().map(|arg| quoted(arg)).collect::<Vec<_>>());
+    let (written, after) = (parts.next()?.get(1..)?.join(" "), parts.next().unwrap_or_default().join(" "));
+    let after = if after.is_empty() { "make -j4" } else { &after };
+    Some(match command {
+        "run" if lacks("<NAME>") => {
+            format!("Name a semaphore, for instance `build`, before `--`: permits {written} build -- {after}")
+        }
+        "run" if lacks("<COMMAND>") => format!("Give a command after `--`: permits {written} -- {after}"),
+        "set" if lacks("<N|") && !lacks("<NAME>") => {
+            let every = match args.iter().any(|arg| arg == "--create") {
+                true => String::new(),
+                false => format!(", or a time between starts: permits {written} --every 2s"),
+            };
+            format!("Give a number of permits: permits {written} 4{every}")
+        }
+        "revoke" if lacks("<GRANT>") && !lacks("<NAME>") => {
+            format!("Give the grant of a holder or waiter, as `permits status` shows it: permits {written} 0-1")
+        }
+        _ if lacks("<NAME>") => "Name a semaphore: `permits list` shows which there are".to_owned(),
+        _ => return None,
+    })
 }
 
 /// A word as a shell takes it.

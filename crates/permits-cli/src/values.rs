@@ -37,7 +37,7 @@ impl FromStr for Number {
             Ok(number) if percent => Ok(Number::Percent(number)),
             Ok(number) if number <= MOST => Ok(Number::Exactly(number)),
             Err(_) if !all_digits => Err(format!(
-                "`{text}` is not a number of permits: give a number from 1, `nproc`, or a percentage like `50%`"
+                "`{text}` is not a number of permits: give a number from 1, `nproc`, or a percentage of the processors, such as `50%` or `150%`"
             )),
             _ => Err(format!("`{text}` is too large: the maximum is `{MOST}`")),
         }
@@ -130,7 +130,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(time) if time > LONGEST => Err(too_long()),
         Ok(time) => Ok(time),
         Err(humantime::DurationError::NumberOverflow) => Err(too_long()),
-        Err(error) => Err(format!("{} ({error})", none())),
+        Err(_) => Err(none()),
     }
 }
 

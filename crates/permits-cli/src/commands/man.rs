@@ -71,6 +71,10 @@ fn write_all(program: &Described, dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// With the synopsis of the help: that of clap_mangen leaves out the `--` before a command.
 fn page_of(described: &Described) -> Page {
-    Page::new(described.clone()).source(concat!("permits ", env!("CARGO_PKG_VERSION")))
+    let mut described = described.clone();
+    let usage = described.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    Page::new(described.override_usage(usage)).source(concat!("permits ", env!("CARGO_PKG_VERSION")))
 }

@@ -38,6 +38,10 @@ fn wrong_arguments_are_64_and_named() {
         (&["release", "--wait", "-1", "a"], "`-1` is not a duration"),
         (&["run", "--units", "0", "a", "--", "true"], "`0`"),
         (&["run", "--wait", "soon", "a", "--", "true"], "`soon`"),
+        (
+            &["run", "--wait", "5x", "a", "--", "true"],
+            "`5x` is not a duration: give seconds from 0, or `90s`, `5m`, `1h30m`\n",
+        ),
         (&["run", "--wait", "inf", "a", "--", "true"], "`inf`"),
         (&["run", "--try", "--wait", "1", "a", "--", "true"], "--wait"),
         (&["run", "--resize", "a", "--", "true"], "--max"),
@@ -56,7 +60,7 @@ fn wrong_arguments_are_64_and_named() {
         (&["--mode", "777", "run", "a", "--", "true"], "`777`"),
         (&["run", "", "--", "true"], ""),
         (&["run", "a/b", "--", "true"], "`--dir a b`"),
-        (&["run", "a\nb", "--", "true"], "'\\n' in it"),
+        (&["run", "a\nb", "--", "true"], "'\\n' in it, and control characters are not allowed"),
         (&["run", ".a", "--", "true"], ".a"),
         (&["set", "a", "0"], "at least `1`"),
         (&["set", "a", "+0"], "at least `1`"),
@@ -89,6 +93,41 @@ fn wrong_arguments_are_64_and_named() {
         assert!(said.contains(named), "{args:?} does not name {named}: {said}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn what_is_missing_is_told_with_an_example() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 10] = [
+        (
+            &["run", "--", "make", "-j4"],
+            "Name a semaphore, for instance `build`, before `--`: permits run build -- make -j4",
+        ),
+        (&["run", "--max", "2"], "permits run --max 2 build -- make -j4"),
+        (&["run", "build"], "Give a command after `--`: permits run build -- make -j4"),
+        (&["-q", "run", "my build", "--"], "permits -q run 'my build' -- make -j4"),
+        (&["set", "api"], "permits set api 4, or a time between starts: permits set api --every 2s"),
+        (&["set", "--create", "api"], "Give a number of permits: permits set --create api 4"),
+        (&["revoke", "a"], "Give the grant of a holder or waiter, as `permits status` shows it: permits revoke a 0-1"),
+        (&["acquire"], "Name a semaphore: `permits list` shows which there are"),
+        (&["run", "--max", "2", "build", "make"], "Put the command after `--`: permits run --max 2 build -- make -j4"),
+        (&["run", "--resize", "a", "--", "true"], "For more information, try '--help'."),
+    ];
+
+    for (args, last) in cases {
+        let said = stderr(&place.output(args));
+        assert!(said.ends_with(&format!("{last}\n")), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn mistyped_option_leads_to_the_one_that_exists_and_nowhere_else() {
+    let place = Place::new();
+
+    let said = stderr(&place.output(&["run", "--Max", "2", "build", "--", "make"]));
+
+    assert!(said.contains("a similar argument exists: '--max'"), "{said}");
+    assert!(!said.contains("as a value") && !said.contains("Put the command"), "{said}");
 }
 
 #[test]

@@ -33,6 +33,17 @@ fn help_and_page_of_a_command_say_more_than_its_first_line() {
 }
 
 #[test]
+fn synopsis_has_the_dashes_before_the_command() {
+    let place = Place::new();
+
+    assert!(
+        stdout(&place.output(&["man", "run"]))
+            .contains("\n\\fBpermits run\\fR [OPTIONS] <NAME> [\\-\\- <COMMAND>...]\n")
+    );
+    assert!(stdout(&place.output(&["man", "status"])).contains("\n\\fBpermits status\\fR [OPTIONS] [NAME]...\n"));
+}
+
+#[test]
 fn page_of_nothing_is_refused_and_writes_nothing() {
     let place = Place::new();
     let there = || fs::read_dir(place.dir()).expect("it can be read").count();
