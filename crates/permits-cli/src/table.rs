@@ -17,13 +17,18 @@ const HEADING: Style = Style::new().bold();
 /// Instead of a table, if there is nothing to show.
 pub(crate) const NONE: &str = "no semaphores\n";
 
-/// The semaphores of a directory, a row each; on demand with the time since they were used.
+/// The semaphores of a directory, a row each; if one spaces its starts, with that time, and on demand with the time
+/// since they were used.
 pub(crate) fn list(read: &[(String, Result<Status, Failure>)], with_use: bool) -> String {
     if read.is_empty() {
         return NONE.to_owned();
     }
     let mut headings =
         vec!["NAME", ">PERMITS", ">FREE", ">HELD", ">LOOSE", ">WAITING", ">GRANTED", ">RECOVERED", "STATE"];
+    let is_spaced =
+        |(_, status): &(String, Result<Status, Failure>)| status.as_ref().is_ok_and(|it| it.interval.is_some());
+    let with_spacing = read.iter().any(is_spaced);
+    headings.extend(with_spacing.then_some(">EVERY"));
     headings.extend(with_use.then_some(">IDLE"));
     let mut rows = Rows::new(&headings);
     for (name, status) in read {
@@ -42,7 +47,9 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)], with_use: bool) -
                 let word = if state.closed { "closed" } else { "open" };
                 let used = with_use.then(|| ago(crate::json::file_of(status).last_used));
                 let numbers = numbers.map(|n| n.to_string());
-                rows.add([shown(name)].into_iter().chain(numbers).chain([word.to_owned()]).chain(used));
+                let every = status.interval.map_or("-".to_owned(), |time| humantime::format_duration(time).to_string());
+                let every = with_spacing.then_some(every);
+                rows.add([shown(name)].into_iter().chain(numbers).chain([word.to_owned()]).chain(every).chain(used));
             }
             Err(failure) => {
                 let word = match failure.code {

@@ -11,6 +11,24 @@ fn started() -> Place {
 }
 
 #[test]
+fn list_shows_the_time_between_starts_if_there_is_one() {
+    let place = Place::new();
+    assert_eq!(place.code(&["set", "--create", "plain", "2"]), 0);
+    let list = || stdout(&place.output(&["list"]));
+    assert!(!list().contains("EVERY"), "{}", list());
+
+    assert_eq!(place.code(&["set", "--create", "api", "2", "--every", "1500ms"]), 0);
+
+    let words =
+        |line: &str| line.split("  ").filter(|word| !word.is_empty()).map(|word| word.trim().to_owned()).collect();
+    let rows: Vec<Vec<String>> = list().lines().map(words).collect();
+    assert_eq!(
+        rows.iter().map(|row| row.last().map(String::as_str)).collect::<Vec<_>>(),
+        [Some("EVERY"), Some("1s 500ms"), Some("-")]
+    );
+}
+
+#[test]
 fn a_crowd_starts_one_after_the_other() {
     const INTERVAL: Duration = Duration::from_millis(150);
     let place = Place::new();

@@ -106,7 +106,8 @@ fn state_word(reading: &Reading) -> &'static str {
         r if r.closed => "closed",
         r if r.owed() > 0 => "shrinking",
         r if r.of_the_dead() > 0 => "holder dead",
-        r if r.given_out() == 0 => "idle",
+        r if r.given_out() == 0 && r.waiters.is_empty() => "idle",
+        r if r.given_out() == 0 => "waiting",
         r if r.free == 0 => "full",
         _ => "in use",
     }

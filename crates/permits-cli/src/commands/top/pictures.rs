@@ -81,8 +81,7 @@ fn numbers(theme: Theme, reading: &Reading, past: Option<&Past>, name: Option<&s
     if !reading.waiters.is_empty() {
         let longest =
             past.and_then(|past| past.longest).map_or(String::new(), |time| format!(", longest {}", age(time)));
-        let waiting = if reading.waiters.len() == 1 { "waits" } else { "wait" };
-        parts.push((format!("{} {waiting}{longest}", reading.waiters.len()), theme.wait()));
+        parts.push((format!("{} waiting{longest}", reading.waiters.len()), theme.wait()));
     }
     if let Some(spaced) = spacing::text(reading.interval, reading.next_start) {
         parts.push((spaced, if reading.next_start.is_some() { theme.wait() } else { Style::new() }));

@@ -71,15 +71,15 @@ fn usual_size_shows_all_panels() {
 
     let expected = " permits top  /run/permits                                             every 1s
 ━━ Semaphores 5 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
-  NAME       STATE   FREE  MAX  HELD  LOOSE  WAIT  LONGEST  GRANTS/S  RECOVERED
-▸ build      full       0    6     5      1     5      49s       2.2          4
-  hand-over  idle       2    2     0      0     1      17s         0          0
-  gpu        in use     1    4     3      0     0        -         0          1
-  pytest     in use     9   16     7      0     0        -       2.8          0
-  deploy     idle       1    1     0      0     0        -         0          0
+  NAME       STATE    FREE  MAX  HELD  LOOSE  WAIT  LONGEST  GRANTS/S  RECOVERED
+▸ build      full        0    6     5      1     5      49s       2.2          4
+  hand-over  waiting     2    2     0      0     1      17s         0          0
+  gpu        in use      1    4     3      0     0        -         0          1
+  pytest     in use      9   16     7      0     0        -       2.8          0
+  deploy     idle        1    1     0      0     0        -         0          0
 ── build ─────────────────────────────────────────────────── recovered 4 (+1) ──
 ███████████████████████████████████████████████████████████████████▓▓▓▓▓▓▓▓▓▓▓▓▓
-█ 5 held  ▓ 1 loose  ░ 0 free  of 6  5 wait, longest 49s";
+█ 5 held  ▓ 1 loose  ░ 0 free  of 6  5 waiting, longest 49s";
     for (i, line) in expected.lines().enumerate() {
         assert_eq!(lines[i], line);
     }
@@ -100,7 +100,7 @@ fn small_size_shows_one_list_at_a_time() {
     let third = screen(&mut app, 40, 10);
 
     assert_has(&first, "▸ build");
-    assert_has(&first, "build  █ 5  ▓ 1  ░ 0  of 6  5 wait, lon…");
+    assert_has(&first, "build  █ 5  ▓ 1  ░ 0  of 6  5 waiting, …");
     assert_has(&second, "━━ Holders 4 ━");
     assert_has(&second, "9-4");
     assert_has(&third, "━━ Queue 5 ━");
