@@ -22,6 +22,7 @@ mod queue;
 mod remove;
 mod report;
 mod sharing;
+mod shells;
 mod signals;
 mod size;
 mod spacing;
