@@ -44,7 +44,7 @@ fn one(rows: &[&Row]) -> String {
         "### {}: {} ({}, {} is better)\n\n",
         first.workload,
         first.metric,
-        first.unit,
+        shown(&first.unit),
         if first.higher_is_better { "higher" } else { "lower" }
     );
     if first.workload == "w2b" || names_all(first) {
@@ -63,9 +63,15 @@ fn one(rows: &[&Row]) -> String {
     text += &table_head(&head);
     for cell in distinct(rows.iter().map(|r| r.parameters.as_str())) {
         let of_cell: Vec<&Row> = rows.iter().copied().filter(|r| r.parameters == cell).collect();
-        text += &line(cell, &of_cell, &ours, has_floor, has_shares);
+        text += &line(&shown(cell), &of_cell, &ours, has_floor, has_shares);
     }
     text
+}
+
+/// A text of the record, which is in ASCII, with the sign for micro.
+pub fn shown(text: &str) -> String {
+    let words = text.split(' ').map(|word| if word == "us" { "µs" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn table_head(columns: &[String]) -> String {

@@ -2,17 +2,15 @@
 
 use std::ops::Range;
 
-use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::labels::spread;
+use super::marks::Mark;
 use super::palette::{GRID, INK, OTHER, OTHER_LABEL, PAGE, Tone, is_floor, is_ours, tone};
+use super::surface::{Area, Drawn, told};
 use crate::table::figure;
-
-pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub type Drawn = Result<(), String>;
 
 const FONT: &str = "sans-serif";
 /// Sizes of type in pixels. A page of 840 pixels shows a figure as large as it is, so none is smaller than 11.
@@ -21,10 +19,6 @@ const TEXT: f64 = 12.0;
 const SMALL: f64 = 11.0;
 /// About as wide as a letter of a label is, at most.
 const LETTER: i32 = 7;
-
-pub fn told(e: impl std::fmt::Display) -> String {
-    format!("cannot draw: {e}")
-}
 
 fn text(pixels: f64, tone: Tone, horizontal: HPos) -> TextStyle<'static> {
     styled(pixels, tone, FontStyle::Normal, horizontal, VPos::Center)
@@ -207,6 +201,9 @@ pub struct Series {
 
 /// Between a line's end and its label.
 const LEADER: i32 = 22;
+/// Half of the width of a mark, and what one takes in front of a name.
+const MARK: i32 = 3;
+const MARK_ROOM: i32 = 12;
 
 /// Both axes logarithmic, a line a peer, its name at its end; a tick below each value of x that was measured.
 pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Series], names: &[(f64, &str)]) -> Drawn {
@@ -225,7 +222,7 @@ pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Serie
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .margin_top(ABOVE)
-        .margin_right(LETTER * longest + LEADER)
+        .margin_right(LETTER * longest + LEADER + MARK_ROOM)
         .x_label_area_size(BELOW)
         .y_label_area_size(58)
         .build_cartesian_2d(
@@ -252,7 +249,7 @@ pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Serie
     // Greys first and ours last, so that nothing covers them.
     let mut in_order: Vec<&Series> = series.iter().collect();
     in_order.sort_by_key(|s| (is_ours(&s.peer), tone(&s.peer).rgb() != OTHER.rgb()));
-    for s in in_order {
+    for s in &in_order {
         let colour = tone(&s.peer).rgb();
         let (width, size) = match tone(&s.peer).rgb() == OTHER.rgb() {
             _ if is_ours(&s.peer) => (3, 4),
@@ -265,7 +262,10 @@ pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Serie
             chart.draw_series(dashes).map_err(told)?;
         } else {
             chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(width))).map_err(told)?;
-            chart.draw_series(points.map(|p| Circle::new(p, size, colour.filled()))).map_err(told)?;
+            let (mark, size) = mark(series, &s.peer).map_or((Mark::Dot, size), |mark| (mark, MARK));
+            for point in points {
+                mark.draw(area, area_coord(area, chart.backend_coord(&point)), size, colour)?;
+            }
         }
     }
 
@@ -278,7 +278,19 @@ pub fn lines(area: &Area<'_>, heading: &str, axes: (&str, &str), series: &[Serie
         let y = place.round() as i32;
         let leader = vec![(end.0 + 5, end.1), (right, end.1), (right + LEADER - 6, y)];
         area.draw(&PathElement::new(leader, OTHER.rgb().mix(0.5).stroke_width(1))).map_err(told)?;
-        area.draw(&Text::new(s.peer.clone(), (right + LEADER - 3, y), name(&s.peer, HPos::Left))).map_err(told)?;
+        let mut at = right + LEADER - 3;
+        if let Some(mark) = mark(series, &s.peer) {
+            mark.draw(area, (at + MARK + 1, y), MARK, tone(&s.peer).rgb())?;
+            at += MARK_ROOM;
+        }
+        area.draw(&Text::new(s.peer.clone(), (at, y), name(&s.peer, HPos::Left))).map_err(told)?;
     }
     Ok(())
+}
+
+/// The mark of a line that shares its colour with others of the panel; nothing if its colour, or its dashes, tell it.
+fn mark(series: &[Series], peer: &str) -> Option<Mark> {
+    let is_grey = |peer: &str| tone(peer).rgb() == OTHER.rgb() && !is_floor(peer);
+    let mut greys = series.iter().map(|s| &*s.peer).filter(|peer| is_grey(peer));
+    greys.position(|other| other == peer).map(Mark::of)
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::draw::{Area, Dot, Drawn, Series, dots, dots_height, lines, told};
+use super::draw::{Dot, Series, dots, dots_height, lines};
 use super::palette::{PAGE, style_sheet};
+use super::surface::{Area, Drawn, told};
 use crate::record::Row;
 
 /// As wide as the column of text on the pages that show it: what is wider is made smaller there, type as well.

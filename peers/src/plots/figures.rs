@@ -3,6 +3,7 @@
 use super::draw::{Dot, Series};
 use super::figure::{Figure, Panel, parameter};
 use crate::record::Row;
+use crate::table::shown;
 
 pub fn all(rows: &[Row]) -> Vec<Figure> {
     vec![
@@ -140,7 +141,7 @@ fn longest_waits(rows: &[Row]) -> Figure {
         let title = format!("{threads} threads, {}, 50 ns inside", counted(permits));
         [
             dots(rows, &title, "operations a second (log)", Value::Median, keep),
-            dots(rows, &title, "longest wait of a thread, us (log)", Value::Longest, keep),
+            dots(rows, &title, "longest wait of a thread, µs (log)", Value::Longest, keep),
         ]
     };
     let panels = [panel("8", "1"), panel("32", "2")].into_iter().flatten().collect();
@@ -199,7 +200,7 @@ fn bound(rows: &[Row]) -> Figure {
 
         panels: vec![
             panel("throughput by the bound on overtaking", "operations a second", Value::Median),
-            panel("longest wait by the bound on overtaking", "longest wait, us", Value::Longest),
+            panel("longest wait by the bound on overtaking", "longest wait, µs", Value::Longest),
         ],
     }
 }
@@ -212,7 +213,7 @@ fn hand_over(rows: &[Row]) -> Figure {
                 "threads" => format!("two threads, {on}"),
                 _ => format!("a thread and a task, {on}"),
             };
-            panels.push(dots(rows, &title, "us a round trip (log)", Value::Median, |r| {
+            panels.push(dots(rows, &title, "µs a round trip (log)", Value::Median, |r| {
                 of(r, "w3", &[("sides", sides), ("on", on)])
             }));
         }
@@ -274,7 +275,7 @@ fn buffers(rows: &[Row]) -> Figure {
 
 fn not_getting_it(rows: &[Row]) -> Figure {
     let panel = |parameters: &'static str, axis: &'static str| {
-        dots(rows, parameters, axis, Value::Median, |r| r.workload == "w10" && r.parameters == parameters)
+        dots(rows, &shown(parameters), axis, Value::Median, |r| r.workload == "w10" && r.parameters == parameters)
     };
     Figure {
         name: "w10-not-getting-it",
@@ -283,8 +284,8 @@ fn not_getting_it(rows: &[Row]) -> Figure {
         panels: vec![
             panel("try that fails", "ns a call (log)"),
             panel("future that waits and is dropped", "ns a call (log)"),
-            panel("wait of 100 us", "us late (log)"),
-            panel("wait of 1000 us", "us late (log)"),
+            panel("wait of 100 us", "µs late (log)"),
+            panel("wait of 1000 us", "µs late (log)"),
         ],
     }
 }
@@ -314,10 +315,10 @@ fn host_hand_over(rows: &[Row]) -> Figure {
         columns: 2,
 
         panels: vec![
-            panel("to and fro", "two cores", "two processes, to and fro", "us a round trip (log)"),
-            panel("to and fro", "one core", "two processes, to and fro", "us a round trip (log)"),
-            panel("once", "two cores", once, "us from release to acquire (log)"),
-            panel("once", "one core", once, "us from release to acquire (log)"),
+            panel("to and fro", "two cores", "two processes, to and fro", "µs a round trip (log)"),
+            panel("to and fro", "one core", "two processes, to and fro", "µs a round trip (log)"),
+            panel("once", "two cores", once, "µs from release to acquire (log)"),
+            panel("once", "one core", once, "µs from release to acquire (log)"),
         ],
     }
 }
@@ -343,7 +344,7 @@ fn host_crowd(rows: &[Row]) -> Figure {
 fn host_death(rows: &[Row]) -> Figure {
     let panel = |title: &str, slept: &'static str, memory: &'static str| {
         let keep = move |r: &Row| of(r, "h4", &[("slept", slept), ("memory", memory)]);
-        dots(rows, title, "us from the kill until the waiter runs (log)", Value::Median, keep)
+        dots(rows, title, "µs from the kill until the waiter runs (log)", Value::Median, keep)
     };
     Figure {
         name: "host-death",
@@ -368,7 +369,7 @@ fn host_queue(rows: &[Row]) -> Figure {
         columns: 2,
 
         panels: vec![
-            panel("grant", "us a grant"),
+            panel("grant", "µs a grant"),
             panel("context switches of the waiters", "context switches a grant"),
         ],
     }
@@ -419,7 +420,7 @@ fn python_crowd(rows: &[Row]) -> Figure {
 }
 
 fn python_hand_over(rows: &[Row]) -> Figure {
-    let (trip, late) = ("us a round trip (log)", "us from the signal to the exception (log)");
+    let (trip, late) = ("µs a round trip (log)", "µs from the signal to the exception (log)");
     python(
         rows,
         "py-hand-over",

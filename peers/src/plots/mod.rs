@@ -4,7 +4,9 @@ mod draw;
 mod figure;
 mod figures;
 mod labels;
+mod marks;
 mod palette;
+mod surface;
 
 use std::fs;
 use std::path::Path;

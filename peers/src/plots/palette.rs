@@ -39,7 +39,7 @@ const PURPLE: Tone = Tone { light: 0x7B3FB5, dark: 0xC69BFF };
 const ALL: [Tone; 10] = [PAGE, INK, GRID, OTHER, OTHER_LABEL, OURS, OURS_FAIR, BLUE, GREEN, PURPLE];
 
 /// Ours stand out, and the peers that most readers know or that come closest have a colour of their own, the same in
-/// every picture. All others share a grey and are told apart by their labels.
+/// every picture. All others share a grey and are told apart by their marks.
 pub fn tone(peer: &str) -> Tone {
     match peer {
         "tokio" | "tokio mpsc" | "std sync_channel" | "System V" | "threading.Semaphore" | "asyncio.Semaphore" => BLUE,
