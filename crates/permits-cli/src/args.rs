@@ -20,7 +20,8 @@ macro_rules! exit_codes {
 Exit codes:
   0-255  exit code of the command (run); 128+N if signal N killed it
   64     wrong arguments
-  69     unavailable: the semaphore does not exist, is closed, was removed, or its file was replaced
+  69     unavailable: no such semaphore or grant, closed, removed, its file was replaced, or no process
+         is left to act on a revocation (revoke)
   75     busy: no permit with --try, or --wait timed out (run -E changes the code); in use (remove)
   76     lost: the grant was revoked, or a newer run superseded this one
   77     permission denied
@@ -109,7 +110,7 @@ pub(crate) struct Common {
     /// Permissions of a new semaphore: 600 for you, 660 for your group, 666 for all users [default: 600]
     #[arg(long, global = true, value_name = "OCTAL", value_parser = mode, allow_hyphen_values = true)]
     pub(crate) mode: Option<u32>,
-    /// Print errors only
+    /// Print errors only; that permits are busy is none
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Report each step on stderr
