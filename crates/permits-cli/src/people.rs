@@ -71,7 +71,7 @@ impl Who {
         let ending = match (self.command_pid, self.pid_namespace) {
             (Some(pid), None) => format!("end the command with `kill {pid}`"),
             (Some(_), Some(_)) => format!("end the command, `{}` in another PID namespace", self.pid_text()),
-            (None, _) => "end the command".to_owned(),
+            (None, _) => "end the command, whose process id is not known".to_owned(),
         };
         Some(format!(
             "{why}, so no process acts on a revocation, and its command ({}) keeps its permits; {ending}",

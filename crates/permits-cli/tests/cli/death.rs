@@ -184,7 +184,9 @@ fn release_never_gives_back_what_is_held() {
 fn unwatched(place: &Place, options: &[&str]) -> (Running, u32, String) {
     let args = [&["run"], options, &["a", "--", "sh", "-c", "echo $$; exec sleep 100"]].concat();
     let mut run = Running::start(place.permits(args));
-    let command = run.line().parse().expect("a process id");
+    let command: u32 = run.line().parse().expect("a process id");
+    // The run writes it down when the command has begun already.
+    until("its process id is known", || place.status("a")["holders"][0]["command_pid"] == command);
     let grant = place.status("a")["holders"][0]["grant"].as_str().expect("text").to_owned();
     run.signal("KILL");
     run.end();
