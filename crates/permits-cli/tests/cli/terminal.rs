@@ -1,6 +1,8 @@
 //! On a terminal: Ctrl-C, Ctrl-Z, and the line that is shown while it waits. script(1) makes the terminal.
 
-use crate::place::{Place, Running, until};
+use std::collections::HashMap;
+
+use crate::place::{Guarded, Place, Running, is_alive, kill, process_state, until};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -23,7 +25,7 @@ fn interrupt_reaches_the_command_once() {
 
     terminal.write(CTRL_C);
     terminal.line_with("interrupted");
-    crate::place::kill(wrapper, "TERM");
+    kill(wrapper, "TERM");
 
     // A second interrupt would have been sent before the TERM.
     let next = terminal.line();
@@ -123,13 +125,13 @@ fn job_in_the_background_stops_when_it_reads_and_fg_lets_it_read() {
     terminal.write("\"$PERMITS\" run a -- sh -c 'echo $$ re\"\"ady; read line; echo \"<$line>\"' &\n");
     let ready = terminal.line_with("ready");
     let command: u32 = ready.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a process id");
-    until("it stops", || crate::place::process_state(command) == Some('T'));
+    until("it stops", || process_state(command) == Some('T'));
     // The shell says so (`-b`) when it knows that this program has stopped as well. It continues no job that it takes
     // to be running.
     terminal.line_with("Stopped");
 
     terminal.write("fg\n");
-    until("it goes on", || crate::place::process_state(command) != Some('T'));
+    until("it goes on", || process_state(command) != Some('T'));
     terminal.write("text\n");
 
     terminal.line_with("<text>");
@@ -166,43 +168,133 @@ fn interrupt_reaches_what_has_left_the_group() {
     terminal.end();
 }
 
-#[test]
-fn tree_whose_command_has_ended_is_interrupted_and_stopped_as_a_job() {
-    let place = Place::new();
-    // The command leaves both behind: one in the job, one that has left it.
-    let scripts = [
-        // No loop: a shell that is just starting a command by vfork(2) does not stop before that command goes on.
-        ("job", "trap '' INT; echo $$ is the job; exec sleep 1000"),
-        ("daemon", "trap 'echo interrupted; exit' INT; echo $$ is the daemon; while :; do sleep 0.05; done"),
-        // A shell has what it starts in the background ignore interrupts.
-        ("command", "(sh ./job &); (setsid env --default-signal=INT sh ./daemon &); echo $$ is the command"),
-    ];
+/// A shell on a terminal of its own, with job control.
+fn shell(place: &Place) -> Running {
+    on_terminal(place, "cd \"$PERMITS_DIR\"; PS1= exec bash --norc --noprofile --noediting -i")
+}
+
+/// `permits run --tree` in a shell, by the process ids of what it has started. They do not outlive the test.
+///
+/// No script starts anything when it may be stopped: dash(1) does so by vfork(2), and a child that stops before it
+/// executes its program leaves its parent unstopped, in the state `D`.
+fn tree(place: &Place, terminal: &mut Running, scripts: &[(&str, &str)]) -> HashMap<String, Guarded> {
     for (name, text) in scripts {
         std::fs::write(place.dir().join(name), text).expect("it can be written");
     }
-    let mut terminal = on_terminal(&place, "cd \"$PERMITS_DIR\"; PS1= exec bash --norc --noprofile --noediting -i");
     terminal.write("\"$PERMITS\" run --tree a -- sh ./command\n");
-    let mut pids = std::collections::HashMap::new();
+    let mut pids = HashMap::new();
     while pids.len() < scripts.len() {
         let line = terminal.line();
         if let Some((pid, name)) = line.split_once(" is the ") {
-            pids.insert(name.to_owned(), pid.parse::<u32>().expect("a process id"));
+            pids.insert(name.to_owned(), Guarded(pid.parse().expect("a process id")));
         }
     }
-    let job = pids["job"];
-    until("the command ends", || !crate::place::is_alive(pids["command"]));
+    pids
+}
+
+/// In the job, and left behind by the command.
+const JOB: (&str, &str) = ("job", "trap '' INT; echo $$ is the job; exec sleep 1000");
+
+/// The run that holds.
+fn holder(place: &Place) -> u32 {
+    place.status("a")["holders"][0]["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("one holds")
+}
+
+/// Stops the command, and only then the job: so the command has yet to stop by what the terminal sends.
+fn stop_the_job_beside_a_stopped_command(terminal: &mut Running, command: u32, job: u32) {
+    kill(command, "STOP");
+    until("the command stops", || process_state(command) == Some('T'));
+    terminal.write(CTRL_Z);
+    until("the job stops", || process_state(job) == Some('T'));
+}
+
+#[test]
+fn tree_whose_command_has_ended_is_interrupted_and_stopped_as_a_job() {
+    let place = Place::new();
+    let mut terminal = shell(&place);
+    let daemon = "trap 'echo interrupted; exit' INT; echo $$ is the daemon; while :; do sleep 0.05; done";
+    // A shell has what it starts in the background ignore interrupts.
+    let command = "(sh ./job &); (setsid env --default-signal=INT sh ./daemon &); echo $$ is the command";
+    let pids = tree(&place, &mut terminal, &[JOB, ("daemon", daemon), ("command", command)]);
+    let job = pids["job"].0;
+    until("the command ends", || !is_alive(pids["command"].0));
 
     terminal.write(CTRL_Z);
     terminal.line_with("Stopped");
-    until("what is left in the job stops", || crate::place::process_state(job) == Some('T'));
+    until("what is left in the job stops", || process_state(job) == Some('T'));
     assert_eq!(place.number("a", "held"), 1);
     terminal.write("fg\n");
-    until("it goes on", || crate::place::process_state(job).is_some_and(|state| state != 'T'));
+    until("it goes on", || process_state(job).is_some_and(|state| state != 'T'));
     terminal.write(CTRL_C);
     terminal.line_with("interrupted");
 
-    crate::place::kill(job, "KILL");
+    kill(job, "KILL");
     until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn tree_whose_command_ends_while_the_job_is_stopped_stops_with_it() {
+    let place = Place::new();
+    let mut terminal = shell(&place);
+    let command = "(sh ./job &); echo $$ is the command; exec sleep 1000";
+    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
+    let (command, job) = (pids["command"].0, pids["job"].0);
+    stop_the_job_beside_a_stopped_command(&mut terminal, command, job);
+
+    kill(command, "KILL");
+
+    terminal.line_with("Stopped");
+    terminal.write("fg\n");
+    until("it goes on", || process_state(job).is_some_and(|state| state != 'T'));
+    kill(job, "KILL");
+    until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn tree_whose_command_ends_after_the_job_was_continued_does_not_stop() {
+    let place = Place::new();
+    let mut terminal = shell(&place);
+    let command = "(sh ./job &); echo $$ is the command; exec sleep 1000";
+    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
+    let (command, job) = (pids["command"].0, pids["job"].0);
+    stop_the_job_beside_a_stopped_command(&mut terminal, command, job);
+
+    // It is passed on to the command.
+    kill(holder(&place), "CONT");
+    until("the command goes on", || process_state(command) != Some('T'));
+    kill(job, "CONT");
+    kill(command, "KILL");
+    until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
+
+    kill(job, "KILL");
+    until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("echo shell $((40+2))\n");
+    terminal.line_with("shell 42");
+    terminal.write("exit\n");
+    terminal.end();
+}
+
+#[test]
+fn tree_whose_command_handles_the_stop_does_not_stop_when_it_ends() {
+    let place = Place::new();
+    let mut terminal = shell(&place);
+    let command = "(sh ./job &); trap 'echo told; exit' TSTP; echo $$ is the command; read line";
+    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
+    let (command, job) = (pids["command"].0, pids["job"].0);
+
+    // It is passed on when it has been seen.
+    kill(holder(&place), "TSTP");
+    terminal.line_with("told");
+    until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
+
+    kill(job, "KILL");
+    until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("echo shell $((40+2))\n");
+    terminal.line_with("shell 42");
     terminal.write("exit\n");
     terminal.end();
 }

@@ -72,6 +72,7 @@ pub(super) fn supervise(
         childless: false,
         stopping: None,
         told_to_end: false,
+        stop_expected: false,
         next: None,
     };
     let (status, stopped) = running.wait(events, report, grant, given.0.is_some())?;
@@ -94,6 +95,8 @@ struct Running<'a> {
     stopping: Option<Reason>,
     /// This program has told the family to end.
     told_to_end: bool,
+    /// The job was told to stop, and the command has yet to: it stops, and this program with it, or it ends first.
+    stop_expected: bool,
     /// A signal that the family gets if any of it lives at that time.
     next: Option<(Instant, i32)>,
 }
@@ -118,10 +121,14 @@ impl Running<'_> {
                 self.forward(received);
             }
             self.look()?;
-            if let Some(status) = self.ended
-                && self.is_over()
-            {
-                return Ok((status, self.stopping));
+            if let Some(status) = self.ended {
+                if self.is_over() {
+                    return Ok((status, self.stopping));
+                }
+                if std::mem::take(&mut self.stop_expected) {
+                    // What is left of the job has stopped. The shell must see that, and be able to continue it.
+                    sys::stop_by(libc::SIGTSTP);
+                }
             }
             let now = Instant::now();
             if watch.take_if(|at| now >= *at).is_some() {
@@ -162,6 +169,11 @@ impl Running<'_> {
         let Received { signal, by_kernel } = received;
         let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
         let runs = self.ended.is_none();
+        match signal {
+            libc::SIGTSTP => self.stop_expected = runs && stops_or_has_ended(self.pid, signal),
+            libc::SIGCONT => self.stop_expected = false,
+            _ => {}
+        }
         if sys::ends_programs(signal) {
             self.family.tell(signal, if by_terminal { Whom::OutsideGroup } else { Whom::All });
         } else if signal == libc::SIGTSTP && !runs {
@@ -193,7 +205,10 @@ impl Running<'_> {
                 // A STOP was meant for the command alone: one for the job would have come to this program,
                 // too.
                 Some(libc::SIGSTOP) => {}
-                Some(signal) => sys::stop_by(signal),
+                Some(signal) => {
+                    self.stop_expected = false;
+                    sys::stop_by(signal);
+                }
                 None if pid == self.pid => {
                     self.ended = Some(status);
                     self.family.command_has_ended();
@@ -259,11 +274,52 @@ impl Running<'_> {
     }
 }
 
+/// Whether a child that has not been waited for stops at the signal, or has ended and never will. Not known without
+/// `/proc`.
+fn stops_or_has_ended(pid: u32, signal: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| is_unhandled(&status, signal))
+}
+
+/// Whether a process, by the fields that proc(5) has for it, is dead or does nothing about the signal itself.
+fn is_unhandled(status: &str, signal: i32) -> bool {
+    // The name of the program is escaped: no line begins in it.
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let is_in = |set: &str| match field(set).map(|digits| u64::from_str_radix(digits, 16)) {
+        Some(Ok(set)) => set >> (signal - 1) & 1 == 1,
+        _ => true,
+    };
+    field("State:").is_some_and(|state| state.starts_with('Z'))
+        || !["SigBlk:", "SigIgn:", "SigCgt:"].into_iter().any(is_in)
+}
+
 fn end(status: ExitStatus, stopped: Option<Reason>) -> (End, Reason) {
     match (stopped, End::from(status)) {
         (Some(Reason::MaxHold), _) => (End::Code(code::HELD_TOO_LONG), Reason::MaxHold),
         (Some(reason), _) => (End::Code(code::LOST), reason),
         (None, end @ End::Code(_)) => (end, Reason::Exit),
         (None, end @ End::Signal(_)) => (end, Reason::Signal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_that_has_ended_or_leaves_the_signal_to_the_kernel_does_not_handle_it() {
+        let status = |state: &str, [blocked, ignored, caught]: [u64; 3]| {
+            format!(
+                "Name:\tState: Z\nState:\t{state}\nSigBlk:\t{blocked:016x}\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n"
+            )
+        };
+        let bit = 1 << (libc::SIGTSTP - 1);
+        let is_unhandled = |status: &str| is_unhandled(status, libc::SIGTSTP);
+
+        assert!(is_unhandled(&status("S (sleeping)", [!bit; 3])));
+        for sets in [[bit, 0, 0], [0, bit, 0], [0, 0, bit]] {
+            assert!(!is_unhandled(&status("S (sleeping)", sets)), "{sets:?}");
+            assert!(is_unhandled(&status("Z (zombie)", sets)), "{sets:?}");
+        }
+        assert!(!is_unhandled("State:\tS (sleeping)\n"), "it is not known");
     }
 }
