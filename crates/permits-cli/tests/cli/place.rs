@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use permits_testbed::{Limit, signal_group, start};
+use permits_testbed::{Limit, signal_group, start, with_default_signals};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ impl Place {
         self.dir.path()
     }
 
-    /// Any program, with this place in its environment.
+    /// Any program, with this place in its environment, and as a login starts it: tests may run under nohup.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         for variable in [
@@ -53,6 +53,7 @@ impl Place {
         }
         command.env("PERMITS_DIR", self.dir()).env("PERMITS", PERMITS).env("HOME", self.dir()).env("SHELL", "/bin/sh");
         command.stdin(Stdio::null());
+        with_default_signals(&mut command);
         command
     }
 
