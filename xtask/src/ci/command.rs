@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -19,13 +20,18 @@ pub(crate) fn command(root: &Path, line: &str, variables: &[(&str, &str)]) -> Re
     if status.success() { Ok(()) } else { Err(format!("`{line}`: {status}").into()) }
 }
 
-/// What `cargo metadata` says of the workspace in a folder.
-pub(crate) fn cargo_metadata<T: DeserializeOwned>(folder: &Path, args: &[&str]) -> Result<T> {
+/// The packages that `cargo metadata` lists for the workspace in a folder, with what is wanted of each.
+pub(crate) fn packages<P: DeserializeOwned>(folder: &Path, args: &[&str]) -> Result<Vec<P>> {
+    #[derive(Deserialize)]
+    struct Metadata<P> {
+        packages: Vec<P>,
+    }
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--locked", "--format-version", "1"]).args(args).current_dir(folder);
     let output = cargo.stderr(Stdio::inherit()).output().map_err(|why| format!("cannot run `cargo`: {why}"))?;
     if !output.status.success() {
         return Err(format!("`cargo metadata` in {}: {}", folder.display(), output.status).into());
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let Metadata { packages } = serde_json::from_slice(&output.stdout)?;
+    Ok(packages)
 }

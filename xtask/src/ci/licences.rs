@@ -10,17 +10,12 @@ use std::path::Path;
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 
-use super::command::cargo_metadata;
+use super::command::packages;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The workspaces, each with a lock file of its own.
 const WORKSPACES: &[&str] = &[".", "fuzz", "peers", "python"];
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
 
 #[derive(Deserialize)]
 struct Package {
@@ -36,8 +31,8 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     for workspace in WORKSPACES {
         let folder = root.join(workspace);
-        let metadata: Metadata = cargo_metadata(&folder, &["--filter-platform", "x86_64-unknown-linux-gnu"])?;
-        let others = metadata.packages.iter().filter(|package| package.source.is_some());
+        let packages: Vec<Package> = packages(&folder, &["--filter-platform", "x86_64-unknown-linux-gnu"])?;
+        let others = packages.iter().filter(|package| package.source.is_some());
         let found: Vec<_> = others.clone().filter_map(|package| allowed.finding(package)).collect();
         println!("{:8} {} dependencies, {} findings", workspace, others.count(), found.len());
         findings.extend(found.into_iter().map(|what| format!("{workspace}/Cargo.lock: {what}")));

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::command::{cargo_metadata, command};
+use super::command::{command, packages};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -17,11 +17,6 @@ const WANTED: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 /// What else may be: these, whatever lies in these folders, and what cargo adds by itself.
 const FOLDERS: &[&str] = &["src/", "examples/"];
 const BY_CARGO: &[&str] = &[".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
 
 #[derive(Deserialize)]
 struct Package {
@@ -37,9 +32,9 @@ struct Package {
 }
 
 pub(crate) fn check(root: &Path) -> Result<()> {
-    let metadata: Metadata = cargo_metadata(root, &["--no-deps"])?;
+    let packages: Vec<Package> = packages(root, &["--no-deps"])?;
     let published: Vec<_> =
-        metadata.packages.iter().filter(|package| package.publish.as_ref().is_none_or(|on| !on.is_empty())).collect();
+        packages.iter().filter(|package| package.publish.as_ref().is_none_or(|on| !on.is_empty())).collect();
     let python = version(&fs::read_to_string(root.join("python/Cargo.toml"))?)?;
     let mut findings = Vec::new();
     for package in &published {
