@@ -49,6 +49,7 @@ fn a_dropped_future_leaves_no_trace<R: Rig>(rig: &R, policy: Policy) {
     trial.queues(0, 0);
     trial.settles(1, 1, 0);
     drop(held);
+    trial.settles(2, 0, 0);
     trial.stays(2, 0, 0);
     trial.take_loose(1);
     trial.stays(1, 0, 1);
@@ -64,6 +65,7 @@ fn a_timeout_leaves_no_trace<R: Rig>(rig: &R, policy: Policy) {
     trial.queues(0, 0);
     trial.settles(1, 1, 0);
     drop(held);
+    trial.settles(2, 0, 0);
     trial.stays(2, 0, 0);
     trial.take_loose(1);
     trial.stays(1, 0, 1);
@@ -183,6 +185,7 @@ fn a_grant_that_is_dropped_unpolled_with_nobody_behind_goes_back<R: Rig>(rig: &R
     drop(granted);
 
     // Dropped, so nothing was returned: they are as loose as before.
+    trial.settles(0, 0, 2);
     trial.stays(0, 0, 2);
     trial.give(2);
     trial.settles(2, 0, 0);
