@@ -4,6 +4,7 @@ mod ci;
 mod fresh;
 mod mutants;
 mod python;
+mod servers;
 mod tidy;
 
 use std::error::Error;
@@ -15,6 +16,7 @@ usage: cargo xtask ci [--list | STEP...]
        cargo xtask fresh [--install | -- COMMAND]
        cargo xtask mutants [NAME]
        cargo xtask python [--python PATH]... [-- PYTEST-ARGUMENTS]
+       cargo xtask servers [start [NODES]]
        cargo xtask tidy
 
   ci        runs all that has to pass before a change lands, or the steps that are named
@@ -25,6 +27,8 @@ usage: cargo xtask ci [--list | STEP...]
             fails each time; with NAME, only those of that package, or whose description contains it
   python    builds the wheel and tests it on every CPython 3.9 or newer of this machine, or on those that are named;
             on the newest also its types
+  servers   gets the servers that tests start, etcd in two versions, into target/engines; with start, starts
+            a cluster of NODES servers (1) on free ports of this machine, until its input ends
   tidy      checks that files and packages stand on each other as ARCHITECTURE.md says, without cycles, and that each file
             has a row there; that no two tests of a binary have one name, that each kind of error can come, and that
             no comment is wider than code";
@@ -48,6 +52,7 @@ fn chore() -> Result<(), Box<dyn Error>> {
         ["mutants"] => mutants::run(root, None),
         ["mutants", name] => mutants::run(root, Some(name)),
         ["python", ..] => python::run(root, &python::Options::parse(&args[1..])?),
+        ["servers", args @ ..] => servers::run(root, args),
         ["tidy"] => tidy::run(root),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");

@@ -13,6 +13,7 @@
 //!
 //! What was left out is printed in one table when the test program exits: see [`left_out`].
 
+pub mod etcd;
 mod left_out;
 mod limit;
 mod namespace;

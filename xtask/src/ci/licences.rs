@@ -15,7 +15,7 @@ use super::command::packages;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The workspaces, each with a lock file of its own.
-const WORKSPACES: &[&str] = &[".", "fuzz", "peers", "python"];
+const WORKSPACES: &[&str] = &[".", "fuzz", "peers", "python", "stubs"];
 
 #[derive(Deserialize)]
 struct Package {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::{licences, msrv, package};
-use crate::python;
+use crate::{python, servers};
 
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -30,6 +30,12 @@ const ASSERTIONS: (&str, &str) = ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "tru
 const NO_LTO: (&str, &str) = ("CARGO_PROFILE_RELEASE_LTO", "off");
 
 pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "servers",
+        about: "the servers that tests start: etcd in two versions",
+        variables: &[],
+        act: Chore(|root| servers::run(root, &[])),
+    },
     Step {
         name: "test",
         about: "all tests of the default members, as README.md has it, and none left out",
@@ -85,6 +91,17 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo fmt --manifest-path peers/Cargo.toml --check",
             "cargo clippy --locked --manifest-path peers/Cargo.toml --target-dir target/peers -- -D warnings",
             "cargo test --locked --manifest-path peers/Cargo.toml --target-dir target/peers",
+        ]),
+    },
+    // So is the program that makes the stubs of `permits-etcd`.
+    Step {
+        name: "stubs",
+        about: "the stubs for etcd: formatting, lints, and that they are those of its interface",
+        variables: &[],
+        act: Commands(&[
+            "cargo fmt --manifest-path stubs/Cargo.toml --check",
+            "cargo clippy --locked --all-targets --manifest-path stubs/Cargo.toml --target-dir target/stubs -- -D warnings",
+            "cargo test --locked --manifest-path stubs/Cargo.toml --target-dir target/stubs",
         ]),
     },
     // So is the fuzzing; its corpus, and some random files, are replayed without a fuzzer.

@@ -10,13 +10,10 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Expr, Item, Token};
 
-/// Kinds for reaches to come, those between machines.
-const KEPT: &[&str] = &["Unreachable"];
-
 /// Packages that test, compare or break the others, and whose users are this project alone.
-const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "peers", "xtask"];
+const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "peers", "stubs", "xtask"];
 
-/// The kinds that no file makes, and those of [`KEPT`] that one does, in the files of all packages.
+/// The kinds that no file makes, in the files of all packages.
 pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
     let mut kinds = Kinds::default();
     for file in files {
@@ -31,11 +28,8 @@ pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
             kinds.file.clone_from(&file.path);
         }
     }
-    let whats = kinds.all.iter().filter_map(|kind| match (kinds.made.contains(kind), KEPT.contains(&kind.as_str())) {
-        (false, false) => Some(format!("no code makes an `ErrorKind::{kind}`")),
-        (true, true) => Some(format!("`ErrorKind::{kind}` is made by now: `kinds.rs` of xtask need not keep it")),
-        _ => None,
-    });
+    let not_made = kinds.all.iter().filter(|kind| !kinds.made.contains(*kind));
+    let whats = not_made.map(|kind| format!("no code makes an `ErrorKind::{kind}`"));
     whats.map(|what| Finding { file: kinds.file.clone(), what }).collect()
 }
 
@@ -115,11 +109,11 @@ mod tests {
 
     const NONE: &[&str] = &[];
 
-    /// What is found where a file has the kinds `Closed`, `Gone` and `Unreachable`, and a third this code.
+    /// What is found where a file has the kinds `Closed` and `Gone`, and a third this code.
     fn found_with(code: &str) -> Vec<String> {
         found(&[
             ("crates/a/src/lib.rs", "mod error; mod closed; mod user;"),
-            ("crates/a/src/error.rs", "pub enum ErrorKind { Closed, Gone, Unreachable }"),
+            ("crates/a/src/error.rs", "pub enum ErrorKind { Closed, Gone }"),
             ("crates/a/src/closed.rs", "fn f() -> ErrorKind { ErrorKind::Closed }"),
             ("crates/a/src/user.rs", code),
         ])
@@ -145,15 +139,6 @@ mod tests {
         assert_eq!(found_with("fn g() { vec![(1, ErrorKind::Gone)] }"), NONE);
     }
 
-    #[test]
-    fn a_kind_that_is_kept_and_made_is_named() {
-        let what = "`ErrorKind::Unreachable` is made by now: `kinds.rs` of xtask need not keep it";
-
-        let found = found_with("fn g() { h(ErrorKind::Gone, ErrorKind::Unreachable) }");
-
-        assert_eq!(found, [format!("crates/a/src/error.rs: {what}")]);
-    }
-
     /// Under another name they would all pass.
     #[test]
     fn the_kinds_of_this_project_are_seen() {
@@ -163,6 +148,6 @@ mod tests {
         let files = File::below(root, Path::new("crates/permits/src")).expect("it can be read");
         files.iter().for_each(|file| kinds.visit_file(&file.tree));
 
-        assert!(super::KEPT.iter().all(|kind| kinds.all.contains(*kind)), "{:?}", kinds.all);
+        assert!(["Closed", "Unreachable"].iter().all(|kind| kinds.all.contains(*kind)), "{:?}", kinds.all);
     }
 }

@@ -1,0 +1,226 @@
+//! Clusters of etcd on free ports of the loopback device, with the engines that `cargo xtask servers` gets.
+
+use crate::left_out;
+use crate::sys::before_exec;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// An engine, as `cargo xtask servers` gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The one that the tests use.
+    Current,
+    /// One with known faults, which what is built on it has to live with.
+    Old,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Engine; 2] = [Engine::Current, Engine::Old];
+
+    /// Its folder below `target/engines`.
+    #[must_use]
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Engine::Current => "etcd",
+            Engine::Old => "etcd-old",
+        }
+    }
+
+    /// Its program, if it is there. A test that needs it returns if it is not.
+    #[must_use]
+    #[track_caller]
+    pub fn program(self) -> Option<PathBuf> {
+        let program = engines().join(self.folder()).join("etcd");
+        if program.exists() {
+            return Some(program);
+        }
+        left_out(&format!("the server `{}` (`cargo xtask servers` gets it)", self.folder()));
+        None
+    }
+}
+
+/// Where the engines are.
+#[must_use]
+pub fn engines() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/engines")
+}
+
+/// A cluster of its own, whose servers end with this, or with this process.
+pub struct Etcd {
+    servers: Vec<Server>,
+    folder: PathBuf,
+}
+
+/// One server.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// How long a cluster may take to answer. Longer than on a machine that does nothing else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Etcd {
+    /// Starts `nodes` servers, and waits until they answer. More arguments are for each of them.
+    ///
+    /// # Panics
+    ///
+    /// If they do not answer.
+    #[must_use]
+    pub fn start(program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
+        // A port that was free when it was asked for can be another's when it is used.
+        for _ in 0..5 {
+            let mut cluster = Etcd::spawn(program, nodes, arguments);
+            if cluster.answers() {
+                return cluster;
+            }
+        }
+        panic!("{nodes} servers of {} do not answer within {PATIENCE:?}", program.display());
+    }
+
+    fn spawn(program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
+        let folder = folder();
+        let ports: Vec<(u16, u16)> = (0..nodes).map(|_| (free_port(), free_port())).collect();
+        let peers = ports.iter().enumerate().map(|(node, (_, peer))| format!("n{node}=http://127.0.0.1:{peer}"));
+        let peers = peers.collect::<Vec<_>>().join(",");
+        let servers = ports.iter().enumerate().map(|(node, (client, peer))| {
+            let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+            let log = fs::File::create(folder.join(format!("n{node}.log"))).expect("there is room for a log");
+            let mut command = Command::new(program);
+            command
+                .args(["--name", &format!("n{node}"), "--data-dir"])
+                .arg(folder.join(format!("n{node}")))
+                .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
+                .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
+                .args(["--initial-cluster", &peers])
+                .args(["--auto-compaction-mode", "revision", "--auto-compaction-retention", "1000"])
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().expect("a file can be had twice"))
+                .stderr(log);
+            Server { child: start(command), address: (Ipv4Addr::LOCALHOST, *client).into() }
+        });
+        Etcd { servers: servers.collect(), folder }
+    }
+
+    /// Waits until each of them answers, or one has ended.
+    fn answers(&mut self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        self.servers.iter_mut().all(|server| {
+            while Instant::now() < end {
+                if server.is_healthy() {
+                    return true;
+                }
+                if !matches!(server.child.try_wait(), Ok(None)) {
+                    return false;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            false
+        })
+    }
+
+    /// Its servers.
+    pub fn servers(&mut self) -> &mut [Server] {
+        &mut self.servers
+    }
+
+    /// Where its servers listen for clients, as `127.0.0.1:2379`.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.address.to_string()).collect()
+    }
+
+    /// Where its data and its logs are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            // It may have ended by itself.
+            _ = server.child.kill();
+            _ = server.child.wait();
+        }
+        // What is left of it lies in a temporary directory.
+        _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Server {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it listens for clients.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Kills it, and waits until nothing is left of it.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is a child of ours");
+        self.child.wait().expect("it is a child of ours");
+    }
+
+    /// Whether it says that it can do its work.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.said("/health").is_ok_and(|answer| answer.contains("\"health\":\"true\""))
+    }
+
+    /// Asks by HTTP, and waits for a second at most.
+    fn said(&self, path: &str) -> io::Result<String> {
+        let second = Duration::from_secs(1);
+        let mut stream = TcpStream::connect_timeout(&self.address, second)?;
+        stream.set_read_timeout(Some(second))?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+/// Starts a server that is killed when this process ends, however it does.
+fn start(mut command: Command) -> Child {
+    before_exec(&mut command, || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into));
+    let (report, started) = channel();
+    // The kernel counts the thread that has started it as its parent. This one lasts as long as the process.
+    thread::spawn(move || {
+        _ = report.send(command.spawn());
+        loop {
+            thread::park();
+        }
+    });
+    let outcome = started.recv().expect("the thread says what became of it");
+    outcome.unwrap_or_else(|why| panic!("a server cannot be started: {why}"))
+}
+
+/// A port at which no process listens.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are free ports");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A new temporary directory.
+fn folder() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("permits-etcd-{}-{number}", std::process::id()));
+    fs::create_dir(&folder).expect("no other has that name");
+    folder
+}
