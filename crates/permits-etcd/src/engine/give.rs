@@ -7,9 +7,9 @@ use crate::engine::keys::Name;
 use crate::engine::lane::{Give, Key};
 use crate::engine::ops;
 use crate::engine::room::Room;
-use crate::engine::rpc::Until;
+use crate::engine::rpc::{Answer, Failure, Until};
 use crate::engine::seat::{Ghost, Seat};
-use crate::engine::stubs::{RequestOp, TxnRequest};
+use crate::engine::stubs::TxnRequest;
 use crate::error::{self, Error};
 use std::rc::Rc;
 use tokio::sync::oneshot;
@@ -80,15 +80,11 @@ async fn send(room: Rc<Room>) {
 
 async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
     let seat = Rc::clone(&batch[0].seat);
-    let mut operations: Vec<RequestOp> = Vec::new();
-    for key in batch.iter().flat_map(|give| &give.keys) {
-        operations.push(ops::delete(match key {
-            Key::Place(name) | Key::Ghost(Ghost::Place(name)) => room.space.place(*name),
-            Key::Return(name) | Key::Ghost(Ghost::Return(name)) => room.space.returning(*name),
-        }));
-    }
-    let request = TxnRequest { compare: Vec::new(), success: operations, failure: Vec::new() };
-    let outcome = room.base.rpc.write(request, Until::Lost(&seat.session.lease)).await;
+    let keys = batch.iter().flat_map(|give| &give.keys).map(|key| match key {
+        Key::Place(name) | Key::Ghost(Ghost::Place(name)) => room.space.place(*name),
+        Key::Return(name) | Key::Ghost(Ghost::Return(name)) => room.space.returning(*name),
+    });
+    let outcome = delete_all(room, keys.collect(), Until::Lost(&seat.session.lease)).await;
     let mut place = 0;
     for give in batch {
         let Ok(answer) = &outcome else {
@@ -96,7 +92,7 @@ async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
             seat.burn(&names);
             match &outcome {
                 // Not for want of a lease: the user may have lost the right to it.
-                Err(crate::engine::rpc::Failure::Refused { status, .. }) => {
+                Err(Failure::Refused { status, .. }) => {
                     if let Some(reply) = give.reply {
                         _ = reply.send(Err(error::refused(status).with_semaphore(&room.name)));
                     }
@@ -108,7 +104,7 @@ async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
         let mut all_there = true;
         for key in &give.keys {
             let name = [key.name()];
-            all_there &= ops::deleted(&answer.value.responses, place) == 1;
+            all_there &= answer.value.get(place) == Some(&true);
             place += 1;
             if answer.in_doubt {
                 seat.burn(&name);
@@ -128,6 +124,20 @@ async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
             _ = reply.send(outcome);
         }
     }
+}
+
+/// Deletes them, and says of each whether it was there.
+async fn delete_all(room: &Room, keys: Vec<Vec<u8>>, until: Until<'_>) -> Result<Answer<Vec<bool>>, Failure> {
+    if let [key] = &keys[..] {
+        let Answer { value, in_doubt } = room.base.rpc.delete(key.clone(), until).await?;
+        return Ok(Answer { value: vec![value], in_doubt });
+    }
+    let count = keys.len();
+    let success = keys.into_iter().map(ops::delete).collect();
+    let request = TxnRequest { compare: Vec::new(), success, failure: Vec::new() };
+    let Answer { value, in_doubt } = room.base.rpc.write(request, until).await?;
+    let value = (0..count).map(|place| ops::deleted(&value.responses, place) == 1).collect();
+    Ok(Answer { value, in_doubt })
 }
 
 fn lost(room: &Room, give: Give) {
