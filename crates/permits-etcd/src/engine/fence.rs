@@ -18,7 +18,7 @@ pub(crate) fn move_on(room: &Rc<Room>, seat: &Rc<Seat>) {
 
 async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
     let member = room.space.member(seat.session.id);
-    while seat.has_ghosts() && !seat.session.lease.is_lost() {
+    while seat.has_to_move_on() && !seat.session.lease.is_lost() {
         // Those of calls that come in doubt while this one is under way are for the next epoch.
         let ghosts = seat.take_ghosts();
         let epoch = seat.epoch.get();
@@ -32,6 +32,7 @@ async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
         let Ok(answer) = room.base.rpc.write(request, Until::Lost(&seat.session.lease)).await else {
             if !seat.session.lease.is_lost() {
                 seat.haunt(ghosts);
+                seat.doubt();
                 tokio::time::sleep(crate::engine::rpc::ATTEMPT).await;
             }
             continue;
@@ -49,4 +50,5 @@ async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
         give::sweep(&room, &seat, ghosts);
     }
     seat.is_moving_on.set(false);
+    seat.has_moved_on.notify_waiters();
 }

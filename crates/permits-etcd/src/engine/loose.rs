@@ -34,6 +34,8 @@ pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error>
         return Err(lost());
     }
     loop {
+        // N4
+        seat.is_settled().await;
         let member = room.space.member(seat.session.id);
         let mut compare = vec![ops::version_is(member.clone(), seat.epoch.get())];
         let mut success = Vec::new();
@@ -69,9 +71,14 @@ pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error>
             seat.session.lease.revoke();
             return Err(lost());
         };
-        let still = taken.iter().enumerate().filter(|(place, (_, held))| {
-            ops::found(responses, place + 1).is_some_and(|key| key.create_revision == held.create)
-        });
+        let now = |place: usize| ops::found(responses, place + 1).map(|key| (key.create_revision, key.lease));
+        let all = || taken.iter().enumerate().map(|(place, (_, held))| (held.create, now(place)));
+        // A try that was not answered has done it, and some may have been returned since.
+        let is_loose = |(create, now): (i64, Option<(i64, i64)>)| now.is_none_or(|now| now == (create, 0));
+        if answer.in_doubt && all().all(is_loose) {
+            return Ok(());
+        }
+        let still = all().filter(|(create, now)| now.is_some_and(|now| now.0 == *create));
         if still.count() < taken.len() {
             give::back(room, &seat, names.to_vec());
             return Err(lost());
@@ -178,6 +185,18 @@ async fn take(
             Err(failure) => return Some(Err(room.failed(failure))),
         },
     };
+    // N4
+    let settled = seat.is_settled();
+    let is_in_time = match until {
+        Until::Time(end) | Until::Either(end, _) => tokio::time::timeout_at(end, settled).await.is_ok(),
+        Until::Lost(_) => {
+            settled.await;
+            true
+        }
+    };
+    if !is_in_time {
+        return Some(Err(error::unreachable(room.base.settings.answer, None).with_semaphore(&room.name)));
+    }
     let (member, receipt) = (room.space.member(seat.session.id), room.space.receipt(seat.session.id));
     let act = room.base.number().to_string();
     let mut compare = vec![ops::version_is(member.clone(), seat.epoch.get())];
@@ -200,7 +219,13 @@ async fn take(
             seat.session.lease.revoke();
             return None;
         }
-        Err(failure) => return Some(Err(room.failed(failure))),
+        Err(failure) => {
+            if failure.in_doubt() {
+                seat.doubt();
+                fence::move_on(room, &seat);
+            }
+            return Some(Err(room.failed(failure)));
+        }
     };
     let is_ours = || ops::found(&answer.responses, 1).is_some_and(|key| key.value == act.as_bytes());
     if answer.succeeded || is_ours() {

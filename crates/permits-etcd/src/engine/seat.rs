@@ -9,12 +9,16 @@
 //! - **N3 epoch.** Every write but a plain delete has to find the epoch that it was sent in. A client that
 //!   was in doubt moves its epoch on, and then deletes what late tries of the old one may have left. So no
 //!   place stays that its client does not know of.
+//! - **N4 settled.** A permit is made loose, and loose permits are taken, only when nothing of the seat is in
+//!   doubt: a late try could create the place of a loose permit anew once it was returned, or write over the
+//!   receipt of a later act.
 
 use crate::engine::keys::Name;
 use crate::engine::session::Session;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use tokio::sync::Notify;
 
 /// A key that a late try may create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +45,10 @@ pub(crate) struct Seat {
     burnt: RefCell<BTreeSet<u32>>,
     /// To be deleted in the next epoch, unless they are in use then.
     ghosts: RefCell<BTreeSet<Ghost>>,
+    /// An act without a name of its own is in doubt: the next one has to be of a later epoch.
+    is_in_doubt: Cell<bool>,
     pub(crate) is_moving_on: Cell<bool>,
+    pub(crate) has_moved_on: Notify,
 }
 
 impl Seat {
@@ -54,7 +61,9 @@ impl Seat {
             next: Cell::new(0),
             burnt: RefCell::default(),
             ghosts: RefCell::default(),
+            is_in_doubt: Cell::new(false),
             is_moving_on: Cell::new(false),
+            has_moved_on: Notify::new(),
         }
     }
 
@@ -106,12 +115,30 @@ impl Seat {
         }
     }
 
-    pub(crate) fn has_ghosts(&self) -> bool {
-        !self.ghosts.borrow().is_empty()
+    /// An act that creates no key may take effect late.
+    pub(crate) fn doubt(&self) {
+        self.is_in_doubt.set(true);
+    }
+
+    /// Whether something may take effect late in this epoch.
+    pub(crate) fn has_to_move_on(&self) -> bool {
+        self.is_in_doubt.get() || !self.ghosts.borrow().is_empty()
+    }
+
+    /// Waits until nothing that was in doubt can take effect any more, or the lease is lost.
+    pub(crate) async fn is_settled(&self) {
+        loop {
+            let moved = self.has_moved_on.notified();
+            if !self.is_moving_on.get() {
+                break;
+            }
+            moved.await;
+        }
     }
 
     /// What late tries may have left; no longer to be deleted afterwards.
     pub(crate) fn take_ghosts(&self) -> Vec<Ghost> {
+        self.is_in_doubt.set(false);
         std::mem::take(&mut *self.ghosts.borrow_mut()).into_iter().collect()
     }
 }
