@@ -208,10 +208,12 @@ fn run_round(round: u32, dice: &mut Dice, totals: &mut Totals) {
         kill(process, &journal);
     }
     drop(processes);
-    let status = semaphores[2].status().expect("it is sound");
     let most = start.elapsed().as_nanos() / INTERVAL.as_nanos() + 1;
-    assert!(u128::from(status.granted_total) <= most, "{} starts, and time for `{most}`", status.granted_total);
-    assert!(starts.seen > 100, "only {} starts were seen", starts.seen);
+    // Those that were taken; some that were not are undone, and others started instead.
+    let taken = journal::account(&journal_path(directory.path()), NAMES.len()).grants[2];
+    assert!(u128::from(taken) <= most, "{taken} starts were taken, and there was time for `{most}`");
+    let Starts { seen, unclear, .. } = starts;
+    assert!(seen > 100 && unclear < seen / 10, "{seen} starts were in time, and {unclear} perhaps not");
     for (index, semaphore) in semaphores.iter().enumerate() {
         totals.recovered += look_at_the_rest(semaphore, index, &journal_path(directory.path()), totals);
     }
@@ -309,7 +311,7 @@ fn look_at_the_rest(semaphore: &HostSemaphore, index: usize, journal: &Path, tot
     let Account { grants, longest_wait, stuck, most_held, most_out, most_of_a_slot, loose } =
         journal::account(journal, NAMES.len());
     if index == 0 {
-        totals.grants += grants;
+        totals.grants += grants.iter().sum::<u64>();
         totals.longest_wait = totals.longest_wait.max(Duration::from_nanos(longest_wait));
     }
     let bound = i64::from(BOUNDS[index]);

@@ -164,7 +164,7 @@ impl Attachment {
         // The byte is ours, so the records of the seat are.
         self.seat = number;
         if status.taken {
-            self.recover(number, status.generation)?;
+            self.recover(&[(number, status.generation)])?;
         }
         self.introduce(settings);
         // Nobody else has this one, ever: see `CommandLock`.

@@ -30,8 +30,9 @@ pub(crate) enum Entry {
 pub(crate) fn try_slowly(side: Side, attachment: &Attachment, n: u32) -> Result<(), Error> {
     match enter(side, attachment, n, None)? {
         Entry::Granted => return Ok(()),
-        // What the dead hold is free, though nobody has said so yet (C18).
-        Entry::Refused(Refusal::NotNow { .. }) if attachment.reap(Suspects::InTheWay)? => {}
+        // What the dead hold is free, though nobody has said so yet (C18), and what they never took is no start
+        // (S3).
+        Entry::Refused(Refusal::NotNow { .. } | Refusal::TooSoon { .. }) if attachment.reap(Suspects::InTheWay)? => {}
         Entry::Refused(refusal) => return Err(attachment.refused(side, refusal)),
         Entry::Queued { .. } => unreachable!("it was not told to queue"),
     }

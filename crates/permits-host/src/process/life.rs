@@ -149,13 +149,46 @@ impl Attachment {
         self.place.command_lives(self.file, number, CommandsFile(told), generation)
     }
 
-    /// Takes back what the owner of a seat held, and removes its waiters. Nothing happens if it was done, or
-    /// has another owner by now.
-    pub(crate) fn recover(&self, number: usize, generation: u32) -> Result<(), Error> {
-        point(Point::FoundDead);
-        self.wake_for(number);
+    /// Asks whether the owners of these seats live, and takes back what the dead held; whether any is dead.
+    /// `living` is told of the others.
+    pub(crate) fn recover_dead(
+        &self,
+        suspects: Vec<(usize, u32)>,
+        probe: &Probe,
+        mut living: impl FnMut((usize, u32), Life),
+    ) -> Result<bool, Error> {
+        let mut dead = Vec::new();
+        let asked = suspects.into_iter().try_for_each(|(number, generation)| {
+            match self.life(number, probe)? {
+                Life::Dead => dead.push((number, generation)),
+                life => {
+                    if life == Life::CommandLives {
+                        self.remove_waiters(number, generation)?;
+                    }
+                    living((number, generation), life);
+                }
+            }
+            Ok(())
+        });
+        self.recover(&dead)?;
+        asked.map(|()| !dead.is_empty())
+    }
+
+    /// Removes the waiters of dead owners, seats with their generations, and takes back what these held. Nothing
+    /// happens to a seat if it was done, or the seat has another owner by now.
+    pub(crate) fn recover(&self, dead: &[(usize, u32)]) -> Result<(), Error> {
+        // All waiters, before a permit comes back: it would be granted to one of them that is the first.
+        for &(number, generation) in dead {
+            point(Point::FoundDead);
+            self.wake_for(number);
+            self.remove_waiters(number, generation)?;
+        }
+        dead.iter().try_for_each(|&(number, generation)| self.vacate(number, generation))
+    }
+
+    /// Takes back what the owner of a seat held.
+    fn vacate(&self, number: usize, generation: u32) -> Result<(), Error> {
         let due = SeatWord { taken: true, generation };
-        self.remove_waiters(number, generation)?;
         self.act_then(
             |tx, wakes| {
                 if tx.status(number)? != due {
@@ -230,17 +263,7 @@ impl Attachment {
     pub(crate) fn reap(&self, whom: Suspects) -> Result<bool, Error> {
         let mut came_back = false;
         loop {
-            let mut dead = false;
-            for (number, generation) in self.suspects(whom)? {
-                match self.life(number, &self.probe)? {
-                    Life::Lives => {}
-                    Life::CommandLives => self.remove_waiters(number, generation)?,
-                    Life::Dead => {
-                        self.recover(number, generation)?;
-                        dead = true;
-                    }
-                }
-            }
+            let dead = self.recover_dead(self.suspects(whom)?, &self.probe, |_, _| {})?;
             self.serve_all()?;
             if !dead {
                 return Ok(came_back);

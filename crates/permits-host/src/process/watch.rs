@@ -278,25 +278,15 @@ impl Attachment {
         suspects.extend(self.suspects(Suspects::InTheWay)?);
         suspects.sort_unstable();
         suspects.dedup();
-        for (seat, generation) in suspects {
-            match self.life(seat, probe)? {
-                Life::Dead => {
-                    self.recover(seat, generation)?;
-                    survey.found_dead = true;
-                }
-                // The first is told of all ends but that of a command, which is not the one that has the
-                // file.
-                Life::Lives if !ahead.contains(&(seat, generation)) => {}
-                life => {
-                    if life == Life::CommandLives {
-                        self.remove_waiters(seat, generation)?;
-                    }
-                    let target = Target { seat, generation, command: life == Life::CommandLives };
-                    survey.blind |= !self.aim(target, pidfds, probe);
-                    survey.targets.push(target);
-                }
+        survey.found_dead = self.recover_dead(suspects, probe, |(seat, generation), life| {
+            // The first is told of all ends but that of a command, which is not the one that has the file.
+            if life == Life::Lives && !ahead.contains(&(seat, generation)) {
+                return;
             }
-        }
+            let target = Target { seat, generation, command: life == Life::CommandLives };
+            survey.blind |= !self.aim(target, pidfds, probe);
+            survey.targets.push(target);
+        })?;
         pidfds.retain(|target, _| survey.targets.contains(target));
         // Before serving: what is over by then is served, and what is not over is waited for.
         let rest = self.rest()?;

@@ -16,6 +16,9 @@
 //!   0.
 //! - **S2** The commit that starts one writes down when, with the grant itself: a start counts though its
 //!   process dies right after it. Releases are not spaced, and are served while acquirers wait for the time.
+//! - **S3** A start that its waiter has never taken is none: if the waiter gives up, or is found dead, and no
+//!   other acquisition was granted since, the next may start at once. One commit takes the waiter out and undoes
+//!   its start, so it is undone once.
 
 use crate::protocol::book::{Book, MAX_INTERVAL, MAX_PERMITS, Side};
 use crate::protocol::layout::{self, WAITERS, seat, waiter};
@@ -243,6 +246,25 @@ impl Tx<'_> {
         }
     }
 
+    /// What the links of a waiter say from its start on: not its place in a queue, but which grant it was.
+    fn start_mark(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half tells one grant from those soon after")]
+        let granted = self.book.granted as u32;
+        // Counted down from the top, lest links that a waiter was granted with, of a process that does not mark
+        // starts, pass for a mark: those that high are of a full table.
+        !granted
+    }
+
+    /// Undoes the start of a waiter that has not taken it, if that is the last (S3).
+    fn undo_start(&mut self, number: u16) -> Result<(), Trouble> {
+        if self.book.interval != 0
+            && self.read(layout::waiter(usize::from(number), waiter::LINKS))? == self.start_mark()
+        {
+            self.book.undo_start();
+        }
+        Ok(())
+    }
+
     /// Sets the time between two starts, in milliseconds; 0: they are not spaced.
     pub(crate) fn space(&mut self, interval: u32, wakes: &mut Wakes) -> Result<(), Trouble> {
         debug_assert!(interval <= MAX_INTERVAL);
@@ -411,6 +433,9 @@ impl Tx<'_> {
             (Stage::Granted, Side::Acquire) => {
                 self.start(n);
                 self.add_given(who.seat, n)?;
+                if self.book.interval != 0 {
+                    self.write(layout::waiter(usize::from(number), waiter::LINKS), self.start_mark())?;
+                }
             }
             (Stage::Granted, Side::Release) => {
                 self.take_loose(n)?;
@@ -492,6 +517,7 @@ impl Tx<'_> {
             (Stage::Granted, GiveUp::Wholly) if who.side == Side::Acquire => {
                 self.add_own(own, -n.cast_signed())?;
                 self.add_free(n)?;
+                self.undo_start(number)?;
                 Collected::GaveUp
             }
             (Stage::Reserved, GiveUp::Wholly) => {
@@ -543,7 +569,8 @@ impl Tx<'_> {
                 let n = self.units(number)?;
                 self.add_loose(n)?;
             }
-            // What an acquirer was granted is in what its seat holds.
+            // What it was granted is in what its seat holds.
+            Stage::Granted if who.side == Side::Acquire => self.undo_start(number)?,
             _ => {}
         }
         self.put_away(number)?;

@@ -53,7 +53,7 @@ pub(crate) struct Book {
     pub(crate) granted: u64,
     /// How many permits were taken back from the dead; saturates.
     pub(crate) recovered: u32,
-    /// The least time between two starts, in milliseconds; 0: none is asked for. See S1 and S2 in `acts.rs`.
+    /// The least time between two starts, in milliseconds; 0: none is asked for. See S1 to S3 in `acts.rs`.
     pub(crate) interval: u32,
     /// When the last start was, if they are spaced, in nanoseconds of the clock of `Tx::now`, below 2^60; 0:
     /// there was none.
@@ -204,6 +204,13 @@ impl Book {
         // waited for for years. The next one puts it right. By less it may be yet to come, where processors
         // disagree.
         if rest > 2 * interval { 0 } else { rest }
+    }
+
+    /// The last start is none: the next one may be at once. When the one before it was need not be known: the
+    /// last came an interval after that or later, and so does whatever comes after the last. (If the interval
+    /// has become longer since, the one before counts by the old one.)
+    pub(crate) fn undo_start(&mut self) {
+        self.started = self.started.saturating_sub(u64::from(self.interval) * NANOSECONDS_PER_MILLISECOND);
     }
 
     /// How many could be had right now.

@@ -20,6 +20,7 @@
 //! | | 16 to 18 | the stage; 7 is none, and means that the file is damaged |
 //! | `LINKS` | 0 to 15 | the waiter behind it; 0 is none |
 //! | | 16 to 31 | the waiter before it; 0 is none |
+//! | | all | of a `Granted` acquirer, where starts are spaced: the complement of the number of the grant; of a `TooMany`, the bound |
 
 use crate::protocol::book::Side;
 use crate::protocol::layout::SEATS;

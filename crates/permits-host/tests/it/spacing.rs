@@ -245,6 +245,72 @@ fn a_start_counts_though_its_process_dies() {
     assert_eq!(semaphore.available_permits().expect("it can be read"), 5);
 }
 
+/// It is granted when it has died, as no process looks; the next one that asks finds out.
+#[test]
+fn a_start_that_a_dead_waiter_was_granted_is_none() {
+    let nexts: [fn(&HostSemaphore) -> bool; 2] = [
+        |semaphore| semaphore.try_acquire_owned().is_ok(),
+        |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok(),
+    ];
+    for next in nexts {
+        let (directory, semaphore) = spaced(Duration::from_millis(1));
+        let all = semaphore.try_acquire_many_owned(5).expect("it is the first");
+        let mut first = Actor::start(&directory);
+        first.waits(1, &semaphore);
+        first.kill_and_reap();
+        let next_start = || directory.options().read(NAME).expect("it can be read").next_start;
+        assert!(eventually(DEADLINE, || next_start().is_none()));
+
+        drop(all);
+        semaphore.set_interval(LONG).expect("it can be set");
+        assert!(next_start().is_some(), "the dead one was granted its start");
+
+        assert!(next(&semaphore), "the start of the dead one is none");
+        assert!(next_start().is_some());
+    }
+}
+
+#[test]
+fn a_start_that_a_waiter_gives_up_before_it_takes_it_is_none() {
+    let (directory, semaphore) = spaced(Duration::from_millis(1));
+    let all = semaphore.try_acquire_many_owned(5).expect("it is the first");
+    let mut first = Polled::new(semaphore.acquire_owned());
+    assert!(first.poll().is_pending(), "none is free");
+    let next_start = || directory.options().read(NAME).expect("it can be read").next_start;
+    assert!(eventually(DEADLINE, || next_start().is_none()));
+    drop(all);
+    semaphore.set_interval(LONG).expect("it can be set");
+    assert!(next_start().is_some(), "it was granted its start");
+
+    drop(first);
+
+    assert!(semaphore.try_acquire_owned().is_ok());
+}
+
+/// The last in line finds the holder and the first in line dead at one look.
+#[test]
+fn a_dead_holders_permits_are_granted_to_no_waiter_that_is_dead_too() {
+    const INTERVAL: Duration = Duration::from_secs(2);
+    let (directory, semaphore) = spaced(INTERVAL);
+    let [mut holder, mut first, mut last] = [(); 3].map(|()| Actor::start(&directory));
+    holder.holds(5);
+    first.waits(5, &semaphore);
+    last.waits(5, &semaphore);
+    last.stop();
+    let read = || directory.options().read(NAME).expect("it can be read");
+    assert!(eventually(DEADLINE, || read().next_start.is_none()));
+    // In this order: the first would find the holder dead, and be granted its permits.
+    first.kill_and_reap();
+    holder.kill_and_reap();
+
+    let before = Instant::now();
+    last.resume();
+    assert_eq!(last.hear(), "got 5");
+
+    assert!(before.elapsed() < INTERVAL, "{:?}", before.elapsed());
+    assert_eq!(read().granted_total, 2, "the holder, and the last");
+}
+
 #[test]
 fn releases_pass_while_acquirers_wait_for_the_time() {
     let (_directory, semaphore) = spaced(LONG);

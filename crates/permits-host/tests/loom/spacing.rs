@@ -1,8 +1,9 @@
-//! Starts that are spaced apart (S1, S2).
+//! Starts that are spaced apart (S1 to S3).
 
 use crate::bench::{Memory, Process, check, join};
 use crate::protocol::acts::{Collected, GiveUp, Refusal};
 use crate::protocol::book::{Book, Side};
+use crate::protocol::tx::Outcome;
 use crate::protocol::waiter::{Sleeper, Stage, Wakes};
 use loom::thread;
 use std::sync::Arc;
@@ -80,14 +81,87 @@ fn who_comes_while_the_first_gives_up_starts_in_its_place() {
 
         assert_eq!(leaver.join().unwrap(), Collected::GaveUp);
         let number = comer.join().unwrap();
-        // The start was that of the first if it was served before it went; then the other waits for the next.
-        let started = match number.map(|number| memory.stage(number)) {
-            None | Some(Stage::Granted) => 1,
-            Some(Stage::Queued) => 0,
-            stage => panic!("{stage:?}"),
-        };
-        assert_eq!((memory.held()[2], memory.held()[1]), (started, 0));
-        assert_eq!((memory.book().started, memory.book().granted), (NEXT, 2));
+        // If the first was served before it went, its start is none (S3).
+        assert!(number.is_none_or(|number| memory.stage(number) == Stage::Granted));
+        assert_eq!((memory.held(), memory.book().started), ([1, 0, 1], NEXT));
+    });
+}
+
+/// Seat 0 has started at `FIRST`, and the waiter of seat 1 was granted its start at `NEXT` and never takes it.
+/// With the generation of that seat.
+fn one_started_and_one_dies_after_its_grant() -> (Arc<Memory>, u32, u16) {
+    let memory = Memory::spaced(3, INTERVAL);
+    let generation = memory.process(1).transact(|tx| tx.occupy(1).map(Outcome::Commit));
+    assert_eq!(memory.process(0).at(FIRST).acquire(1), None);
+    let waiter = memory.process(1).at(FIRST).acquire(1).expect("it is too soon");
+    let _ = serve(&memory.process(0).at(NEXT));
+    assert_eq!((memory.stage(waiter), memory.book().started), (Stage::Granted, NEXT));
+    (memory, generation, waiter)
+}
+
+/// Two find it dead at once, and the start is undone once.
+#[test]
+fn the_start_of_a_waiter_that_dies_before_it_takes_it_is_none() {
+    check(2, || {
+        let (memory, generation, waiter) = one_started_and_one_dies_after_its_grant();
+
+        join([0, 2].map(|seat| {
+            let process = memory.process(seat).at(NEXT);
+            thread::spawn(move || process.take_out(1, generation, waiter))
+        }));
+
+        assert_eq!((memory.stage(waiter), memory.book().started), (Stage::Free, FIRST));
+        memory.process(0).bury(1, generation);
+        assert_eq!((memory.held(), memory.book().free), ([1, 0, 0], 2));
+        assert!(memory.process(2).at(NEXT).try_acquire(1));
+    });
+}
+
+/// It comes before the dead one is found, or after: it is the last start in any case.
+#[test]
+fn a_start_since_that_of_a_dead_waiter_counts() {
+    const LATER: u64 = NEXT + APART;
+    check(2, || {
+        let (memory, generation, waiter) = one_started_and_one_dies_after_its_grant();
+
+        let [remover, starter] = [0, 2].map(|seat| memory.process(seat).at(LATER));
+        let remover = thread::spawn(move || remover.take_out(1, generation, waiter));
+        let starter = thread::spawn(move || starter.try_acquire(1));
+
+        let _ = remover.join().unwrap();
+        assert!(starter.join().unwrap());
+        assert_eq!((memory.stage(waiter), memory.book().started), (Stage::Free, LATER));
+    });
+}
+
+#[test]
+fn the_start_of_a_waiter_that_gives_up_is_none_if_it_is_the_last() {
+    check(0, || {
+        let (memory, [first, second]) = one_started_and_two_wait();
+        let _ = serve(&memory.process(0).at(NEXT));
+        let _ = serve(&memory.process(0).at(NEXT + APART));
+        assert_eq!(memory.stages([first, second]), [Stage::Granted; 2]);
+        let late = NEXT + APART + 1;
+
+        let _ = memory.process(1).at(late).collect(first, GiveUp::Wholly);
+        assert!(!memory.process(0).at(late).try_acquire(1), "the second has started since");
+
+        let _ = memory.process(2).at(late).collect(second, GiveUp::Wholly);
+        assert_eq!(memory.book().started, NEXT);
+        assert!(memory.process(0).at(late).try_acquire(1));
+    });
+}
+
+#[test]
+fn a_start_that_was_taken_counts_though_its_process_dies() {
+    check(0, || {
+        let (memory, [first, _]) = one_started_and_two_wait();
+        let _ = serve(&memory.process(0).at(NEXT));
+
+        let (collected, _) = memory.process(1).at(NEXT).collect(first, GiveUp::Unless);
+
+        assert_eq!((collected, memory.book().started), (Collected::Granted, NEXT));
+        assert!(!memory.process(1).at(NEXT + 1).try_acquire(1));
     });
 }
 

@@ -107,7 +107,8 @@ impl Journal {
 /// What a journal comes to.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
-    pub(crate) grants: u64,
+    /// Of each semaphore.
+    pub(crate) grants: Vec<u64>,
     /// The longest wait of one that was never stopped or killed.
     pub(crate) longest_wait: u64,
     pub(crate) stuck: u64,
@@ -139,7 +140,7 @@ fn read(path: &Path) -> Vec<Entry> {
 /// Adds up a journal about so many semaphores, whose processes are all dead.
 pub(crate) fn account(path: &Path, semaphores: usize) -> Account {
     let entries = read(path);
-    let mut account = Account { loose: vec![(0, 0); semaphores], ..Account::default() };
+    let mut account = Account { grants: vec![0; semaphores], loose: vec![(0, 0); semaphores], ..Account::default() };
     // When each process surely had what it has not given back: at its last line, or right before it was killed.
     let mut ends: HashMap<u32, u64> = HashMap::new();
     for entry in &entries {
@@ -161,7 +162,7 @@ pub(crate) fn account(path: &Path, semaphores: usize) -> Account {
         let (semaphore, n, key) = (usize::from(entry.semaphore), i64::from(entry.n), (entry.process, entry.guard));
         match entry.kind {
             Kind::Granted => {
-                account.grants += 1;
+                account.grants[semaphore] += 1;
                 held[semaphore].push((entry.time, n));
                 open.insert(key, entry);
             }

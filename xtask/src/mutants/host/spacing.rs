@@ -35,6 +35,27 @@ pub(super) const MUTANTS: &[Mutant] = &[
         model: "the_start_of_one_who_dies_with_it_counts",
     },
     Mutant {
+        name: "the start of a waiter that gives up counts (S3)",
+        file: ACTS,
+        from: "                self.undo_start(number)?;\n                Collected::GaveUp",
+        to: "                Collected::GaveUp",
+        model: "who_comes_while_the_first_gives_up_starts_in_its_place",
+    },
+    Mutant {
+        name: "the start of a waiter that has died counts (S3)",
+        file: ACTS,
+        from: "            Stage::Granted if who.side == Side::Acquire => self.undo_start(number)?,\n",
+        to: "",
+        model: "the_start_of_a_waiter_that_dies_before_it_takes_it_is_none",
+    },
+    Mutant {
+        name: "a start that is not the last is undone (S1)",
+        file: ACTS,
+        from: "            && self.read(layout::waiter(usize::from(number), waiter::LINKS))? == self.start_mark()\n",
+        to: "",
+        model: "a_start_since_that_of_a_dead_waiter_counts",
+    },
+    Mutant {
         name: "an acquisition of none is a start",
         file: ACTS,
         from: "        if self.book.interval != 0\n            && n > 0\n",
