@@ -9,6 +9,7 @@ use crate::protocol::layout::{self, SEATS, WAITERS, waiter};
 use crate::protocol::tx::{Outcome, Store, Trouble, Tx};
 use crate::protocol::waiter::{Sleeper, Stage, Wakes, Who};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 impl Attachment {
     /// Does something that may grant, refuse or change the first in line, as one commit, and notifies the
@@ -91,7 +92,7 @@ impl Attachment {
             if !wakes.more {
                 return;
             }
-            let Ok(next) = self.serve() else { return };
+            let Ok((next, _)) = self.serve() else { return };
             wakes = next;
         }
     }
@@ -116,22 +117,27 @@ impl Attachment {
         }
     }
 
-    /// Grants and refuses what can be, and notifies the waiters concerned.
-    pub(crate) fn serve_all(&self) -> Result<(), Error> {
-        let wakes = self.serve()?;
+    /// Grants and refuses what can be, and notifies the waiters concerned. How long it is until the next start
+    /// may be, if there is an acquirer that waits: to come back then.
+    pub(crate) fn serve_all(&self) -> Result<Option<Duration>, Error> {
+        let (wakes, rest) = self.serve()?;
         self.dispatch(wakes);
-        Ok(())
+        Ok(rest.map(Duration::from_nanos))
     }
 
-    /// Grants and refuses what can be, in case a process died or was stopped before it did.
-    fn serve(&self) -> Result<Wakes, Error> {
+    /// Grants and refuses what can be, in case a process died or was stopped before it did; and how many
+    /// nanoseconds it was too soon for the next start then (S1). By one look at the clock: a start is granted, or
+    /// the rest is told.
+    fn serve(&self) -> Result<(Wakes, Option<u64>), Error> {
         self.transact(|tx| {
             if !tx.has_work() {
-                return Ok(Outcome::Keep(Wakes::default()));
+                return Ok(Outcome::Keep((Wakes::default(), None)));
             }
             let (mut wakes, sweep) = (Wakes::default(), tx.book.sweep);
             tx.serve(&mut wakes)?;
-            Ok(if wakes.is_empty() && tx.book.sweep == sweep { Outcome::Keep(wakes) } else { Outcome::Commit(wakes) })
+            let rest = tx.too_soon().filter(|_| tx.book.acquirers.head != 0);
+            let is_idle = wakes.is_empty() && tx.book.sweep == sweep;
+            Ok(if is_idle { Outcome::Keep((wakes, rest)) } else { Outcome::Commit((wakes, rest)) })
         })
     }
 

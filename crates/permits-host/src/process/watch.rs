@@ -288,9 +288,7 @@ impl Attachment {
             survey.targets.push(target);
         })?;
         pidfds.retain(|target, _| survey.targets.contains(target));
-        // Before serving: what is over by then is served, and what is not over is waited for.
-        let rest = self.rest()?;
-        self.serve_all()?;
+        let rest = self.serve_all()?;
         let (decider, heads) =
             self.look(|tx| Ok((tx.book.decider, [tx.book.acquirers.head, tx.book.releasers.head])))?;
         if let Some(decider) = decider.checked_sub(1) {

@@ -225,7 +225,7 @@ impl Tx<'_> {
 
     /// How many nanoseconds it is too soon for the next start (S1); nothing if it may be now.
     #[inline]
-    fn too_soon(&self) -> Option<u64> {
+    pub(crate) fn too_soon(&self) -> Option<u64> {
         if self.book.interval == 0 {
             return None;
         }
