@@ -28,7 +28,8 @@ use std::process::{Child, Command};
 pub use left_out::left_out;
 pub use limit::Limit;
 pub use namespace::{
-    enter_mount_namespace, enter_pid_namespace, enter_user_namespace, mounts, pid_namespaces, user_namespaces,
+    enter_mount_namespace, enter_pid_namespace, enter_time_namespace, enter_user_namespace, mounts, pid_namespaces,
+    time_namespaces, user_namespaces,
 };
 pub use sys::{before_exec, limit_descriptors_of, signal, signal_group, with_default_signals};
 

@@ -3,12 +3,13 @@
 use crate::{before_exec, left_out};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{getegid, geteuid};
 use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// Moves the calling process into a mount namespace of its own, in which it may mount, and is root. Mounts are seen
 /// by it and its children alone, and go with them.
@@ -30,6 +31,21 @@ pub fn enter_mount_namespace() -> io::Result<()> {
 /// As [`enter_mount_namespace`].
 pub fn enter_pid_namespace() -> io::Result<()> {
     enter(CloneFlags::CLONE_NEWPID)
+}
+
+/// Moves the calling process into a time namespace of its own, in which the host has been up for longer, as if it had
+/// been suspended for that time: the clock since boot counts that, and no other clock does.
+///
+/// # Errors
+///
+/// As [`enter_mount_namespace`].
+pub fn enter_time_namespace(suspended: Duration) -> io::Result<()> {
+    // nix has no name for it.
+    let flag = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
+    enter(flag)?;
+    fs::write("/proc/self/timens_offsets", format!("boottime {} 0", suspended.as_secs()))?;
+    // Its children are in it, and it is itself when it goes there.
+    Ok(setns(fs::File::open("/proc/self/ns/time_for_children")?, flag)?)
 }
 
 fn enter(flags: CloneFlags) -> io::Result<()> {
@@ -78,6 +94,13 @@ pub fn pid_namespaces() -> bool {
 pub fn user_namespaces() -> bool {
     static REFUSED: OnceLock<Option<String>> = OnceLock::new();
     allowed("a user namespace", REFUSED.get_or_init(|| refused(enter_user_namespace)))
+}
+
+/// Whether a process can have a time namespace of its own.
+pub fn time_namespaces() -> bool {
+    static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+    let act = || enter_time_namespace(Duration::from_secs(1));
+    allowed("a time namespace", REFUSED.get_or_init(|| refused(act)))
 }
 
 fn allowed(what: &str, refused: &Option<String>) -> bool {

@@ -1,8 +1,12 @@
 //! `run --supersede`: of those that wait with one key, the newest stays, and the others say why they went.
 
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 
+use permits_host::{HostSemaphore, Supersede};
 use serde_json::Value;
 
 use crate::place::{PERMITS, Place, Running, kill, output, stderr, stdout, until};
@@ -197,6 +201,31 @@ fn superseded_waiter_that_is_granted_while_stopped_runs_nothing() {
         assert_eq!(newer.line(), "newer");
         assert!(newer.end().success());
     }
+}
+
+/// It would use up a start of a semaphore that spaces them, for nothing.
+#[test]
+fn run_that_is_superseded_before_it_queues_takes_no_permit() {
+    let place = Place::new();
+    assert_eq!(place.code(&["set", "--create", "a", "1", "--every", "1h"]), 0);
+    // It stops where it says that it has announced its key: nothing more goes into its stderr.
+    let (mut seen, mut full) = UnixStream::pair().expect("a pair of sockets");
+    full.set_nonblocking(true).expect("a socket");
+    while full.write(b".").is_ok() {}
+    full.set_nonblocking(false).expect("a socket");
+    let mut command = place.permits(["run", "--verbose", "--supersede", "k", "a", "--", "echo", "stale"]);
+    command.stderr(OwnedFd::from(full));
+    let mut older = Running::start(command);
+    let newer = HostSemaphore::options().directory(place.dir()).label("night").open_existing("a").expect("it is there");
+    until("it has announced its key", || newer.supersede("k", Supersede::Waiters).expect("a good key") == 1);
+
+    let mut said = String::new();
+    seen.read_to_string(&mut said).expect("text");
+
+    assert_eq!(older.end().code(), Some(76));
+    let last = said.lines().last().expect("it says why");
+    let superseded = format!("permits: superseded by {} (night) while waiting for `a`", std::process::id());
+    assert_eq!((last, place.number("a", "granted_total")), (superseded.as_str(), 0));
 }
 
 #[test]

@@ -676,3 +676,44 @@ pub(crate) fn pid_namespace() -> u64 {
     }
     NUMBER.load(Ordering::Relaxed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CStr, open_checked};
+    use std::cell::Cell;
+    use std::ffi::CString;
+    use std::io;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    fn c_string(path: &Path) -> CString {
+        CString::new(path.as_os_str().as_bytes()).expect("a path has no NUL")
+    }
+
+    fn open(path: &CStr, judge: impl Fn(&std::fs::Metadata) -> io::Result<()>) -> io::Result<()> {
+        open_checked(None, path, libc::O_RDWR, judge).map(drop)
+    }
+
+    /// What was judged first cannot be opened through /proc, as without /proc, and another file has its name by then.
+    #[test]
+    fn what_replaces_a_file_that_was_let_pass_is_judged_as_well() {
+        let directory = std::env::temp_dir().join(format!("permits-judged-twice-{}", std::process::id()));
+        std::fs::create_dir(&directory).expect("it can be made");
+        let [path, other] = ["socket", "other"].map(|name| directory.join(name));
+        let _socket = UnixListener::bind(&path).expect("it can be made");
+        std::fs::write(&other, "").expect("it can be written");
+        let judged = Cell::new(0);
+
+        let refused = open(&c_string(&path), |found| {
+            judged.set(judged.get() + 1);
+            if !found.is_file() {
+                return std::fs::rename(&other, &path);
+            }
+            Err(io::Error::from_raw_os_error(libc::ENXIO))
+        });
+
+        std::fs::remove_dir_all(directory).expect("it is ours");
+        assert_eq!((refused.unwrap_err().raw_os_error(), judged.get()), (Some(libc::ENXIO), 2));
+    }
+}

@@ -1,7 +1,8 @@
 //! Who may have made a file, and who may open it: links, owners and modes.
 
 use super::{assert_refused, by_nobody, open, set_mode, with_file};
-use crate::actor::{NOBODY, Order};
+use crate::actor::{Actor, NOBODY, Order};
+use crate::mount;
 use crate::place::{Directory, file_in};
 use permits_host::ErrorKind;
 use permits_testbed::root;
@@ -113,4 +114,26 @@ fn a_file_of_mode_0400_is_denied_to_who_takes_part_and_not_to_who_reads() {
 
     assert!(answers[0].starts_with("Denied: "), "{}", answers[0]);
     assert_eq!(answers[1], "2 of 3");
+}
+
+/// Through a /proc of another PID namespace, the descriptors of a process lead to the files of another one.
+#[test]
+fn a_proc_that_leads_to_another_file_is_not_believed() {
+    if !permits_testbed::mounts() {
+        return;
+    }
+    let (directory, _) = with_file();
+    let semaphore = open(&directory).expect("it is opened");
+    let _all = semaphore.try_acquire_many_owned(3).expect("they are free");
+    let other = directory.options().open("other", 3).expect("a new one can be made");
+    let theirs = other.path().to_owned();
+
+    let mut comer = Actor::start_in(directory.path(), move || {
+        mount::tmpfs("/proc", "")?;
+        fs::create_dir_all("/proc/thread-self/fd")?;
+        (3..100).try_for_each(|number| symlink(&theirs, format!("/proc/thread-self/fd/{number}")))
+    });
+
+    assert_eq!(comer.asked(Order::Open(3)), "open");
+    assert_eq!(comer.asked(Order::Try(1)), "NotNow");
 }
