@@ -21,8 +21,11 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 const NO_SEAT: usize = usize::MAX;
+/// How long seats that are just being taken or left are given for it.
+const LOOKS_AGAIN: Duration = Duration::from_micros(50);
 
 impl Attachment {
     /// Opens the file, and makes it if there is none and `terms` are given.
@@ -134,8 +137,8 @@ impl Attachment {
                 let why = format!("it has `{SEATS}` handles, and no seat for another: try again later");
                 return Err(Error::new(ErrorKind::Exhausted, why));
             }
-            // Seats that are free and locked are just being taken or left.
-            std::thread::yield_now();
+            // Seats that are free and locked are just being taken or left. A yield may take a time slice.
+            std::thread::sleep(LOOKS_AGAIN);
         }
         Err(Error::new(
             ErrorKind::Exhausted,
