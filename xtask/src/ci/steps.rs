@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::{licences, msrv, package};
-use crate::{python, servers};
+use crate::{fresh, python, servers};
 
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -81,6 +81,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "each published crate packs what it needs, no more, and builds from that",
         variables: &[],
         act: Chore(package::check),
+    },
+    Step {
+        name: "fresh",
+        about: "the README's commands on a machine that has nothing, as a user and as root",
+        variables: &[],
+        act: Chore(|root| fresh::run(root, &[])),
     },
     // The comparisons are a workspace of their own: they are built and checked, not run.
     Step {

@@ -6,8 +6,9 @@ use super::image::UID;
 use super::readme::USER;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::time::{TimeVal, TimeValLike};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{Pid, pivot_root, sethostname, setsid};
 use std::error::Error;
@@ -44,9 +45,10 @@ pub(super) fn run(args: &[&str]) -> Result<(), Box<dyn Error>> {
     for step in steps.chunks_exact(2) {
         let &[who, command] = step else { continue };
         println!("\n== fresh, as {who}: {command}");
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), processor_time()?);
         perform(who, command)?;
-        times.push(format!("{:>6.1} s  as {who}: {command}", began.elapsed().as_secs_f64()));
+        let (took, worked) = (began.elapsed().as_secs_f64(), processor_time()? - before);
+        times.push(format!("{took:>6.1} s, {worked:>6.1} s of processors  as {who}: {command}"));
     }
     println!("\nfresh: all of these work on a machine with gcc, git and the Rust toolchain alone");
     times.iter().for_each(|time| println!("{time}"));
@@ -112,6 +114,8 @@ fn perform(who: &str, line: &str) -> Result<(), Box<dyn Error>> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", line]).current_dir("/home/user/permits").uid(id).gid(id).env_clear();
     shell.env("PATH", format!("/opt/rust/bin:{home}/.cargo/bin:/usr/local/bin:/usr/bin:/bin"));
+    // What is built is run once and thrown away: no time for what helps the next build, or a debugger.
+    shell.env("CARGO_INCREMENTAL", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
     // There is no network; cargo must not try. Root has the crates at the same path, so what is built stays built.
     shell.env("HOME", home).env("USER", who).env("CARGO_NET_OFFLINE", "true").env("CARGO_HOME", "/home/user/.cargo");
     let child = shell.spawn()?;
@@ -144,6 +148,13 @@ fn perform(who: &str, line: &str) -> Result<(), Box<dyn Error>> {
         WaitStatus::Exited(_, 0) => Ok(()),
         _ => Err(format!("fresh, as {who}: `{line}` failed: {status:?}").into()),
     }
+}
+
+/// What all processes that have ended have used, in seconds: how much there was to do, however busy the machine was.
+fn processor_time() -> Result<f64, Box<dyn Error>> {
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |time: TimeVal| Duration::from_micros(time.num_microseconds().unsigned_abs()).as_secs_f64();
+    Ok(seconds(used.user_time()) + seconds(used.system_time()))
 }
 
 /// The commands of all processes beside this one.
