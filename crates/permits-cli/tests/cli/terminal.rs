@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::place::{Guarded, Place, Running, is_alive, kill, process_state, until};
+use crate::place::{Place, Running, is_alive, kill, process_state, until};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -173,11 +173,12 @@ fn shell(place: &Place) -> Running {
     on_terminal(place, "cd \"$PERMITS_DIR\"; PS1= exec bash --norc --noprofile --noediting -i")
 }
 
-/// `permits run --tree` in a shell, by the process ids of what it has started. They do not outlive the test.
+/// `permits run --tree` in a shell, by the process ids of what it has started. If the test fails, the terminal hangs up
+/// on those in the job.
 ///
 /// No script starts anything when it may be stopped: dash(1) does so by vfork(2), and a child that stops before it
 /// executes its program leaves its parent unstopped, in the state `D`.
-fn tree(place: &Place, terminal: &mut Running, scripts: &[(&str, &str)]) -> HashMap<String, Guarded> {
+fn tree(place: &Place, terminal: &mut Running, scripts: &[(&str, &str)]) -> HashMap<String, u32> {
     for (name, text) in scripts {
         std::fs::write(place.dir().join(name), text).expect("it can be written");
     }
@@ -186,7 +187,7 @@ fn tree(place: &Place, terminal: &mut Running, scripts: &[(&str, &str)]) -> Hash
     while pids.len() < scripts.len() {
         let line = terminal.line();
         if let Some((pid, name)) = line.split_once(" is the ") {
-            pids.insert(name.to_owned(), Guarded(pid.parse().expect("a process id")));
+            pids.insert(name.to_owned(), pid.parse().expect("a process id"));
         }
     }
     pids
@@ -200,24 +201,39 @@ fn holder(place: &Place) -> u32 {
     place.status("a")["holders"][0]["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("one holds")
 }
 
-/// Stops the command, and only then the job: so the command has yet to stop by what the terminal sends.
-fn stop_the_job_beside_a_stopped_command(terminal: &mut Running, command: u32, job: u32) {
-    kill(command, "STOP");
-    until("the command stops", || process_state(command) == Some('T'));
+/// A tree whose command was stopped, and then its job: the command has yet to stop by what the terminal sends.
+fn job_stopped_beside_its_command(place: &Place) -> (Running, HashMap<String, u32>) {
+    let mut terminal = shell(place);
+    let command = "(sh ./job &); echo $$ is the command; exec sleep 1000";
+    let pids = tree(place, &mut terminal, &[JOB, ("command", command)]);
+    kill(pids["command"], "STOP");
+    until("the command stops", || process_state(pids["command"]) == Some('T'));
     terminal.write(CTRL_Z);
-    until("the job stops", || process_state(job) == Some('T'));
+    until("the job stops", || process_state(pids["job"]) == Some('T'));
+    (terminal, pids)
+}
+
+/// Ends what is left of the tree, and sees that the run ends with it, and that the shell goes on.
+fn end_with_the_job(place: &Place, mut terminal: Running, job: u32) {
+    kill(job, "KILL");
+    until("the permit is back", || place.number("a", "given_out") == 0);
+    terminal.write("echo shell $((40+2))\n");
+    terminal.line_with("shell 42");
+    terminal.write("exit\n");
+    terminal.end();
 }
 
 #[test]
 fn tree_whose_command_has_ended_is_interrupted_and_stopped_as_a_job() {
     let place = Place::new();
     let mut terminal = shell(&place);
-    let daemon = "trap 'echo interrupted; exit' INT; echo $$ is the daemon; while :; do sleep 0.05; done";
+    let daemon =
+        "trap 'echo interrupted; exit' INT; echo $$ is the daemon; while [ $((i += 1)) -lt 2000 ]; do sleep 0.05; done";
     // A shell has what it starts in the background ignore interrupts.
     let command = "(sh ./job &); (setsid env --default-signal=INT sh ./daemon &); echo $$ is the command";
     let pids = tree(&place, &mut terminal, &[JOB, ("daemon", daemon), ("command", command)]);
-    let job = pids["job"].0;
-    until("the command ends", || !is_alive(pids["command"].0));
+    let job = pids["job"];
+    until("the command ends", || !is_alive(pids["command"]));
 
     terminal.write(CTRL_Z);
     terminal.line_with("Stopped");
@@ -228,40 +244,28 @@ fn tree_whose_command_has_ended_is_interrupted_and_stopped_as_a_job() {
     terminal.write(CTRL_C);
     terminal.line_with("interrupted");
 
-    kill(job, "KILL");
-    until("the permit is back", || place.number("a", "given_out") == 0);
-    terminal.write("exit\n");
-    terminal.end();
+    end_with_the_job(&place, terminal, job);
 }
 
 #[test]
 fn tree_whose_command_ends_while_the_job_is_stopped_stops_with_it() {
     let place = Place::new();
-    let mut terminal = shell(&place);
-    let command = "(sh ./job &); echo $$ is the command; exec sleep 1000";
-    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
-    let (command, job) = (pids["command"].0, pids["job"].0);
-    stop_the_job_beside_a_stopped_command(&mut terminal, command, job);
+    let (mut terminal, pids) = job_stopped_beside_its_command(&place);
+    let (command, job) = (pids["command"], pids["job"]);
 
     kill(command, "KILL");
 
     terminal.line_with("Stopped");
     terminal.write("fg\n");
     until("it goes on", || process_state(job).is_some_and(|state| state != 'T'));
-    kill(job, "KILL");
-    until("the permit is back", || place.number("a", "given_out") == 0);
-    terminal.write("exit\n");
-    terminal.end();
+    end_with_the_job(&place, terminal, job);
 }
 
 #[test]
 fn tree_whose_command_ends_after_the_job_was_continued_does_not_stop() {
     let place = Place::new();
-    let mut terminal = shell(&place);
-    let command = "(sh ./job &); echo $$ is the command; exec sleep 1000";
-    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
-    let (command, job) = (pids["command"].0, pids["job"].0);
-    stop_the_job_beside_a_stopped_command(&mut terminal, command, job);
+    let (terminal, pids) = job_stopped_beside_its_command(&place);
+    let (command, job) = (pids["command"], pids["job"]);
 
     // It is passed on to the command.
     kill(holder(&place), "CONT");
@@ -270,12 +274,7 @@ fn tree_whose_command_ends_after_the_job_was_continued_does_not_stop() {
     kill(command, "KILL");
     until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
 
-    kill(job, "KILL");
-    until("the permit is back", || place.number("a", "given_out") == 0);
-    terminal.write("echo shell $((40+2))\n");
-    terminal.line_with("shell 42");
-    terminal.write("exit\n");
-    terminal.end();
+    end_with_the_job(&place, terminal, job);
 }
 
 #[test]
@@ -284,17 +283,12 @@ fn tree_whose_command_handles_the_stop_does_not_stop_when_it_ends() {
     let mut terminal = shell(&place);
     let command = "(sh ./job &); trap 'echo told; exit' TSTP; echo $$ is the command; read line";
     let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
-    let (command, job) = (pids["command"].0, pids["job"].0);
+    let (command, job) = (pids["command"], pids["job"]);
 
     // It is passed on when it has been seen.
     kill(holder(&place), "TSTP");
     terminal.line_with("told");
     until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
 
-    kill(job, "KILL");
-    until("the permit is back", || place.number("a", "given_out") == 0);
-    terminal.write("echo shell $((40+2))\n");
-    terminal.line_with("shell 42");
-    terminal.write("exit\n");
-    terminal.end();
+    end_with_the_job(&place, terminal, job);
 }
