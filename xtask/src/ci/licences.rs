@@ -15,7 +15,7 @@ use super::command::packages;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The workspaces, each with a lock file of its own.
-const WORKSPACES: &[&str] = &[".", "fuzz", "peers", "python", "stubs"];
+const WORKSPACES: &[&str] = &[".", "fuzz", "models/etcd", "peers", "python", "stubs"];
 
 #[derive(Deserialize)]
 struct Package {
@@ -34,7 +34,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         let packages: Vec<Package> = packages(&folder, &["--filter-platform", "x86_64-unknown-linux-gnu"])?;
         let others = packages.iter().filter(|package| package.source.is_some());
         let found: Vec<_> = others.clone().filter_map(|package| allowed.finding(package)).collect();
-        println!("{:8} {} dependencies, {} findings", workspace, others.count(), found.len());
+        println!("{:11} {} dependencies, {} findings", workspace, others.count(), found.len());
         findings.extend(found.into_iter().map(|what| format!("{workspace}/Cargo.lock: {what}")));
     }
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n").into()) }

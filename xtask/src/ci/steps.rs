@@ -120,6 +120,19 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo test --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz",
         ]),
     },
+    // So is the model of etcd's protocol. In this step it visits all states, which takes about a minute.
+    Step {
+        name: "model-etcd",
+        about: "the protocol on etcd: every state of its model, and a counterexample without each of its rules",
+        variables: &[],
+        act: Commands(&[
+            "cargo fmt --manifest-path models/etcd/Cargo.toml --check",
+            "cargo clippy --locked --all-targets --manifest-path models/etcd/Cargo.toml --target-dir target/models \
+             -- -D warnings",
+            "cargo test --locked --release --manifest-path models/etcd/Cargo.toml --target-dir target/models",
+            "cargo run --locked --release --manifest-path models/etcd/Cargo.toml --target-dir target/models",
+        ]),
+    },
     // And so is the Python package. No interpreter is needed to look at its Rust.
     Step {
         name: "python-lints",

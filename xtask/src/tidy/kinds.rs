@@ -11,7 +11,7 @@ use syn::visit::{self, Visit};
 use syn::{BinOp, Expr, Item, Token};
 
 /// Packages that test, compare or break the others, and whose users are this project alone.
-const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "peers", "stubs", "xtask"];
+const TESTERS: &[&str] = &["crates/permits-conformance", "fuzz", "models", "peers", "stubs", "xtask"];
 
 /// The kinds that no file makes, in the files of all packages.
 pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
