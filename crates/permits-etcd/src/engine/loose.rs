@@ -12,7 +12,7 @@ use crate::engine::ops;
 use crate::engine::room::{Held, Room};
 use crate::engine::rpc::{Failure, Until};
 use crate::engine::seat::{Ghost, Seat};
-use crate::engine::stubs::TxnRequest;
+use crate::engine::stubs::{TxnRequest, TxnResponse};
 use crate::engine::view::{Rank, View};
 use crate::engine::waiter::Waiter;
 use crate::engine::{fence, watch};
@@ -213,24 +213,26 @@ async fn take(
         None => compare.push(ops::is_empty(&room.space.returns())),
     }
     let request = TxnRequest { compare, success, failure: vec![ops::get(member), ops::get(receipt)] };
-    let answer = match room.base.rpc.write(request, until).await {
+    let sent = room.base.rpc.write(request, until).await;
+    let in_doubt = sent.as_ref().map_or_else(Failure::in_doubt, |answer| answer.in_doubt);
+    let is_ours =
+        |answer: &TxnResponse| ops::found(&answer.responses, 1).is_some_and(|key| key.value == act.as_bytes());
+    if sent.as_ref().is_ok_and(|answer| answer.value.succeeded || is_ours(&answer.value)) {
+        return Some(Ok(()));
+    }
+    if in_doubt {
+        // A try of it may take effect late, and what comes next would be a second release.
+        seat.doubt();
+        fence::move_on(room, &seat);
+    }
+    let answer = match sent {
         Ok(answer) => answer.value,
         Err(failure) if failure.is_of_a_lost_lease() => {
             seat.session.lease.revoke();
             return None;
         }
-        Err(failure) => {
-            if failure.in_doubt() {
-                seat.doubt();
-                fence::move_on(room, &seat);
-            }
-            return Some(Err(room.failed(failure)));
-        }
+        Err(failure) => return Some(Err(room.failed(failure))),
     };
-    let is_ours = || ops::found(&answer.responses, 1).is_some_and(|key| key.value == act.as_bytes());
-    if answer.succeeded || is_ours() {
-        return Some(Ok(()));
-    }
     match ops::found(&answer.responses, 0) {
         Some(member) => seat.epoch.set(seat.epoch.get().max(member.version)),
         None => seat.session.lease.revoke(),
