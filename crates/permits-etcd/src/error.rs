@@ -98,6 +98,9 @@ pub(crate) fn refused(status: &Status) -> Error {
         Code::PermissionDenied => {
             (ErrorKind::Denied, ": the user needs a role with `readwrite` on the semaphore's keys")
         }
+        Code::InvalidArgument if text(status).contains("user name is empty") => {
+            (ErrorKind::Denied, ": these servers want a user and a password")
+        }
         Code::Unauthenticated => (ErrorKind::Denied, ": check user and password"),
         // etcd says so of a user or a password that is wrong.
         Code::InvalidArgument if text(status).contains("authentication") => {
@@ -112,10 +115,18 @@ pub(crate) fn refused(status: &Status) -> Error {
     Error::new(kind, format!("etcd refused the request: `{}`{way_out}", text(status)))
 }
 
-/// What a status says, without what gRPC puts around it.
-fn text(status: &Status) -> &str {
-    match status.message() {
+/// What a status says, and the cause that lies deepest, without what gRPC puts around it.
+fn text(status: &Status) -> String {
+    let message = match status.message() {
         "" => status.code().description(),
         message => message,
+    };
+    let mut cause = std::error::Error::source(status);
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    match cause.map(ToString::to_string) {
+        Some(cause) if cause != message => format!("{message}: {cause}"),
+        _ => message.to_owned(),
     }
 }

@@ -62,6 +62,8 @@ pub struct Etcd {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// Where it says how it is.
+    health: SocketAddr,
 }
 
 /// How long a cluster may take to answer. Longer than on a machine that does nothing else.
@@ -75,9 +77,23 @@ impl Etcd {
     /// If they do not answer.
     #[must_use]
     pub fn start(program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
+        Etcd::start_as("http", program, nodes, arguments)
+    }
+
+    /// Starts one server that speaks TLS to its clients; the arguments name its certificates.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_encrypted(program: &Path, arguments: &[&str]) -> Etcd {
+        Etcd::start_as("https", program, 1, arguments)
+    }
+
+    fn start_as(scheme: &str, program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
         // A port that was free when it was asked for can be another's when it is used.
         for _ in 0..5 {
-            let mut cluster = Etcd::spawn(program, nodes, arguments);
+            let mut cluster = Etcd::spawn(scheme, program, nodes, arguments);
             if cluster.answers() {
                 return cluster;
             }
@@ -85,13 +101,14 @@ impl Etcd {
         panic!("{nodes} servers of {} do not answer within {PATIENCE:?}", program.display());
     }
 
-    fn spawn(program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
+    fn spawn(scheme: &str, program: &Path, nodes: usize, arguments: &[&str]) -> Etcd {
         let folder = folder();
-        let ports: Vec<(u16, u16)> = (0..nodes).map(|_| (free_port(), free_port())).collect();
-        let peers = ports.iter().enumerate().map(|(node, (_, peer))| format!("n{node}=http://127.0.0.1:{peer}"));
+        let ports: Vec<[u16; 3]> = (0..nodes).map(|_| [(); 3].map(|()| free_port())).collect();
+        let peers = ports.iter().enumerate().map(|(node, [_, peer, _])| format!("n{node}=http://127.0.0.1:{peer}"));
         let peers = peers.collect::<Vec<_>>().join(",");
-        let servers = ports.iter().enumerate().map(|(node, (client, peer))| {
-            let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let servers = ports.iter().enumerate().map(|(node, [client, peer, health])| {
+            let client_url = format!("{scheme}://127.0.0.1:{client}");
+            let [peer_url, health_url] = [peer, health].map(|port| format!("http://127.0.0.1:{port}"));
             let log = fs::File::create(folder.join(format!("n{node}.log"))).expect("there is room for a log");
             let mut command = Command::new(program);
             command
@@ -100,12 +117,15 @@ impl Etcd {
                 .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
                 .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
                 .args(["--initial-cluster", &peers])
+                // Told without TLS as well.
+                .args(["--listen-metrics-urls", &health_url])
                 .args(["--auto-compaction-mode", "revision", "--auto-compaction-retention", "1000"])
                 .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(log.try_clone().expect("a file can be had twice"))
                 .stderr(log);
-            Server { child: start(command), address: (Ipv4Addr::LOCALHOST, *client).into() }
+            let [address, health] = [client, health].map(|port| (Ipv4Addr::LOCALHOST, *port).into());
+            Server { child: start(command), address, health }
         });
         Etcd { servers: servers.collect(), folder }
     }
@@ -185,7 +205,7 @@ impl Server {
     /// Asks by HTTP, and waits for a second at most.
     fn said(&self, path: &str) -> io::Result<String> {
         let second = Duration::from_secs(1);
-        let mut stream = TcpStream::connect_timeout(&self.address, second)?;
+        let mut stream = TcpStream::connect_timeout(&self.health, second)?;
         stream.set_read_timeout(Some(second))?;
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();

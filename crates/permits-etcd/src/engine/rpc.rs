@@ -264,9 +264,10 @@ impl Rpc {
     async fn after(&self, status: &Status) -> Next {
         let says = |part: &str| status.message().contains(part);
         match status.code() {
-            // The token of a user lives some minutes.
+            // A token lives some minutes, and ends with each change of the users and roles.
             Code::Unauthenticated | Code::InvalidArgument
-                if says("invalid auth token") || says("user name is empty") =>
+                if self.credentials.is_some()
+                    && ["invalid auth token", "user name is empty", "auth store is old"].into_iter().any(says) =>
             {
                 self.authenticate().await;
                 Next::Again
