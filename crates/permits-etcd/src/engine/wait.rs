@@ -43,6 +43,8 @@ pub(crate) async fn acquire<P: From<Grant>>(room: Rc<Room>, n: u32, caller: Call
     }
     loop {
         let placed = tokio::select! {
+            // The place first: one that has come is given back below, if its request was dropped.
+            biased;
             placed = ask::place(&room, n) => placed,
             () = caller.is_gone() => return,
         };
