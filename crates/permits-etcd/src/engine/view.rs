@@ -225,7 +225,11 @@ impl View {
                 let rank = (key.create_revision, name);
                 let asked = asked(key, name);
                 let place = Place { lease: key.lease, asked };
-                self.created.insert(name, key.create_revision);
+                if let Some(before) = self.created.insert(name, key.create_revision).filter(|at| *at != rank.0) {
+                    // Its deletion was not told: some versions of etcd lose events.
+                    self.granted.remove(&(before, name));
+                    self.waiting.remove(&(before, name));
+                }
                 if let Some(known) = self.granted.get_mut(&rank) {
                     *known = place;
                 } else {
