@@ -82,6 +82,12 @@ pub(crate) fn unreachable(time: Duration, last: Option<&Status>) -> Error {
     Error::new(ErrorKind::Unreachable, what)
 }
 
+/// An answer was lost, and what it was about cannot be found out any more.
+pub(crate) fn in_doubt(name: &str, look_at: &str) -> Error {
+    let what = format!("an answer was lost, and it may have taken effect: look at {look_at}");
+    Error::new(ErrorKind::Unreachable, what).with_semaphore(name)
+}
+
 /// The thread of the connection has ended.
 pub(crate) fn disconnected() -> Error {
     Error::new(ErrorKind::Unreachable, "the connection was closed by this process")

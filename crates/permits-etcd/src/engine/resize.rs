@@ -9,9 +9,9 @@ use crate::engine::keys::Config;
 use crate::engine::ops;
 use crate::engine::room::Room;
 use crate::engine::rpc::{Failure, Until};
-use crate::engine::stubs::{KeyValue, TxnRequest};
+use crate::engine::stubs::{KeyValue, RangeRequest, TxnRequest};
 use crate::engine::view::View;
-use crate::error::{self, Error, ErrorKind, Operation};
+use crate::error::{self, Error, Operation};
 use crate::sizes::MAX_PERMITS;
 use permits::MaxPermitsError;
 use std::rc::Rc;
@@ -102,8 +102,16 @@ pub(crate) async fn change(room: &Rc<Room>, change: Change) -> Result<(), Error>
 
 async fn stepped(room: &Rc<Room>, change: Change, until: Until<'_>) -> Result<(), Error> {
     let mut known = room.ask_config(until).await?;
+    let mut is_settled = false;
     loop {
         let Some((config, written)) = known else { return Err(error::gone(&room.name)) };
+        if config.was.is_some() && !is_settled {
+            // The second step of another is missing, which may be under way.
+            is_settled = true;
+            settle_late(room, (config, written), until).await;
+            known = room.config();
+            continue;
+        }
         let mut next = change.of(&config)?;
         if next == config {
             return Ok(());
@@ -129,14 +137,32 @@ async fn stepped(room: &Rc<Room>, change: Change, until: Until<'_>) -> Result<()
         }
         room.heard(ops::found(responses, 0))?;
         known = room.config();
-        if answer.in_doubt && known.as_ref().is_some_and(|(config, _)| config.by == next.by) {
+        if let Some((config, written)) = known.clone().filter(|(config, _)| answer.in_doubt && config.by == next.by) {
             // A try that was not answered has done it.
+            if config.was.is_some() {
+                settle_late(room, (config, written), until).await;
+            }
             return Ok(());
         }
         if answer.in_doubt && matches!(change, Change::Grow(_) | Change::Shrink(_)) {
             // It may have been done before the step of another.
-            return Err(Error::new(ErrorKind::Unreachable, "an answer was lost: look at the number of permits"));
+            return Err(error::in_doubt(&room.name, "the number of permits"));
         }
+    }
+}
+
+/// The second step for a first one that was taken before, at `written`. If it fails, the readings presume a
+/// little longer.
+async fn settle_late(room: &Rc<Room>, (after, written): (Config, i64), until: Until<'_>) {
+    let before = RangeRequest { key: room.space.config(), revision: written - 1, ..RangeRequest::default() };
+    let places = RangeRequest { revision: written, ..ops::all(&room.space.queue()) };
+    // Both are gone after a compaction.
+    let Ok(before) = room.base.rpc.read(before, until).await else { return };
+    let Ok(places) = room.base.rpc.read(places, until).await else { return };
+    if let Some(key) = before.kvs.first()
+        && let Ok(before) = Config::parse(&key.value, &room.name)
+    {
+        _ = settle(room, &before, key.mod_revision, (after, written), &places.kvs, until).await;
     }
 }
 

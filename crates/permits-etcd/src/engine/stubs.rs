@@ -74,6 +74,9 @@ pub struct RangeRequest {
     pub range_end: ::prost::alloc::vec::Vec<u8>,
     #[prost(int64, tag = "3")]
     pub limit: i64,
+    /// 0: the newest.
+    #[prost(int64, tag = "4")]
+    pub revision: i64,
     #[prost(bool, tag = "7")]
     pub serializable: bool,
     #[prost(bool, tag = "8")]
