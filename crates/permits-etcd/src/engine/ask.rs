@@ -143,6 +143,12 @@ async fn attempt(room: &Rc<Room>, batch: &mut Vec<Ask>, mut count: usize) -> Res
             tell(room, &seat, batch, &names, create, |_| false);
             return Ok(());
         }
+        for (place, name) in names.iter().enumerate() {
+            if ops::found(&answer.value.responses, place + 2).is_some() {
+                // A key of that name that is not known here: another number then.
+                seat.burn(&[*name]);
+            }
+        }
         seat.put_back(&names);
         look_again(room, &seat, &answer.value)?;
     }

@@ -9,8 +9,9 @@ use crate::engine::seat::Seat;
 use crate::engine::stubs::TxnRequest;
 use std::rc::Rc;
 
-/// Has the seat move on, if it is not doing so.
+/// Has the seat move on, if it is not doing so, after a call that may take effect late.
 pub(crate) fn move_on(room: &Rc<Room>, seat: &Rc<Seat>) {
+    seat.in_doubt.set(true);
     if !seat.is_moving_on.replace(true) {
         tokio::task::spawn_local(until_known(Rc::clone(room), Rc::clone(seat)));
     }
@@ -18,7 +19,7 @@ pub(crate) fn move_on(room: &Rc<Room>, seat: &Rc<Seat>) {
 
 async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
     let member = room.space.member(seat.session.id);
-    while seat.has_to_move_on() && !seat.session.lease.is_lost() {
+    while !seat.session.lease.is_lost() && seat.in_doubt.replace(false) {
         // Those of calls that come in doubt while this one is under way are for the next epoch.
         let ghosts = seat.take_ghosts();
         let epoch = seat.epoch.get();
@@ -32,7 +33,6 @@ async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
         let Ok(answer) = room.base.rpc.write(request, Until::Lost(&seat.session.lease)).await else {
             if !seat.session.lease.is_lost() {
                 seat.haunt(ghosts);
-                seat.doubt();
                 tokio::time::sleep(crate::engine::rpc::ATTEMPT).await;
             }
             continue;
@@ -50,5 +50,5 @@ async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
         give::sweep(&room, &seat, ghosts);
     }
     seat.is_moving_on.set(false);
-    seat.has_moved_on.notify_waiters();
+    seat.moved_on.notify_waiters();
 }

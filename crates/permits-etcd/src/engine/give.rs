@@ -1,7 +1,8 @@
 //! Giving places back: what is given back while a deletion is under way goes into the next one.
 //!
 //! A delete compares nothing, which is the quickest way for etcd. It needs no epoch: its names are not used
-//! again if it is in doubt (N2).
+//! again if it is in doubt (N2). Only the deletion of a place that was in doubt itself waits for the next
+//! epoch (N4).
 
 use crate::engine::keys::Name;
 use crate::engine::lane::{Give, Key};
@@ -80,6 +81,10 @@ async fn send(room: Rc<Room>) {
 
 async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
     let seat = Rc::clone(&batch[0].seat);
+    let is_in_doubt = |key: &Key| !matches!(key, Key::Ghost(_)) && seat.is_burnt(key.name());
+    if batch.iter().flat_map(|give| &give.keys).any(is_in_doubt) {
+        seat.has_moved_on().await;
+    }
     let keys = batch.iter().flat_map(|give| &give.keys).map(|key| match key {
         Key::Place(name) | Key::Ghost(Ghost::Place(name)) => room.space.place(*name),
         Key::Return(name) | Key::Ghost(Ghost::Return(name)) => room.space.returning(*name),
@@ -106,10 +111,11 @@ async fn delete(room: &Rc<Room>, batch: Vec<Give>) {
             let name = [key.name()];
             all_there &= answer.value.get(place) == Some(&true);
             place += 1;
-            if answer.in_doubt {
-                seat.burn(&name);
-            }
+            // Names of ghosts are burnt, and not in use.
             if !matches!(key, Key::Ghost(_)) {
+                if answer.in_doubt {
+                    seat.burn(&name);
+                }
                 seat.put_back(&name);
             }
         }

@@ -12,7 +12,7 @@ use crate::engine::ops;
 use crate::engine::room::{Held, Room};
 use crate::engine::rpc::{Failure, Until};
 use crate::engine::seat::{Ghost, Seat};
-use crate::engine::stubs::{TxnRequest, TxnResponse};
+use crate::engine::stubs::{KeyValue, RangeRequest, TxnRequest};
 use crate::engine::view::{Rank, View};
 use crate::engine::waiter::Waiter;
 use crate::engine::{fence, watch};
@@ -20,6 +20,7 @@ use crate::error::{self, Error};
 use crate::sizes::MAX_AT_ONCE;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
 /// Leaves places as loose permits: they keep their order and lose their lease.
 pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error> {
@@ -33,9 +34,9 @@ pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error>
         give::back(room, &seat, names.to_vec());
         return Err(lost());
     }
+    // N4.
+    seat.has_moved_on().await;
     loop {
-        // N4
-        seat.is_settled().await;
         let member = room.space.member(seat.session.id);
         let mut compare = vec![ops::version_is(member.clone(), seat.epoch.get())];
         let mut success = Vec::new();
@@ -52,35 +53,40 @@ pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error>
             Err(failure) => {
                 seat.burn(names);
                 return Err(match failure {
+                    _ if failure.in_doubt() => error::in_doubt(&room.name, "the number of loose permits"),
                     Failure::Refused { .. } if !failure.is_of_a_lost_lease() => room.failed(failure),
                     _ => lost(),
                 });
             }
         };
-        if answer.in_doubt {
-            // A late try finds another key at that name, or none.
-            seat.burn(names);
-        }
+        // A late try finds another key at that name, or none. Nor are the names ours once they are loose: who
+        // returns them deletes them.
+        seat.burn(names);
         if answer.value.succeeded {
-            // Their names are no longer ours: who returns them deletes them.
-            seat.burn(names);
+            seat.put_back(names);
             return Ok(());
         }
         let responses = &answer.value.responses;
+        let still: Vec<_> = taken
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (name, held))| {
+                let key = ops::found(responses, place + 1).filter(|key| key.create_revision == held.create)?;
+                Some((*name, key.lease))
+            })
+            .collect();
+        let is_loose = still.iter().any(|(_, lease)| *lease == 0);
+        if answer.in_doubt && (is_loose || still.is_empty()) {
+            // A try that was not answered has done it, and others have returned what is not there any more.
+            seat.put_back(names);
+            return Ok(());
+        }
         let Some(member) = ops::found(responses, 0) else {
             seat.session.lease.revoke();
             return Err(lost());
         };
-        let now = |place: usize| ops::found(responses, place + 1).map(|key| (key.create_revision, key.lease));
-        let all = || taken.iter().enumerate().map(|(place, (_, held))| (held.create, now(place)));
-        // A try that was not answered has done it, and some may have been returned since.
-        let is_loose = |(create, now): (i64, Option<(i64, i64)>)| now.is_none_or(|now| now == (create, 0));
-        if answer.in_doubt && all().all(is_loose) {
-            return Ok(());
-        }
-        let still = all().filter(|(create, now)| now.is_some_and(|now| now.0 == *create));
-        if still.count() < taken.len() {
-            give::back(room, &seat, names.to_vec());
+        if still.len() < taken.len() {
+            give::back(room, &seat, still.into_iter().map(|(name, _)| name).collect());
             return Err(lost());
         }
         seat.epoch.set(seat.epoch.get().max(member.version));
@@ -116,7 +122,7 @@ pub(crate) async fn release(room: Rc<Room>, n: u32, mut caller: Caller<()>) {
                 if !caller.comes().await {
                     return;
                 }
-                if let Some(outcome) = take(&room, &chosen, None, room.patience()).await {
+                if let Some(outcome) = take(&room, &chosen, None, room.patience()).await.ended() {
                     break outcome;
                 }
             }
@@ -141,7 +147,7 @@ pub(crate) async fn try_release(room: Rc<Room>, n: u32, caller: Caller<()>) {
         };
         match at_once(&room, &view, n) {
             Some(Ok(chosen)) => {
-                if let Some(outcome) = take(&room, &chosen, None, end).await {
+                if let Some(outcome) = take(&room, &chosen, None, end).await.ended() {
                     break outcome;
                 }
             }
@@ -166,37 +172,42 @@ fn at_once(room: &Room, view: &View, n: u32) -> Option<Result<Vec<Rank>, Error>>
     view.is_closed().then(|| Err(error::closed_to_releasers(&room.name)))
 }
 
+/// What became of a try to take loose permits.
+enum Taken {
+    Ended(Result<(), Error>),
+    /// It has had no effect and will have none: its lease is lost.
+    LostLease,
+    /// The same: something has changed, and the next look says what.
+    Changed,
+    /// The same: the epoch has moved on, and nothing else may have changed.
+    Epoch,
+}
+
+impl Taken {
+    /// What it has come to; `None` for another try.
+    fn ended(self) -> Option<Result<(), Error>> {
+        match self {
+            Taken::Ended(outcome) => Some(outcome),
+            Taken::LostLease | Taken::Changed | Taken::Epoch => None,
+        }
+    }
+}
+
 /// Deletes them, if all are as they were. For a release that waits `own` is its key, which goes with them;
-/// another requires that none waits. `None` if something has changed.
-async fn take(
-    room: &Rc<Room>,
-    chosen: &[Rank],
-    own: Option<(&Rc<Seat>, Rank)>,
-    until: Until<'_>,
-) -> Option<Result<(), Error>> {
+/// another requires that none waits.
+async fn take(room: &Rc<Room>, chosen: &[Rank], own: Option<(&Rc<Seat>, Rank)>, until: Until<'_>) -> Taken {
     if chosen.is_empty() {
-        return Some(Ok(()));
+        return Taken::Ended(Ok(()));
     }
     let _one = room.returning.lock().await;
     let seat = match own {
         Some((seat, _)) => Rc::clone(seat),
         None => match room.seat(until).await {
             Ok(seat) => seat,
-            Err(failure) => return Some(Err(room.failed(failure))),
+            Err(failure) if failure.is_of_a_lost_lease() => return Taken::LostLease,
+            Err(failure) => return Taken::Ended(Err(room.failed(failure))),
         },
     };
-    // N4
-    let settled = seat.is_settled();
-    let is_in_time = match until {
-        Until::Time(end) | Until::Either(end, _) => tokio::time::timeout_at(end, settled).await.is_ok(),
-        Until::Lost(_) => {
-            settled.await;
-            true
-        }
-    };
-    if !is_in_time {
-        return Some(Err(error::unreachable(room.base.settings.answer, None).with_semaphore(&room.name)));
-    }
     let (member, receipt) = (room.space.member(seat.session.id), room.space.receipt(seat.session.id));
     let act = room.base.number().to_string();
     let mut compare = vec![ops::version_is(member.clone(), seat.epoch.get())];
@@ -212,32 +223,54 @@ async fn take(
         }
         None => compare.push(ops::is_empty(&room.space.returns())),
     }
-    let request = TxnRequest { compare, success, failure: vec![ops::get(member), ops::get(receipt)] };
-    let sent = room.base.rpc.write(request, until).await;
-    let in_doubt = sent.as_ref().map_or_else(Failure::in_doubt, |answer| answer.in_doubt);
-    let is_ours =
-        |answer: &TxnResponse| ops::found(&answer.responses, 1).is_some_and(|key| key.value == act.as_bytes());
-    if sent.as_ref().is_ok_and(|answer| answer.value.succeeded || is_ours(&answer.value)) {
-        return Some(Ok(()));
-    }
-    if in_doubt {
-        // A try of it may take effect late, and what comes next would be a second release.
-        seat.doubt();
-        fence::move_on(room, &seat);
-    }
-    let answer = match sent {
-        Ok(answer) => answer.value,
-        Err(failure) if failure.is_of_a_lost_lease() => {
-            seat.session.lease.revoke();
-            return None;
+    let request = TxnRequest { compare, success, failure: vec![ops::get(member), ops::get(receipt.clone())] };
+    let in_doubt = || error::in_doubt(&room.name, "the number of loose permits");
+    let answer = match room.base.rpc.write(request, until).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            if failure.in_doubt() {
+                // A late try must not return what is loose then.
+                fence::move_on(room, &seat);
+            }
+            if failure.is_of_a_lost_lease() {
+                seat.session.lease.revoke();
+            }
+            return match failure {
+                _ if seat.session.lease.is_lost() && !failure.in_doubt() => Taken::LostLease,
+                _ if seat.session.lease.is_lost() => Taken::Ended(Err(in_doubt())),
+                failure => Taken::Ended(Err(room.failed(failure))),
+            };
         }
-        Err(failure) => return Some(Err(room.failed(failure))),
     };
-    match ops::found(&answer.responses, 0) {
-        Some(member) => seat.epoch.set(seat.epoch.get().max(member.version)),
+    let is_receipt = |key: Option<&KeyValue>| key.is_some_and(|key| key.value == act.as_bytes());
+    let responses = &answer.value.responses;
+    if answer.value.succeeded || is_receipt(ops::found(responses, 1)) {
+        return Taken::Ended(Ok(()));
+    }
+    let epoch = seat.epoch.get();
+    match ops::found(responses, 0) {
+        Some(member) => seat.epoch.set(epoch.max(member.version)),
         None => seat.session.lease.revoke(),
     }
-    None
+    if answer.in_doubt {
+        // The try that was not answered may take effect yet, unless the epoch has moved on; then the receipt
+        // says whether it did.
+        fence::move_on(room, &seat);
+        let moved_on = timeout(room.base.settings.answer, seat.has_moved_on()).await;
+        let request = RangeRequest { key: receipt, ..RangeRequest::default() };
+        return match room.base.rpc.read(request, until).await {
+            Ok(read) if is_receipt(read.kvs.first()) => Taken::Ended(Ok(())),
+            Ok(_) if moved_on.is_ok() && !seat.session.lease.is_lost() => Taken::Epoch,
+            _ => Taken::Ended(Err(in_doubt())),
+        };
+    }
+    if seat.session.lease.is_lost() {
+        Taken::LostLease
+    } else if seat.epoch.get() > epoch {
+        Taken::Epoch
+    } else {
+        Taken::Changed
+    }
 }
 
 enum Queued {
@@ -337,14 +370,13 @@ async fn in_turn(
                 if !caller.comes().await {
                     return Queued::Dropped;
                 }
-                if let Some(outcome) = take(room, &chosen, Some((seat, own)), Until::Lost(lease)).await {
-                    match outcome {
-                        // Without an answer its lease has ended, and with it its key.
-                        Err(why) if why.kind() == permits::ErrorKind::Unreachable => return Queued::LostPlace,
-                        outcome => return Queued::Ended(outcome),
-                    }
+                match take(room, &chosen, Some((seat, own)), Until::Lost(lease)).await {
+                    Taken::Ended(outcome) => return Queued::Ended(outcome),
+                    Taken::LostLease => return Queued::LostPlace,
+                    Taken::Epoch => continue,
+                    // What was seen is old: the next look comes with what is new.
+                    Taken::Changed => {}
                 }
-                // What was seen is old: the next look comes with what is new.
             }
             Turn::Wait => {}
         }

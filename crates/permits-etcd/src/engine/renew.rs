@@ -6,6 +6,7 @@ use crate::engine::clock;
 use crate::engine::rpc::{Failure, Until};
 use crate::engine::session::{Session, valid_until};
 use permits::lease::{BootTime, Lease};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ async fn open(base: &Rc<Base>, until: Until<'_>) -> Result<Rc<Session>, Failure>
             continue;
         }
         let lease = Arc::new(Lease::new(clock::now, valid_until));
-        let session = Rc::new(Session { id: granted.id, lease, ttl });
+        let session = Rc::new(Session { id: granted.id, lease, ttl, unburnt: Cell::new(0) });
         tokio::task::spawn_local(keep(Rc::clone(base), Rc::clone(&session), asked));
         return Ok(session);
     }

@@ -9,9 +9,8 @@
 //! - **N3 epoch.** Every write but a plain delete has to find the epoch that it was sent in. A client that
 //!   was in doubt moves its epoch on, and then deletes what late tries of the old one may have left. So no
 //!   place stays that its client does not know of.
-//! - **N4 settled.** A permit is made loose, and loose permits are taken, only when nothing of the seat is in
-//!   doubt: a late try could create the place of a loose permit anew once it was returned, or write over the
-//!   receipt of a later act.
+//! - **N4 order.** A place that was in doubt is given back or made loose only after the epoch has moved on. So
+//!   what is deleted is not created again by a late try, and what is deleted after a move is no loose permit.
 
 use crate::engine::keys::Name;
 use crate::engine::session::Session;
@@ -41,29 +40,29 @@ pub(crate) struct Seat {
     free: RefCell<BTreeSet<u32>>,
     used: RefCell<BTreeSet<u32>>,
     next: Cell<u32>,
-    /// Not to be used again.
+    /// In use, and not to be used again.
     burnt: RefCell<BTreeSet<u32>>,
+    /// A call was in doubt since the epoch has begun.
+    pub(crate) in_doubt: Cell<bool>,
     /// To be deleted in the next epoch, unless they are in use then.
     ghosts: RefCell<BTreeSet<Ghost>>,
-    /// An act without a name of its own is in doubt: the next one has to be of a later epoch.
-    is_in_doubt: Cell<bool>,
     pub(crate) is_moving_on: Cell<bool>,
-    pub(crate) has_moved_on: Notify,
+    pub(crate) moved_on: Notify,
 }
 
 impl Seat {
     pub(crate) fn new(session: Rc<Session>, epoch: i64) -> Seat {
         Seat {
+            next: Cell::new(session.unburnt.get()),
             session,
             epoch: Cell::new(epoch),
             free: RefCell::default(),
             used: RefCell::default(),
-            next: Cell::new(0),
             burnt: RefCell::default(),
+            in_doubt: Cell::new(false),
             ghosts: RefCell::default(),
-            is_in_doubt: Cell::new(false),
             is_moving_on: Cell::new(false),
-            has_moved_on: Notify::new(),
+            moved_on: Notify::new(),
         }
     }
 
@@ -93,52 +92,46 @@ impl Seat {
     /// Their keys are not there, and no call with them is under way.
     pub(crate) fn put_back(&self, names: &[Name]) {
         let (mut used, mut free) = (self.used.borrow_mut(), self.free.borrow_mut());
-        let burnt = self.burnt.borrow();
+        let mut burnt = self.burnt.borrow_mut();
         for name in names {
             used.remove(&name.number);
-            if !burnt.contains(&name.number) {
+            if !burnt.remove(&name.number) {
                 free.insert(name.number);
             }
         }
     }
 
-    /// A call with them was in doubt (N2).
+    /// A call with them, which are in use, was in doubt (N2).
     pub(crate) fn burn(&self, names: &[Name]) {
-        self.burnt.borrow_mut().extend(names.iter().map(|name| name.number));
+        for Name { number, .. } in names {
+            self.burnt.borrow_mut().insert(*number);
+            self.session.unburnt.set(self.session.unburnt.get().max(number + 1));
+        }
+    }
+
+    pub(crate) fn is_burnt(&self, name: Name) -> bool {
+        self.burnt.borrow().contains(&name.number)
     }
 
     /// A late try may create their keys (N3).
     pub(crate) fn haunt(&self, ghosts: impl IntoIterator<Item = Ghost>) {
+        self.in_doubt.set(true);
         for ghost in ghosts {
             self.burn(&[ghost.name()]);
             self.ghosts.borrow_mut().insert(ghost);
         }
     }
 
-    /// An act that creates no key may take effect late.
-    pub(crate) fn doubt(&self) {
-        self.is_in_doubt.set(true);
-    }
-
-    /// Whether something may take effect late in this epoch.
-    pub(crate) fn has_to_move_on(&self) -> bool {
-        self.is_in_doubt.get() || !self.ghosts.borrow().is_empty()
-    }
-
-    /// Waits until nothing that was in doubt can take effect any more, or the lease is lost.
-    pub(crate) async fn is_settled(&self) {
-        loop {
-            let moved = self.has_moved_on.notified();
-            if !self.is_moving_on.get() {
-                break;
-            }
-            moved.await;
+    /// Waits until the epoch has moved on, if a call was in doubt: no late try takes effect any more. Or until
+    /// the lease is lost.
+    pub(crate) async fn has_moved_on(&self) {
+        while self.is_moving_on.get() {
+            self.moved_on.notified().await;
         }
     }
 
     /// What late tries may have left; no longer to be deleted afterwards.
     pub(crate) fn take_ghosts(&self) -> Vec<Ghost> {
-        self.is_in_doubt.set(false);
         std::mem::take(&mut *self.ghosts.borrow_mut()).into_iter().collect()
     }
 }

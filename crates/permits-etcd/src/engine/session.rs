@@ -1,6 +1,7 @@
 //! The lease of a connection, and how it is counted.
 
 use permits::lease::{BootTime, Lease};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ pub(crate) struct Session {
     pub(crate) id: i64,
     pub(crate) lease: Arc<Lease>,
     pub(crate) ttl: Duration,
+    /// The first number that no call in doubt has used, in any semaphore: what a connection knows of one goes
+    /// with its last handle, and a late try does not.
+    pub(crate) unburnt: Cell<u32>,
 }
 
 /// How much earlier a holder takes its lease for lost than the server: what their clocks may differ by over
