@@ -30,6 +30,7 @@ mod session;
     dead_code,
     reason = "made by a program"
 )]
+#[rustfmt::skip]
 pub(crate) mod stubs;
 pub(crate) mod view;
 pub(crate) mod wait;
