@@ -48,8 +48,29 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         return Err(findings.join("\n").into());
     }
     let names: String = published.iter().map(|package| format!(" -p {}", package.name)).collect();
+    for package in &published {
+        forget_unpacked(package)?;
+    }
+    command(root, &format!("cargo clean --quiet{names}"), &[])?;
     // Changes that are not committed yet are packed too: this is a look, not a release.
     command(root, &format!("cargo package --locked --allow-dirty{names}"), &[])
+}
+
+/// Removes what cargo has unpacked of an earlier package of the same version: it takes a package that has a version for
+/// one that never changes. (So it does with what it has built, hence `cargo clean`.) Its registry of packages that are not
+/// published has no host, so the name of its folder begins with the hyphen before the hash.
+fn forget_unpacked(package: &Package) -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let sources = home.ok_or("neither CARGO_HOME nor HOME is set")?.join("registry/src");
+    for registry in fs::read_dir(sources).into_iter().flatten() {
+        let registry = registry?;
+        let unpacked = registry.path().join(format!("{}-{}", package.name, package.version));
+        if registry.file_name().to_string_lossy().starts_with('-') && unpacked.exists() {
+            fs::remove_dir_all(unpacked)?;
+        }
+    }
+    Ok(())
 }
 
 /// The files that would be in the package of a crate.
