@@ -56,9 +56,9 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     command(root, &format!("cargo package --locked --allow-dirty{names}"), &[])
 }
 
-/// Removes what cargo has unpacked of an earlier package of the same version: it takes a package that has a version for
-/// one that never changes. (So it does with what it has built, hence `cargo clean`.) Its registry of packages that are not
-/// published has no host, so the name of its folder begins with the hyphen before the hash.
+/// Removes what cargo has unpacked of an earlier package of the same version: it takes a package that has a version
+/// for one that never changes. (So it does with what it has built, hence `cargo clean`.) Its registry of packages
+/// that are not published has no host, so the name of its folder begins with the hyphen before the hash.
 fn forget_unpacked(package: &Package) -> Result<()> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));

@@ -1,6 +1,7 @@
 //! The servers of these tests: one cluster for all that do it no harm.
 
 use permits_testbed::etcd::{Engine, Etcd};
+use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Short leases, as a server with the usual times does not grant them.
@@ -21,4 +22,17 @@ pub(crate) fn endpoints() -> Option<Vec<String>> {
         drop(cluster.lock().unwrap_or_else(PoisonError::into_inner));
         endpoints.clone()
     })
+}
+
+/// What etcd's own client says, asking these servers.
+pub(crate) fn etcdctl(engine: Engine, endpoints: &[String], arguments: &[&str]) -> String {
+    let program = permits_testbed::etcd::engines().join(engine.folder()).join("etcdctl");
+    let output = Command::new(program)
+        .env("ETCDCTL_API", "3")
+        .args(["--endpoints", &endpoints.join(","), "--command-timeout", "30s"])
+        .args(arguments)
+        .output()
+        .expect("it was got with the server");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -2,5 +2,9 @@
 
 mod cluster;
 mod conformance;
+mod doubt;
+mod frames;
+mod late;
 mod proxy;
+mod scene;
 mod secure;
