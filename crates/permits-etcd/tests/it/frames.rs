@@ -21,24 +21,30 @@ impl Frame {
         self.bytes[3] == 0
     }
 
-    /// Whether it carries a transaction of etcd in which a key or a value has that text.
+    /// Whether it carries a write to etcd in which a key or a value has that text.
     pub(crate) fn is_write_of(&self, part: &str) -> bool {
         // After the header, the length of the message.
         self.is_data()
             && self.bytes.get(HEADER + 5..).is_some_and(|message| {
-                is_transaction(message) && message.windows(part.len()).any(|window| window == part.as_bytes())
+                is_write(message) && message.windows(part.len()).any(|window| window == part.as_bytes())
             })
     }
 }
 
-/// A transaction begins with a comparison, or with an act if it compares nothing. The other messages begin
-/// with a key, which begins with a slash, or with a message in a message.
-fn is_transaction(message: &[u8]) -> bool {
+/// A transaction begins with a comparison, or with an act if it compares nothing. The other messages begin with a
+/// key, which begins with a slash, or with a message in a message. One that has nothing but a key deletes it, or
+/// reads the configuration.
+fn is_write(message: &[u8]) -> bool {
     match message {
         [0x12, ..] => true,
         [0x0a, rest @ ..] => {
-            let length = rest.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-            rest.get(length).is_some_and(|next| !matches!(next, b'/' | 0x0a))
+            let digits = rest.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+            let length = rest.iter().take(digits).rev().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+            match rest.get(digits) {
+                Some(b'/') => rest.len() == digits + length,
+                Some(0x0a) | None => false,
+                Some(_) => true,
+            }
         }
         _ => false,
     }
