@@ -15,7 +15,7 @@ use crate::engine::watch::Stream;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// What is held for less is not looked after.
 const LONG: Duration = Duration::from_millis(100);
@@ -61,10 +61,14 @@ async fn follow(room: &Rc<Room>) {
         };
         let again = Instant::now() + room.base.settings.ttl;
         while Instant::now() < again && !room.held.borrow().is_empty() && !seat.session.lease.is_lost() {
-            match timeout(LONG.max(Duration::from_secs(1)), stream.next()).await {
-                Ok(Some(answer)) => deleted(room, &answer),
-                Ok(None) => break,
-                Err(_) => {}
+            tokio::select! {
+                answer = stream.next() => match answer {
+                    Some(answer) => deleted(room, &answer),
+                    None => break,
+                },
+                // What is held from now on is under another lease.
+                () = seat.session.lease.lost() => {}
+                () = sleep(Duration::from_secs(1)) => {}
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::engine::view::View;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -33,6 +33,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct Stream {
     requests: mpsc::Sender<WatchRequest>,
     answers: Streaming<WatchResponse>,
+    /// Until when its server has to say something.
+    due: Instant,
     is_asked: bool,
 }
 
@@ -50,22 +52,23 @@ impl Stream {
         // In the stream before it is opened: etcd sends its headers with its first answer.
         requests.try_send(request(RequestUnion::CreateRequest(create))).ok()?;
         let answers = room.base.rpc.watch(ReceiverStream::new(receiver)).await.ok()?;
-        Some(Stream { requests, answers, is_asked: false })
+        Some(Stream { requests, answers, due: Instant::now() + SILENCE, is_asked: false })
     }
 
-    /// What comes next; `None` if the stream has ended, or its server says nothing any more.
+    /// What comes next; `None` if the stream has ended, or its server says nothing any more. If this is dropped
+    /// nothing is lost.
     pub(crate) async fn next(&mut self) -> Option<WatchResponse> {
         loop {
-            let patience = if self.is_asked { ATTEMPT } else { SILENCE };
-            match timeout(patience, self.answers.message()).await {
+            // Those who wait here look up more often than a server may be silent.
+            match timeout_at(self.due, self.answers.message()).await {
                 Ok(Ok(Some(answer))) => {
-                    self.is_asked = false;
+                    (self.due, self.is_asked) = (Instant::now() + SILENCE, false);
                     return (!answer.canceled).then_some(answer);
                 }
                 Ok(_) => return None,
                 Err(_) if self.is_asked => return None,
                 Err(_) => {
-                    self.is_asked = true;
+                    (self.due, self.is_asked) = (Instant::now() + ATTEMPT, true);
                     self.requests.try_send(request(RequestUnion::ProgressRequest(WatchProgressRequest {}))).ok()?;
                 }
             }
