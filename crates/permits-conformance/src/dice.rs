@@ -6,6 +6,12 @@
 pub struct Dice(u64);
 
 impl Dice {
+    /// The stream of that seed, where another one is printed that it comes from.
+    #[must_use]
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
     /// The stream of the seed in the environment variable `PERMITS_SEED`, else of the one given. Prints it,
     /// for the case of a failure.
     ///

@@ -2,6 +2,7 @@
 
 use crate::left_out;
 use crate::sys::before_exec;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -64,6 +65,9 @@ pub struct Server {
     address: SocketAddr,
     /// Where it says how it is.
     health: SocketAddr,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    log: PathBuf,
 }
 
 /// How long a cluster may take to answer. Longer than on a machine that does nothing else.
@@ -109,23 +113,21 @@ impl Etcd {
         let servers = ports.iter().enumerate().map(|(node, [client, peer, health])| {
             let client_url = format!("{scheme}://127.0.0.1:{client}");
             let [peer_url, health_url] = [peer, health].map(|port| format!("http://127.0.0.1:{port}"));
-            let log = fs::File::create(folder.join(format!("n{node}.log"))).expect("there is room for a log");
-            let mut command = Command::new(program);
-            command
-                .args(["--name", &format!("n{node}"), "--data-dir"])
-                .arg(folder.join(format!("n{node}")))
-                .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
-                .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
-                .args(["--initial-cluster", &peers])
-                // Told without TLS as well.
-                .args(["--listen-metrics-urls", &health_url])
-                .args(["--auto-compaction-mode", "revision", "--auto-compaction-retention", "1000"])
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().expect("a file can be had twice"))
-                .stderr(log);
+            let mut all: Vec<OsString> = Vec::new();
+            let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
+            add(&["--name", &format!("n{node}")]);
+            add(&["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url]);
+            add(&["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
+            add(&["--initial-cluster", &peers]);
+            // Told without TLS as well.
+            add(&["--listen-metrics-urls", &health_url]);
+            add(&["--auto-compaction-mode", "revision", "--auto-compaction-retention", "1000"]);
+            add(arguments);
+            all.extend(["--data-dir".into(), folder.join(format!("n{node}")).into()]);
             let [address, health] = [client, health].map(|port| (Ipv4Addr::LOCALHOST, *port).into());
-            Server { child: start(command), address, health }
+            let log = folder.join(format!("n{node}.log"));
+            let child = start(program, &all, &log);
+            Server { child, address, health, program: program.to_owned(), arguments: all, log }
         });
         Etcd { servers: servers.collect(), folder }
     }
@@ -196,6 +198,11 @@ impl Server {
         self.child.wait().expect("it is a child of ours");
     }
 
+    /// Starts it again with what it has on disk, after it was killed. It may take some seconds to answer.
+    pub fn restart(&mut self) {
+        self.child = start(&self.program, &self.arguments, &self.log);
+    }
+
     /// Whether it says that it can do its work.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
@@ -215,7 +222,11 @@ impl Server {
 }
 
 /// Starts a server that is killed when this process ends, however it does.
-fn start(mut command: Command) -> Child {
+fn start(program: &Path, arguments: &[OsString], log: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(log).expect("there is room for a log");
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a file can be had twice")).stderr(log);
     before_exec(&mut command, || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into));
     let (report, started) = channel();
     // The kernel counts the thread that has started it as its parent. This one lasts as long as the process.
