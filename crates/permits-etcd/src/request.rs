@@ -46,7 +46,8 @@ macro_rules! request {
             /// # Errors
             ///
             /// [`ErrorKind::Closed`], [`ErrorKind::TooMany`], [`ErrorKind::Gone`], [`ErrorKind::Denied`],
-            /// [`ErrorKind::Lost`] if another client has deleted its place in the queue.
+            /// [`ErrorKind::Lost`] if another client has deleted its place in the queue,
+            /// [`ErrorKind::Unreachable`] if it is not known whether loose permits were returned.
             pub fn wait(self) -> Result<$output, Error> {
                 WaitBlocking::wait(self)
             }
