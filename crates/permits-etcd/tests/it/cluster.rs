@@ -25,7 +25,13 @@ pub(crate) fn endpoints() -> Option<Vec<String>> {
 }
 
 /// What etcd's own client says, asking these servers.
+#[track_caller]
 pub(crate) fn etcdctl(engine: Engine, endpoints: &[String], arguments: &[&str]) -> String {
+    try_etcdctl(engine, endpoints, arguments).unwrap_or_else(|why| panic!("{arguments:?}: {why}"))
+}
+
+/// The same, or why it has failed.
+pub(crate) fn try_etcdctl(engine: Engine, endpoints: &[String], arguments: &[&str]) -> Result<String, String> {
     let program = permits_testbed::etcd::engines().join(engine.folder()).join("etcdctl");
     let output = Command::new(program)
         .env("ETCDCTL_API", "3")
@@ -33,6 +39,7 @@ pub(crate) fn etcdctl(engine: Engine, endpoints: &[String], arguments: &[&str]) 
         .args(arguments)
         .output()
         .expect("it was got with the server");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let text = if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) };
+    let read = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    text.map(read).map_err(read)
 }

@@ -1,9 +1,10 @@
 //! The clauses of the contract, across connections that know of each other by the servers alone.
 
+use crate::actor::{self, Actor, Order};
 use crate::cluster;
 use crate::proxy::Proxy;
 use permits::Error;
-use permits_conformance::{Policy, Rig, Severed};
+use permits_conformance::{Mortal, Participant, Policy, Rig, Severed};
 use permits_etcd::{Etcd, EtcdSemaphore};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -102,3 +103,47 @@ impl Severed for Machines {
 }
 
 permits_conformance::suite!(short_leases(), severed);
+
+impl Mortal for Machines {
+    type Participant = Actor;
+
+    fn participant(&self, limit: &EtcdSemaphore) -> Actor {
+        Actor::start(std::slice::from_ref(&self.endpoint), limit.name())
+    }
+
+    fn old_age(&self) -> Duration {
+        3 * actor::TTL
+    }
+}
+
+impl Participant for Actor {
+    fn hold(&mut self, n: u32) {
+        self.does(Order::Hold(n));
+    }
+
+    fn hold_loose(&mut self, n: u32) {
+        self.does(Order::HoldLoose(n));
+    }
+
+    fn ask(&mut self, n: u32) {
+        self.told(Order::Ask(n));
+    }
+
+    fn ask_release(&mut self, n: u32) {
+        self.told(Order::AskRelease(n));
+    }
+
+    fn stop(&mut self) {
+        Actor::stop(self);
+    }
+
+    fn resume(&mut self) {
+        Actor::resume(self);
+    }
+
+    fn kill(&mut self) {
+        Actor::kill(self);
+    }
+}
+
+permits_conformance::suite!(machines(), mortal);

@@ -1,8 +1,8 @@
-//! Requests that arrive when their client has long asked again: they do no harm.
+//! Requests that arrive when their client has long asked again, and answers that come late: they do no harm.
 
 use crate::scene::{DEADLINE, Scene};
 use permits_conformance::wait::{Polled, Running, always};
-use permits_etcd::ErrorKind;
+use permits_etcd::{ErrorKind, Etcd};
 use std::time::Duration;
 
 /// Longer than a client needs to notice that its place was deleted.
@@ -146,6 +146,25 @@ fn release_that_waits_and_arrives_after_its_cancel_leaves_no_place() {
     scene.proxy.deliver();
 
     scene.is_empty();
+}
+
+/// And not from when the answer has come: the server counts from when it has heard of it.
+#[test]
+fn lease_is_counted_from_when_it_was_asked_for() {
+    let Some(scene) = Scene::new(1) else { return };
+    let (ttl, margin, delay) = (Duration::from_secs(5), Duration::from_millis(500), Duration::from_millis(600));
+    let etcd = Etcd::options([scene.proxy.address().to_string()]).ttl(ttl).connect().expect("the options are good");
+    let semaphore = etcd.open_existing(scene.semaphore.name()).wait().expect("it is there");
+    scene.proxy.delay(delay);
+    let permit = semaphore.acquire().wait_timeout(DEADLINE).expect("it is free");
+
+    // Some renewals long, one a second.
+    let is_short = always(Duration::from_secs(4), || permit.remaining() <= ttl - margin - delay);
+
+    assert!(is_short, "it is held for {:?} more", permit.remaining());
+    assert!(!permit.is_lost(), "it is renewed");
+    scene.proxy.delay(Duration::ZERO);
+    permit.release().wait().expect("it is held");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::proxy::Proxy;
 use permits_conformance::wait::eventually;
 use permits_etcd::{Etcd, EtcdPermit, EtcdSemaphore};
 use permits_testbed::etcd::Engine;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ impl Scene {
         let other = Etcd::connect(&endpoints).expect("the options are good");
         let other = other.open_existing(&name).wait().expect("it is there");
         Some(Scene { proxy, etcd, semaphore, other, endpoints })
+    }
+
+    /// Where its server listens.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.endpoints[0].parse().expect("it is an address")
     }
 
     /// A permit of the client under test.
