@@ -1,8 +1,9 @@
 //! What an actor does at random, and what it says of it, for the referee of `referee.rs`.
 //!
 //! It says, with the time since boot in nanoseconds: `asked ID K`, then `got ID K TOKEN`, `valid ID UNTIL` as
-//! often as it looks, `use ID TOKEN`, and `over ID` *before* it gives a permit back, or when it finds it lost.
-//! `stop-me` and `cut-me` ask the test to do so. `loose K` after a forget, `return K` before a release of loose permits, and `kept K` if there was none.
+//! often as it looks, `use ID TOKEN`, and `over ID` *before* it gives a permit back, or when it finds it
+//! lost. `stop-me` and `cut-me` ask the test to do so. `loose K` after a forget, `return K` before a release
+//! of loose permits, and `kept K` if there was none.
 
 use crate::actor::say;
 use crate::scene::DEADLINE;
