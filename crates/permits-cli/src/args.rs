@@ -20,13 +20,16 @@ macro_rules! exit_codes {
 Exit codes:
   0-255  exit code of the command (run); 128+N if signal N killed it
   64     wrong arguments
-  69     unavailable: no such semaphore or grant, closed, removed, its file was replaced, or no process
-         is left to act on a revocation (revoke)
-  75     busy: no permit with --try, or --wait timed out (run -E changes the code); in use (remove)
+  69     unavailable: no such semaphore or grant, closed, removed, its
+         file was replaced, or no process is left to act on a revocation
+         (revoke)
+  75     busy: no permit with --try, or --wait timed out (run -E changes
+         the code); in use (remove)
   76     lost: the grant was revoked, or a newer run superseded this one
   77     permission denied
-  78     wrong configuration: --max or --every differs from the stored value, more units than
-         permits, another file format, unsafe or missing directory, unsuitable file system
+  78     wrong configuration: --max or --every differs from the stored
+         value, more units than permits, another file format, unsafe or
+         missing directory, unsuitable file system
   124    --max-hold expired, and the command was stopped
   125    permits itself failed: input or output error, damaged file
   126    the command cannot be executed
@@ -37,18 +40,21 @@ Exit codes:
 const RUN_HELP: &str = concat!(
     "\
 Examples:
-  permits run --max 2 cargo -- cargo test      at most two at a time on this host
-  permits run --try backup -- rsync -a /a /b   skip if the last backup still runs
+  permits run --max 2 cargo -- cargo test
+         at most two at a time on this host
+  permits run --try backup -- rsync -a /a /b
+         skip it if the last backup still runs
   permits run --max 8 -u 4 --jobserver cpu -- make
-                                               four of eight processors, shared by make and its children
+         four of eight processors, shared by make and its children
 
 ",
     exit_codes!()
 );
 
 const LIST_HELP: &str = "\
-Example, to remove semaphores that were not used for 30 days:
-  permits list --idle 30d --names | xargs -rd '\\n' permits remove";
+Examples:
+  permits list --idle 30d --names | xargs -rd '\\n' permits remove
+         remove semaphores that were not used for 30 days";
 
 /// Counting semaphores for the shell: at most N commands at a time on one host.
 ///

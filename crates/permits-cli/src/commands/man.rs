@@ -36,10 +36,9 @@ pub(crate) fn run(args: &Man) -> Result<End, Failure> {
         return Err(Failure::new(code::USAGE, text));
     };
     let page = page_of(page);
-    let mut source = Vec::new();
-    page.render(&mut source).map_err(|error| Failure::system("cannot make the page", &error))?;
+    let source = source_of(&page).map_err(|error| Failure::system("cannot make the page", &error))?;
     if !(std::io::stdout().is_terminal() && is_shown(&page.get_filename(), &source)) {
-        out::print(&String::from_utf8_lossy(&source))?;
+        out::print(&source)?;
     }
     Ok(End::Code(0))
 }
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &Man) -> Result<End, Failure> {
 const PAGES: &str = "permits-man-";
 
 /// Whether man(1) was there and has shown it. It is given a file, as that of BusyBox and mandoc take no other way.
-fn is_shown(name: &str, source: &[u8]) -> bool {
+fn is_shown(name: &str, source: &str) -> bool {
     for left in leftovers::in_directory(&std::env::temp_dir(), PAGES) {
         // Another process may be faster.
         let _ = std::fs::remove_dir_all(left);
@@ -66,9 +65,26 @@ fn write_all(program: &Described, dir: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::system(&format!("cannot write the pages into `{}`", dir.display()), &error);
     std::fs::create_dir_all(dir).map_err(failed)?;
     for described in program.get_subcommands().filter(|command| !command.is_hide_set()).chain([program]) {
-        page_of(described).generate_to(dir).map_err(failed)?;
+        let page = page_of(described);
+        let source = source_of(&page).map_err(failed)?;
+        std::fs::write(dir.join(page.get_filename()), source).map_err(failed)?;
     }
     Ok(())
+}
+
+/// With sections for what stands after the help, and its lines as they are: clap_mangen fills them, which breaks the
+/// tables, and calls the section EXTRA.
+fn source_of(page: &Page) -> std::io::Result<String> {
+    let mut source = Vec::new();
+    page.render(&mut source)?;
+    let source = String::from_utf8_lossy(&source);
+    let Some((before, rest)) = source.split_once(".SH EXTRA\n") else { return Ok(source.into_owned()) };
+    let (text, after) = rest.find("\n.SH ").map_or((rest, ""), |end| rest.split_at(end + 1));
+    let text = text
+        .replace("Examples:\n", ".SH EXAMPLES\n.nf\n")
+        .replace("\n\nExit codes:\n", "\n.fi\nExit codes:\n")
+        .replace("Exit codes:\n", ".SH \"EXIT STATUS\"\n.nf\n");
+    Ok(format!("{before}{text}.fi\n{after}"))
 }
 
 /// With the synopsis of the help: that of clap_mangen leaves out the `--` before a command.

@@ -44,6 +44,34 @@ fn synopsis_has_the_dashes_before_the_command() {
 }
 
 #[test]
+fn examples_and_exit_codes_keep_their_lines() {
+    let place = Place::new();
+
+    for (name, sections) in
+        [("", &["\"EXIT STATUS\""][..]), ("run", &["EXAMPLES", "\"EXIT STATUS\""]), ("list", &["EXAMPLES"])]
+    {
+        let page = stdout(&place.output(&["man", name]));
+        let unfilled: Vec<&str> =
+            page.split(".SH ").filter_map(|section| section.split_once("\n.nf\n  ")).map(|(title, _)| title).collect();
+        assert_eq!(unfilled, sections, "{name}: {page}");
+        assert!(!page.contains("EXTRA"), "{name}: {page}");
+    }
+}
+
+#[test]
+fn text_after_the_help_fits_into_a_terminal_of_80_columns() {
+    let place = Place::new();
+
+    for args in [&["--help"][..], &["run", "--help"], &["list", "--help"]] {
+        let said = stdout(&place.output(args));
+        let at = said.find("\nExamples:\n").or_else(|| said.find("\nExit codes:\n")).expect("it stands at the end");
+        // A manual page indents it by 7.
+        let wide: Vec<&str> = said[at..].lines().filter(|line| line.len() > 73).collect();
+        assert!(wide.is_empty(), "{args:?}: {wide:#?}");
+    }
+}
+
+#[test]
 fn page_of_nothing_is_refused_and_writes_nothing() {
     let place = Place::new();
     let there = || fs::read_dir(place.dir()).expect("it can be read").count();
@@ -64,7 +92,7 @@ fn all_pages_are_written() {
     assert_eq!(place.code(&["man", "--out", dir.to_str().expect("text")]), 0);
 
     let page = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
-    assert!(page("permits.1").contains("Exit codes"));
+    assert!(page("permits.1").contains(".SH \"EXIT STATUS\"\n.nf\n  0"));
     assert!(page("permits-run.1").contains(r"\-\-max"));
 }
 
