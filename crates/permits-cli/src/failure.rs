@@ -147,7 +147,7 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
         ErrorKind::BadName => {
             let (dir, name) = name.rsplit_once('/')?;
             let (dir, name) = (if dir.is_empty() { "/" } else { dir }, if name.is_empty() { "NAME" } else { name });
-            format!("name the directory with `--dir`, as in `--dir {dir} {name}`")
+            format!("write `--dir {dir} {name}`")
         }
         ErrorKind::TooMany => {
             format!("ask for fewer with `--units`, or change the number with `permits set {name} N`")
@@ -166,8 +166,8 @@ fn hint(kind: ErrorKind, name: &str) -> Option<String> {
             format!("wait until it is idle with `permits wait {name}`, or remove it anyway with `permits remove --force {name}`")
         }
         ErrorKind::Denied => {
-            "choose another directory with `--dir` or PERMITS_DIR; another user's semaphore is shared by its owner, with \
-             `--mode 660` or `666` when creating it"
+            "choose another directory with `--dir` or PERMITS_DIR; if another user has created the semaphore, that user \
+             can share it, by `chmod 660` on its file, or by `--mode 660` when creating it (666 for all users)"
                 .into()
         }
         ErrorKind::System => "look for the cause with `permits doctor`".into(),

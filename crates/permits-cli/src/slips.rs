@@ -102,6 +102,11 @@ fn missing(error: &clap::Error, args: &[OsString]) -> Option<String> {
         "revoke" if lacks("<GRANT>") && !lacks("<NAME>") => {
             format!("Give the grant of a holder or waiter, as `permits status` shows it: permits {written} 0-1")
         }
+        _ if lacks("--max <") => {
+            "Give the number with --resize, too, as in `--max 4 --resize`; `permits set NAME --every DURATION` changes the \
+             time between starts alone"
+                .to_owned()
+        }
         _ if lacks("<NAME>") => "Name a semaphore: `permits list` shows which there are".to_owned(),
         _ => return None,
     })

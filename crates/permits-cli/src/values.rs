@@ -114,7 +114,7 @@ const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 /// Seconds with or without a fraction, or numbers with units.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let none = || format!("`{text}` is not a duration: give seconds from 0, or `90s`, `5m`, `1h30m`");
+    let none = || format!("`{text}` is not a duration: give seconds from 0, or `90s`, `5m`, `1h30m`, `30d`");
     let too_long = || format!("`{text}` is too long: the maximum is `3650d`");
     if let Ok(seconds) = text.strip_suffix('s').unwrap_or(text).parse::<f64>() {
         return match seconds {

@@ -429,7 +429,7 @@ impl HostSemaphore {
             if asked == Some(true) {
                 return Ok(());
             }
-            Err(Error::new(ErrorKind::NoSuchHolder, format!("no participant has the id `{holder}`")))
+            Err(Error::new(ErrorKind::NoSuchHolder, format!("no holder or waiter has the id `{holder}`")))
         })
     }
 

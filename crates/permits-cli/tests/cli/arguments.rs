@@ -40,7 +40,7 @@ fn wrong_arguments_are_64_and_named() {
         (&["run", "--wait", "soon", "a", "--", "true"], "`soon`"),
         (
             &["run", "--wait", "5x", "a", "--", "true"],
-            "`5x` is not a duration: give seconds from 0, or `90s`, `5m`, `1h30m`\n",
+            "`5x` is not a duration: give seconds from 0, or `90s`, `5m`, `1h30m`, `30d`\n",
         ),
         (&["run", "--wait", "inf", "a", "--", "true"], "`inf`"),
         (&["run", "--try", "--wait", "1", "a", "--", "true"], "--wait"),
@@ -98,7 +98,7 @@ fn wrong_arguments_are_64_and_named() {
 #[test]
 fn what_is_missing_is_told_with_an_example() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
         (
             &["run", "--", "make", "-j4"],
             "Name a semaphore, for instance `build`, before `--`: permits run build -- make -j4",
@@ -111,7 +111,12 @@ fn what_is_missing_is_told_with_an_example() {
         (&["revoke", "a"], "Give the grant of a holder or waiter, as `permits status` shows it: permits revoke a 0-1"),
         (&["acquire"], "Name a semaphore: `permits list` shows which there are"),
         (&["run", "--max", "2", "build", "make"], "Put the command after `--`: permits run --max 2 build -- make -j4"),
-        (&["run", "--resize", "a", "--", "true"], "For more information, try '--help'."),
+        (
+            &["run", "--resize", "--every", "5s", "a", "--", "true"],
+            "Give the number with --resize, too, as in `--max 4 --resize`; `permits set NAME --every DURATION` changes the \
+             time between starts alone",
+        ),
+        (&["run", "--supersede-running", "a", "--", "true"], "For more information, try '--help'."),
     ];
 
     for (args, last) in cases {
