@@ -7,6 +7,7 @@ use std::io;
 use permits_host::{ErrorKind, Operation, Options};
 
 use crate::similar;
+use crate::slips::quoted;
 
 /// Exit codes; the help of the program lists them.
 pub(crate) mod code {
@@ -138,16 +139,18 @@ fn exit_code(kind: ErrorKind) -> u8 {
 
 /// What to do about a kind of error with this program, if there is something.
 ///
-/// `N` stands as in the help, for a number of permits.
-fn hint(kind: ErrorKind, name: &str) -> Option<String> {
+/// `N` stands as in the help, for a number of permits. The name is quoted as a shell takes it: `permits remove a b`
+/// would remove two others.
+fn hint(kind: ErrorKind, plain: &str) -> Option<String> {
+    let name = quoted(plain);
     Some(match kind {
         ErrorKind::NotFound => {
             format!("create it with `permits set --create {name} N`, or see which there are with `permits list`")
         }
         ErrorKind::BadName => {
-            let (dir, name) = name.rsplit_once('/')?;
+            let (dir, name) = plain.rsplit_once('/')?;
             let (dir, name) = (if dir.is_empty() { "/" } else { dir }, if name.is_empty() { "NAME" } else { name });
-            format!("write `--dir {dir} {name}`")
+            format!("write `--dir {} {}`", quoted(dir), quoted(name))
         }
         ErrorKind::TooMany => {
             format!("ask for fewer with `--units`, or change the number with `permits set {name} N`")
@@ -218,6 +221,7 @@ mod tests {
         let names_it = |name| hint(ErrorKind::BadName, name).is_some_and(|hint| hint.contains("--dir"));
         assert!(names_it("a/b") && names_it("/") && !names_it("a\nb") && !names_it(""));
         assert!(hint(ErrorKind::BadName, "a/").is_some_and(|hint| hint.ends_with("`--dir a NAME`")));
+        assert!(hint(ErrorKind::BadName, "a b/c").is_some_and(|hint| hint.ends_with("`--dir 'a b' c`")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use crate::people::{tame, user};
+use crate::slips::quoted;
 
 /// Another user's default directory.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub(crate) fn file_of(name: &str) -> String {
 fn way(name: &str) -> String {
     format!(
         "to share one, root runs `install -d -m 1777 /run/permits` and `permits --mode 666 set --create {} N`",
-        tame(name)
+        quoted(name)
     )
 }
 

@@ -14,6 +14,7 @@ use crate::neighbours;
 use crate::out::Notes;
 use crate::sharing;
 use crate::similar;
+use crate::slips::quoted;
 use crate::values::Number;
 
 /// What every command is given besides its arguments: where it works, and to whom it talks.
@@ -113,10 +114,11 @@ fn open_with(
                     // Its number was given nowhere: perhaps it is another one's name with a slip.
                     Some(meant) => scene.notes.warn(&format!(
                         "created `{name}` with `{new}` permit; did you mean `{meant}`? then remove the new one with \
-                         `permits remove {name}`, and give --existing to create none"
+                         `permits remove {}`, and give --existing to create none",
+                        quoted(name)
                     )),
                     None => scene.notes.verbose(|| {
-                        format!("created `{name}` with max `{new}`; change it with `permits set {name} N`")
+                        format!("created `{name}` with max `{new}`; change it with `permits set {} N`", quoted(name))
                     }),
                 }
                 return Ok(semaphore);

@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::unistd::{Gid, Group, User, geteuid};
 
 use crate::people::{tame, user};
+use crate::slips::quoted;
 
 /// What there is to say before a semaphore is made with that `--mode`, if it is.
 pub(crate) fn news(dir: &Path, name: &str, mode: Option<u32>) -> Option<String> {
@@ -17,18 +18,19 @@ pub(crate) fn news(dir: &Path, name: &str, mode: Option<u32>) -> Option<String> 
     if mode.is_some_and(|mode| mode & 0o066 == 0) {
         return None;
     }
-    let (name, dir, file) = (tame(name), tame(&dir.to_string_lossy()), tame(&file.to_string_lossy()));
+    let dir = tame(&dir.to_string_lossy());
     let way = if found.uid() != 0 {
         format!("users share only a directory of root, and this one belongs to `{}`", user(found.uid()))
     } else if wanted == 0o666 && !geteuid().is_root() {
         // Where all may make files, one of a user who is not root is refused, as any could have made it.
+        let name = quoted(name);
         format!("to share one, root runs `permits remove {name}` and `permits --mode 666 set --create {name} N` there")
     } else if mode.is_none() {
-        format!("to share it, `chmod {wanted:o} {file}`, or give `--mode {wanted:o}` when creating one")
+        format!("to share it, `chmod {wanted:o} {}`, or give `--mode {wanted:o}` when creating one", quoted(&file))
     } else {
         return None;
     };
-    Some(format!("created `{name}` for you alone, and other users may use `{dir}`: {way}"))
+    Some(format!("created `{}` for you alone, and other users may use `{dir}`: {way}", tame(name)))
 }
 
 /// Which users may remove a semaphore that this user may not, and how to ask one; nothing if it cannot be seen.
@@ -39,7 +41,7 @@ pub(crate) fn who_may_remove(dir: &Path, name: &str) -> Option<String> {
     let mut owners: Vec<u32> = is_sticky.then_some(file.uid()).into_iter().chain([found.uid(), 0]).collect();
     owners.dedup();
     let owners: Vec<String> = owners.into_iter().map(|uid| format!("`{}`", user(uid))).collect();
-    Some(format!("the user {} can: ask for `permits remove {}`", owners.join(" or "), tame(name)))
+    Some(format!("the user {} can: ask for `permits remove {}`", owners.join(" or "), quoted(name)))
 }
 
 /// The mode that shares a semaphore with those who may create some in the directory; nothing if others may not.

@@ -84,7 +84,7 @@ fn missing(error: &clap::Error, args: &[OsString]) -> Option<String> {
     let lacks = |value: &str| lacking.iter().any(|it| it.contains(value));
     let commands = Args::command();
     let command = args.iter().find_map(|arg| commands.find_subcommand(arg))?.get_name();
-    let mut parts = args.split(|arg| *arg == "--").map(|part| part.iter().map(|arg| quoted(arg)).collect::<Vec<_>>());
+    let mut parts = args.split(|arg| *arg == "--").map(|part| part.iter().map(quoted).collect::<Vec<_>>());
     let (written, after) = (parts.next()?.get(1..)?.join(" "), parts.next().unwrap_or_default().join(" "));
     let after = if after.is_empty() { "make -j4" } else { &after };
     Some(match command {
@@ -113,9 +113,9 @@ fn missing(error: &clap::Error, args: &[OsString]) -> Option<String> {
 }
 
 /// A word as a shell takes it.
-pub(crate) fn quoted(word: &OsStr) -> String {
+pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(byte);
-    let word = word.to_string_lossy();
+    let word = word.as_ref().to_string_lossy();
     if !word.is_empty() && word.as_bytes().iter().all(plain) {
         return word.into_owned();
     }

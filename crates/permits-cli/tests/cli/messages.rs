@@ -14,7 +14,7 @@ fn command_that_is_not_found_says_what_it_looks_like() {
     let cases: [(&[&str], &str); 6] = [
         (&[""], "is empty: give it after `--`"),
         (&["echo 'hi'"], r"`--shell 'echo '\''hi'\'''`"),
-        (&["cd", "/tmp/a b"], "it is a word of the shell, run it with `--shell 'cd /tmp/a b'`"),
+        (&["cd", "/tmp/a b"], "it is a builtin or keyword of the shell, run it with `--shell 'cd /tmp/a b'`"),
         (&["nonesuch"], "command `nonesuch` not found in PATH"),
         (&["./nonesuch"], "command `./nonesuch` not found\n"),
         (&[script], "the interpreter that it names after `#!`"),
@@ -25,6 +25,23 @@ fn command_that_is_not_found_says_what_it_looks_like() {
         assert_eq!(output.status.code(), Some(127), "{command:?}");
         let said = stderr(&output);
         assert!(said.contains(text) && !said.contains("os error"), "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn way_out_quotes_a_name_that_a_shell_would_split() {
+    let place = Place::new();
+    assert_eq!(place.code(&["acquire", "--max", "2", "my app"]), 0);
+    let cases: [(&[&str], &str); 4] = [
+        (&["remove", "my app"], "`permits remove --force 'my app'`"),
+        (&["run", "--max", "3", "my app", "--", "true"], "`permits set 'my app' N`"),
+        (&["status", "no such"], "`permits set --create 'no such' N`"),
+        (&["run", "my apq", "--", "true"], "`permits remove 'my apq'`"),
+    ];
+
+    for (args, text) in cases {
+        let said = stderr(&place.output(args));
+        assert!(said.contains(text), "{args:?}: {said}");
     }
 }
 

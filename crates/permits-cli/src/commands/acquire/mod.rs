@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::json::{self, Taken};
 use crate::out;
 use crate::place::{self, Scene};
+use crate::slips::quoted;
 use crate::waiting::{Ungranted, Waiting};
 
 pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
@@ -25,9 +26,9 @@ pub(crate) fn run(scene: Scene<'_>, args: &Acquire) -> Result<End, Failure> {
             Err(ungranted) => return ungranted.end(),
         }
     }
-    scene
-        .notes
-        .verbose(|| format!("acquired `{}` of `{}`; to return: `permits release {}`", units, args.name, args.name));
+    scene.notes.verbose(|| {
+        format!("acquired `{}` of `{}`; to return: `permits release {}`", units, args.name, quoted(&args.name))
+    });
     if args.json {
         out::print(&json::line(Taken {
             name: &args.name,

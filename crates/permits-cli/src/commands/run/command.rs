@@ -95,7 +95,7 @@ const BUILTINS: [&str; 18] = [
 
 /// Why a command that is not found is not, by what it looks like.
 fn not_found(args: &Run, program: &OsStr) -> String {
-    let line = || quoted(&args.command.join(OsStr::new(" ")));
+    let line = || quoted(args.command.join(OsStr::new(" ")));
     let text = program.to_string_lossy();
     if text.is_empty() {
         return "is empty: give it after `--`, as in `permits run NAME -- make`".to_owned();
@@ -108,10 +108,10 @@ fn not_found(args: &Run, program: &OsStr) -> String {
             .to_owned();
     }
     if BUILTINS.contains(&&*text) {
-        return format!("not found: it is a word of the shell, run it with `--shell {}`", line());
+        return format!("not found: it is a builtin or keyword of the shell, run it with `--shell {}`", line());
     }
     if text.contains(char::is_whitespace) {
-        return format!("not found: run a line of shell with `--shell {}`", line());
+        return format!("not found: run a shell command with `--shell {}`", line());
     }
     if text.contains('/') { "not found".to_owned() } else { "not found in PATH".to_owned() }
 }
