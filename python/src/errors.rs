@@ -123,7 +123,7 @@ fn exception(error: Error) -> PyErr {
 fn hint(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::MaxDiffers => "`resize=True` changes the number, `max=None` takes it as it is",
-        ErrorKind::NotFound => "with `max` it is made",
+        ErrorKind::NotFound => "give `max` to create it",
         ErrorKind::Denied => {
             "the owner shares it by `mode=0o660` or `0o666` when it is made, `directory=` names another place"
         }

@@ -93,7 +93,7 @@ def test_resize_true_resizes_what_has_another_max(opened):
 
 def test_without_max_one_that_exists_is_opened_and_none_is_made(opened, directory):
     said = refused("not-found", opened)
-    assert said.endswith("; with `max` it is made")
+    assert said.endswith("; give `max` to create it")
     assert NAME in said and os.listdir(directory) == []
 
     opened(7)
