@@ -6,6 +6,7 @@ use crate::engine::caller::Calling;
 use crate::engine::core;
 use crate::engine::keys::Member;
 use crate::engine::link::Link;
+use crate::engine::names;
 use crate::engine::resize::{self, Opening};
 use crate::engine::rpc::{Credentials, Rpc};
 use crate::error::{Error, ErrorKind, Operation};
@@ -286,6 +287,18 @@ impl Etcd {
         Call::of(Calling::answer(&self.link, &Arc::clone(&name), move |room| async move {
             resize::open(&room, opening).await.map_err(|why| why.with_operation(Operation::Open))?;
             Ok(EtcdSemaphore::new(&link, &name))
+        }))
+    }
+
+    /// The names of the semaphores of the namespace, sorted as their keys are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Denied`]: the user needs the right to read the whole
+    /// namespace.
+    pub fn list(&self) -> Call<Vec<String>> {
+        Call::of(Calling::answer(&self.link, &Arc::from(""), |room| async move {
+            names::list(&room.base).await.map_err(|why| why.with_operation(Operation::Read))
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::engine::keys::Name;
 use crate::engine::{loose, release};
 use crate::error::{self, Error, Operation};
 use permits::lease::{self, Lease};
-use permits::{SplitError, Token};
+use permits::{HolderId, SplitError, Token};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -156,6 +156,14 @@ impl EtcdPermit {
     #[must_use]
     pub fn token(&self) -> Token {
         self.0.token
+    }
+
+    /// The id by which the status shows its holder, and by which it can be revoked; `None` if it holds no
+    /// permits. After a merge it is that of the first part.
+    #[must_use]
+    pub fn holder(&self) -> Option<HolderId> {
+        let part = self.0.parts.first()?;
+        Some(HolderId::new(part.name.lease.cast_unsigned(), part.first.into()))
     }
 
     /// The revisions at which its places were created, a permit each: what a transaction of etcd can compare

@@ -21,6 +21,8 @@ pub(crate) fn token(create: i64, index: u8) -> Token {
 pub(crate) struct Part {
     pub(crate) name: Name,
     pub(crate) create: i64,
+    /// The number of the first permit of its request: by it the status tells requests apart.
+    pub(crate) first: u32,
     /// Says that its key was deleted by another; of all parts of one grant.
     pub(crate) gone: Arc<Lease>,
 }

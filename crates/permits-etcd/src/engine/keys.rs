@@ -14,7 +14,7 @@
 
 use crate::error::{self, Error};
 use crate::sizes::MAX_PERMITS;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -116,6 +116,20 @@ impl Space {
 
     pub(crate) fn returning(&self, name: Name) -> Vec<u8> {
         format!("{}r/{name}", self.prefix).into_bytes()
+    }
+
+    /// The keys of all semaphores below `root`.
+    pub(crate) fn every(root: &str) -> Range {
+        Range::below(format!("{root}v{PROTOCOL}/"))
+    }
+
+    /// The name of the semaphore that a key below `root` is of; `None` if it is of none that this version
+    /// writes.
+    pub(crate) fn name_of(root: &str, key: &[u8]) -> Option<String> {
+        let rest = std::str::from_utf8(key).ok()?.strip_prefix(root)?.strip_prefix(&format!("v{PROTOCOL}/"))?;
+        let (written, _) = rest.split_once('/')?;
+        let name = percent_decode_str(written).decode_utf8().ok()?;
+        (utf8_percent_encode(&name, KEPT).to_string() == written).then(|| name.into_owned())
     }
 
     /// What a key is for, which lies below the prefix.
@@ -266,6 +280,19 @@ mod tests {
             assert_eq!(space.parse(format!("/p/v1/x/{other}").as_bytes()), Key::Other, "{other}");
         }
         assert_eq!(space.parse(b"/p/v1/x/\xff"), Key::Other);
+    }
+
+    #[test]
+    fn name_of_a_key_is_that_of_its_semaphore() {
+        for name in ["build", "a/b c", "%2F", "建"] {
+            let space = Space::new("/p/", name);
+            assert_eq!(Space::name_of("/p/", &space.config()).as_deref(), Some(name));
+            assert!(Space::every("/p/").start < space.config() && space.config() < Space::every("/p/").end);
+        }
+        let others: [&[u8]; 5] = [b"/p/v2/x/cfg", b"/q/v1/x/cfg", b"/p/v1/x", b"/p/v1/%2f/cfg", b"/p/v1/\xff/cfg"];
+        for other in others {
+            assert_eq!(Space::name_of("/p/", other), None, "{}", other.escape_ascii());
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) mod keys;
 mod lane;
 pub(crate) mod link;
 pub(crate) mod loose;
+pub(crate) mod names;
 pub(crate) mod ops;
 pub(crate) mod release;
 mod renew;

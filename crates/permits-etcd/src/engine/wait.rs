@@ -197,10 +197,11 @@ fn verdict(room: &Room, create: i64, first: Name, n: u32) -> Option<End> {
 fn hold(room: &Rc<Room>, placed: &Placed, link: &Arc<Link>) -> Grant {
     let gone = Arc::new(Lease::new(clock::now, BootTime::new(Duration::MAX)));
     let token = grant::token(placed.create, placed.index);
+    let first = placed.names.first().map_or(0, |name| name.number);
     let parts = placed.names.iter().map(|name| {
         let (seat, gone) = (Rc::clone(&placed.seat), Arc::clone(&gone));
         room.held.borrow_mut().insert(*name, Held { create: placed.create, gone: Arc::clone(&gone), seat });
-        Part { name: *name, create: placed.create, gone }
+        Part { name: *name, create: placed.create, first, gone }
     });
     let parts = parts.collect();
     guard::start(room);

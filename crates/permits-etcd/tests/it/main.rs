@@ -8,6 +8,7 @@ mod deaths;
 mod doubt;
 mod frames;
 mod late;
+mod naming;
 mod proxy;
 mod referee;
 mod scene;

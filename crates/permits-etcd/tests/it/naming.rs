@@ -1,0 +1,45 @@
+//! Names of semaphores and of holders, as people and programs find them.
+
+use crate::cluster;
+use permits::ErrorKind;
+use permits_etcd::Etcd;
+
+#[test]
+fn list_has_the_semaphores_of_its_namespace_and_no_others() {
+    let Some(endpoints) = cluster::endpoints() else { return };
+    let connect =
+        |namespace: &str| Etcd::options(endpoints.clone()).namespace(namespace).connect().expect("it is good");
+    let (ours, others) = (connect("/naming/list/"), connect("/naming/list-of-others/"));
+    for name in ["b", "a/b c", "建"] {
+        let semaphore = ours.open(name, 2).wait().expect("it is new");
+        // Keys beside its configuration.
+        semaphore.acquire_many(2).wait().expect("they are free").forget().wait().expect("they are held");
+    }
+    others.open("c", 1).wait().expect("it is new");
+
+    let mut names = ours.list().wait().expect("the server answers");
+
+    names.sort_unstable();
+    assert_eq!(names, ["a/b c", "b", "建"]);
+    assert_eq!(connect("/naming/nothing/").list().wait().expect("the server answers"), [""; 0]);
+}
+
+#[test]
+fn holder_of_a_permit_is_the_one_of_the_status() {
+    let Some(endpoints) = cluster::endpoints() else { return };
+    let etcd = Etcd::connect(endpoints).expect("the endpoints are good");
+    let semaphore = etcd.open("naming/holder", 5).wait().expect("it is new");
+    let mut permit = semaphore.acquire_many(3).wait().expect("they are free");
+    let other = semaphore.acquire().wait().expect("one is free");
+
+    let part = permit.split(1).expect("it has three");
+
+    let status = semaphore.status().wait().expect("the server answers");
+    let ids: Vec<_> = status.holders.iter().map(|holder| Some(holder.who.id)).collect();
+    assert_eq!(ids, [permit.holder(), other.holder()]);
+    assert_eq!(part.holder(), permit.holder());
+    assert_eq!(semaphore.acquire_many(0).wait().expect("none is needed").holder(), None);
+    let id = other.holder().expect("it holds one");
+    semaphore.revoke(id).wait().expect("it is there");
+    assert_eq!(semaphore.revoke(id).wait().expect_err("it is gone").kind(), ErrorKind::NoSuchHolder);
+}
