@@ -9,8 +9,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::values::{
-    Change, Number, OnLost, descriptor, directory, duration, exit_code, interval, mode, on_lost, positive_duration,
-    process, signal, supersede_key, top_interval,
+    Change, Number, OnLost, descriptor, directory, duration, exit_code, interval, lease, mode, on_lost,
+    positive_duration, process, signal, supersede_key, top_interval,
 };
 
 /// Shown by `permits --help` and `permits run --help`; a macro, since `concat!` takes nothing but literals.
@@ -21,12 +21,13 @@ Exit codes:
   0-255  exit code of the command (run); 128+N if signal N killed it
   64     wrong arguments
   69     unavailable: no such semaphore or grant, closed, removed, its
-         file was replaced, or no process is left to act on a revocation
-         (revoke)
+         file was replaced, no process is left to act on a revocation
+         (revoke), or no server of etcd answers
   75     busy: no permit with --try, or --wait timed out (run -E changes
          the code); in use (remove)
-  76     lost: the grant was revoked, or a newer run superseded this one
-  77     permission denied
+  76     lost: the grant was revoked, a newer run superseded this one,
+         or a lease ended
+  77     permission denied, by the file system or by etcd
   78     wrong configuration: --max or --every differs from the stored
          value, more units than permits, another file format, unsafe or
          missing directory, unsuitable file system
@@ -64,6 +65,9 @@ Examples:
 /// NAME is the name of a semaphore, a file in a directory. A holder is a command, or another process, that has
 /// permits; a waiter is one that waits. GRANT is the id of a holder or waiter, such as `0-1`: `permits status`
 /// shows it under HOLDER and WAITER, and `run` gives it to its command in PERMITS_GRANT.
+///
+/// NAME can also be the address of a semaphore of machines, on etcd: `etcd://10.0.0.1:2379/build`, or `@build`
+/// with PERMITS_BACKEND=etcd://10.0.0.1:2379. A bare name always means this host.
 #[derive(Debug, Parser)]
 #[command(name = "permits", version, after_help = exit_codes!(), max_term_width = 100)]
 pub(crate) struct Args {
@@ -199,6 +203,25 @@ pub(crate) struct Terms {
     pub(crate) existing: bool,
 }
 
+/// How machines are reached, for a name that is an address.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Options for machines, with a NAME such as etcd://10.0.0.1:2379/build")]
+pub(crate) struct Machines {
+    /// Time after which permits come back from a machine that is gone, `1s` to `10m` [default: 15s]
+    ///
+    /// `permits` renews the lease five times in that time. Below 5s the loss of a leader of etcd can cost a lease.
+    #[arg(long, value_name = "DURATION", value_parser = lease, allow_hyphen_values = true)]
+    pub(crate) ttl: Option<Duration>,
+    /// Exit 69 if no server answers for DURATION
+    ///
+    /// A run that waits in the queue already waits on.
+    #[arg(
+        long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration,
+        allow_hyphen_values = true
+    )]
+    pub(crate) connect_timeout: Duration,
+}
+
 /// Run a command with a permit, and return the permit when the command ends.
 ///
 /// `permits` executes the command directly, without a shell, and exits with its exit code. The command
@@ -207,6 +230,12 @@ pub(crate) struct Terms {
 /// `permits` lives; daemons that the command leaves behind do not keep it, except with --tree. The
 /// environment of the command has PERMITS_NAME, PERMITS_GRANT, PERMITS_UNITS, and PERMITS_SLOT, the number of
 /// its permit.
+///
+/// With an address, permits are held under a lease. If it cannot be renewed, --on-lost ends the command before the
+/// lease ends. PERMITS_TOKEN is the fencing token of the grant, a number that is greater than those of earlier
+/// grants. PERMITS_VALID_UNTIL says until when the lease was held as the command started, in milliseconds of the
+/// clock since boot (CLOCK_BOOTTIME). If KILL ends `permits`, it ends the command too, but not what the command has
+/// started, and the permits come back when the lease ends.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
@@ -218,6 +247,8 @@ pub(crate) struct Run {
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) machines: Machines,
     /// Exit with CODE if busy or timed out
     #[arg(
         short = 'E', long, value_name = "CODE", default_value = "75", value_parser = exit_code, allow_hyphen_values = true
@@ -252,12 +283,13 @@ pub(crate) struct Run {
         allow_hyphen_values = true
     )]
     pub(crate) kill_after: Duration,
-    /// What to do when the grant is revoked: `term`, `kill`, `ignore`, or run a shell command
+    /// What to do when the grant is revoked or its lease ends: `term`, `kill`, `ignore`, or run a shell command
     ///
     /// `term` sends TERM to the command and all processes that it has started, and KILL after --grace. `kill`
     /// sends them KILL at once. Both exit 76. `ignore` lets the command run on. Any other value is run with
     /// `sh -c`, with the command's process id in PERMITS_COMMAND_PID; `permits` waits until the command ends,
-    /// and exits 76.
+    /// and exits 76. With an address, TERM and the shell command come early enough that KILL ends the command before
+    /// another machine can have the permit.
     #[arg(
         long, value_name = "term|kill|ignore|COMMAND", default_value = "term",
         value_parser = OsStringValueParser::new().try_map(on_lost)
@@ -320,6 +352,8 @@ pub(crate) struct Acquire {
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) machines: Machines,
     /// Hold the permits in the background while process PID lives, and print the grant
     #[arg(long, value_name = "PID", value_parser = process, allow_hyphen_values = true)]
     pub(crate) while_pid: Option<i32>,
@@ -394,6 +428,9 @@ pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Namespace on etcd, such as etcd://10.0.0.1:2379/team-a, or @ for that of PERMITS_BACKEND [default: this host]
+    #[arg(value_name = "ADDRESS", conflicts_with = "idle")]
+    pub(crate) namespace: Option<String>,
 }
 
 /// Watch semaphores live.
@@ -456,6 +493,9 @@ pub(crate) struct Wait {
 /// It keeps its permits until it gives up: `run` stops its command (see `run --on-lost`), and the permits
 /// come back when the command has ended. If no process is there to stop the command, because `run` was killed
 /// or had --exec, `permits` exits 69 and names the process to kill.
+///
+/// With an address, its place on etcd is deleted at once: another machine can have the permits while the command
+/// still ends.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Revoke {
     /// Wait until it has given up, at most DURATION, then exit 75
@@ -503,11 +543,16 @@ pub(crate) struct Repair {
 }
 
 /// Check directory, file system and kernel, and try a run.
+///
+/// With the address of machines, ask each of its servers for its version and its time to answer.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Namespace or semaphore on etcd, to look at its servers [default: this host]
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
 }
 
 /// Print completions for a shell.

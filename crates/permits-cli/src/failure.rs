@@ -98,6 +98,35 @@ impl From<permits_host::Error> for Failure {
     }
 }
 
+#[cfg(feature = "etcd")]
+impl Failure {
+    /// The same of a semaphore of machines, which has no file and no directory.
+    pub(crate) fn of_machines(error: permits_host::Error, address: &str) -> Self {
+        let text = match hint_for_machines(error.kind(), address) {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        };
+        Failure::new(exit_code(error.kind()), text)
+    }
+}
+
+/// What to do about a kind of error of a semaphore of machines.
+#[cfg(feature = "etcd")]
+fn hint_for_machines(kind: ErrorKind, address: &str) -> Option<String> {
+    Some(match kind {
+        ErrorKind::NotFound => format!("create it with `permits set --create {address} N`"),
+        ErrorKind::TooMany => format!("ask for fewer with `--units`, or change the number with `permits set {address} N`"),
+        ErrorKind::MaxDiffers => format!("change the number with `--resize` or `permits set {address} N`"),
+        ErrorKind::Unreachable => format!("look at each server with `permits doctor {address}`"),
+        ErrorKind::Denied => {
+            "the user is that of the address or of ETCDCTL_USER, and the password that of PERMITS_PASSWORD or              ETCDCTL_PASSWORD"
+                .into()
+        }
+        ErrorKind::NoSuchHolder => format!("see the grants of holders and waiters with `permits status {address}`"),
+        _ => return None,
+    })
+}
+
 /// What to do about an error of the system, if it is a limit of this process that is reached.
 pub(crate) fn shortage(error: &io::Error) -> &'static str {
     if error.raw_os_error() == Some(libc::EMFILE) { "; raise the limit with `ulimit -n`" } else { "" }

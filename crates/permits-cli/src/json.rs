@@ -134,14 +134,10 @@ impl<'a, T> Named<'a, T> {
 #[derive(Serialize)]
 pub(crate) struct StatusLine<'a> {
     name: &'a str,
-    path: String,
+    #[serde(flatten)]
+    file: Option<FileLine>,
     #[serde(flatten)]
     counts: Counts,
-    format: String,
-    created: String,
-    last_used: String,
-    mode: String,
-    owner_uid: u32,
     holders: Vec<HolderLine>,
     waiters: Vec<WaiterLine>,
 }
@@ -151,6 +147,7 @@ impl<'a> StatusLine<'a> {
         let holders = status.holders.iter().map(|holder| HolderLine {
             who: Who::from(&holder.who),
             permits: holder.permits,
+            token: holder.token.map(permits::Token::get),
             slots: holder.slots.clone(),
             since: time(holder.since),
             held_seconds: Some(age(holder.since).as_secs_f64()),
@@ -163,20 +160,33 @@ impl<'a> StatusLine<'a> {
             since: time(waiter.since),
             waiting_seconds: Some(age(waiter.since).as_secs_f64()),
         });
-        let file = file_of(status);
-        StatusLine {
-            name: &status.name,
+        let file = status.file.as_ref().map(|file| FileLine {
             path: file.path.display().to_string(),
-            counts: Counts::of(status),
             format: format!("{}.{}", file.format.0, file.format.1),
             created: time(file.created),
             last_used: time(file.last_used),
             mode: format!("{:04o}", file.mode & 0o7777),
             owner_uid: file.owner_uid,
+        });
+        StatusLine {
+            name: &status.name,
+            file,
+            counts: Counts::of(status),
             holders: holders.collect(),
             waiters: waiters.collect(),
         }
     }
+}
+
+/// The file of a semaphore of this host.
+#[derive(Serialize)]
+struct FileLine {
+    path: String,
+    format: String,
+    created: String,
+    last_used: String,
+    mode: String,
+    owner_uid: u32,
 }
 
 /// One semaphore in a reading of `top`.
@@ -201,8 +211,9 @@ pub(crate) struct Counts {
     pub(crate) waiting_acquirers: u32,
     pub(crate) waiting_releasers: u32,
     pub(crate) closed: bool,
-    pub(crate) granted_total: u64,
-    pub(crate) recovered_total: u64,
+    /// `null` on machines, where they are not counted.
+    pub(crate) granted_total: Option<u64>,
+    pub(crate) recovered_total: Option<u64>,
     /// `null` if starts are not spaced.
     pub(crate) interval_seconds: Option<f64>,
     /// `null` if the next one may be now.
@@ -221,8 +232,8 @@ impl Counts {
             waiting_acquirers: state.waiting_acquirers,
             waiting_releasers: state.waiting_releasers,
             closed: state.closed,
-            granted_total: status.granted_total,
-            recovered_total: status.recovered_total,
+            granted_total: status.file.as_ref().map(|_| status.granted_total),
+            recovered_total: status.file.as_ref().map(|_| status.recovered_total),
             interval_seconds: status.interval.map(|time| time.as_secs_f64()),
             next_start_seconds: status.next_start.map(|time| time.as_secs_f64()),
         }
@@ -234,12 +245,13 @@ impl Counts {
 pub(crate) struct UsedCounts {
     #[serde(flatten)]
     counts: Counts,
-    last_used: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<String>,
 }
 
 impl UsedCounts {
     pub(crate) fn of(status: &Status) -> Self {
-        UsedCounts { counts: Counts::of(status), last_used: time(file_of(status).last_used) }
+        UsedCounts { counts: Counts::of(status), last_used: status.file.as_ref().map(|file| time(file.last_used)) }
     }
 }
 
@@ -248,6 +260,9 @@ pub(crate) struct HolderLine {
     #[serde(flatten)]
     pub(crate) who: Who,
     pub(crate) permits: u32,
+    /// The fencing token, on machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<u64>,
     /// Their numbers, lowest first; those of them that have one.
     pub(crate) slots: Vec<u32>,
     pub(crate) since: String,

@@ -1,13 +1,13 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
 //! `args` says what there is, `values` how the values of arguments are written, and `commands` has a file for
-//! each command. What they share stands beside them: `place` (which semaphore), `neighbours` (users who count
-//! apart), `sharing` (users who cannot use what is made), `waiting` (a wait that signals, a stop and a revocation
-//! can end), `events` (signals and wake-ups as things to poll for), `people` (who holds or waits, and taming what
-//! others wrote), `json` and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes),
-//! `out` (stdout and stderr), `slips` (what was probably meant), `leftovers` (of the killed), `similar` (names
-//! that a slip turns into one another), `sys` (system calls). No module imports this one, and none imports a
-//! module that imports it.
+//! each command. What they share stands beside them: `reach` (names of this host, and addresses of machines),
+//! `place` (which semaphore), `neighbours` (users who count apart), `sharing` (users who cannot use what is made),
+//! `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as things to poll
+//! for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is printed), `columns`
+//! (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `slips` (what was probably meant),
+//! `leftovers` (of the killed), `similar` (names that a slip turns into one another), `sys` (system calls). No module
+//! imports this one, and none imports a module that imports it.
 
 mod args;
 mod columns;
@@ -21,6 +21,7 @@ mod neighbours;
 mod out;
 mod people;
 mod place;
+mod reach;
 mod sharing;
 mod similar;
 mod slips;

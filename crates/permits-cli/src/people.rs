@@ -20,6 +20,9 @@ use unicode_segmentation::UnicodeSegmentation;
 pub(crate) struct Who {
     /// As `permits revoke` takes it.
     pub(crate) grant: String,
+    /// Its machine, if that may be another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
     /// Of the process that takes part.
     pub(crate) pid: u32,
     /// Inode of the PID namespace in which `pid` and `command_pid` have their meaning, if it is not the reader's.
@@ -42,7 +45,8 @@ pub(crate) struct Who {
 impl Who {
     /// The process that does the work: the command, or else the participant itself.
     ///
-    /// With the inode of its PID namespace if the number means nothing in ours.
+    /// With the inode of its PID namespace if the number means nothing in ours, and behind the name of its machine
+    /// if that may be another one.
     pub(crate) fn pid_text(&self) -> String {
         self.in_its_namespace(self.command_pid.unwrap_or(self.pid))
     }
@@ -80,9 +84,10 @@ impl Who {
     }
 
     fn in_its_namespace(&self, pid: u32) -> String {
-        match self.pid_namespace {
-            Some(inode) => format!("{pid}@{inode}"),
-            None => pid.to_string(),
+        match (&self.host, self.pid_namespace) {
+            (Some(host), _) => format!("{host}:{pid}"),
+            (None, Some(inode)) => format!("{pid}@{inode}"),
+            (None, None) => pid.to_string(),
         }
     }
 }
@@ -91,6 +96,7 @@ impl From<&Participant> for Who {
     fn from(who: &Participant) -> Self {
         Who {
             grant: who.id.to_string(),
+            host: who.host.as_deref().map(tame),
             pid: who.pid,
             pid_namespace: who.foreign_pid_namespace,
             command_pid: who.command_pid,

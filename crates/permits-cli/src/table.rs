@@ -41,12 +41,13 @@ pub(crate) fn list(read: &[(String, Result<Status, Failure>)], with_use: bool) -
                     u64::from(state.given_out.saturating_sub(state.loose)),
                     u64::from(state.loose),
                     u64::from(state.waiting_acquirers) + u64::from(state.waiting_releasers),
-                    status.granted_total,
-                    status.recovered_total,
                 ];
+                // Machines do not count them.
+                let counted = [status.granted_total, status.recovered_total]
+                    .map(|n| if status.file.is_some() { n.to_string() } else { "-".to_owned() });
                 let word = if state.closed { "closed" } else { "open" };
-                let used = with_use.then(|| ago(crate::json::file_of(status).last_used));
-                let numbers = numbers.map(|n| n.to_string());
+                let used = with_use.then(|| status.file.as_ref().map_or("-".to_owned(), |file| ago(file.last_used)));
+                let numbers = numbers.map(|n| n.to_string()).into_iter().chain(counted);
                 let every = status.interval.map_or("-".to_owned(), |time| humantime::format_duration(time).to_string());
                 let every = with_spacing.then_some(every);
                 rows.add([shown(name)].into_iter().chain(numbers).chain([word.to_owned()]).chain(every).chain(used));
@@ -76,14 +77,15 @@ fn shown(name: &str) -> String {
 pub(crate) fn status(status: &Status) -> String {
     let closed = if status.state.closed { ", closed" } else { "" };
     let mut text = format!("{HEADING}{}{HEADING:#}: {}{closed}\n", tame(&status.name), status.state);
-    let file = crate::json::file_of(status);
-    let created = humantime::format_rfc3339_seconds(file.created);
-    text += &format!("{} granted since {created}, ", status.granted_total);
-    text += &format!("{} recovered from dead holders", status.recovered_total);
-    if status.state.is_idle() {
-        text += &format!(", last used {} ago", ago(file.last_used));
+    if let Some(file) = &status.file {
+        let created = humantime::format_rfc3339_seconds(file.created);
+        text += &format!("{} granted since {created}, ", status.granted_total);
+        text += &format!("{} recovered from dead holders", status.recovered_total);
+        if status.state.is_idle() {
+            text += &format!(", last used {} ago", ago(file.last_used));
+        }
+        text += "\n";
     }
-    text += "\n";
     if let Some(spaced) = spacing::text(status.interval, status.next_start) {
         text += &format!("{spaced}\n");
     }
@@ -99,13 +101,16 @@ pub(crate) fn status(status: &Status) -> String {
 }
 
 fn holders(holders: &[Holder]) -> String {
-    let mut rows = Rows::new(&["HOLDER", ">PERMITS", "SLOTS", ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
-    for Holder { who, permits, slots, since, .. } in holders {
+    // Permits of machines have tokens, those of a host may have numbers.
+    let fenced = holders.iter().any(|holder| holder.token.is_some());
+    let number = if fenced { ">TOKEN" } else { "SLOTS" };
+    let mut rows = Rows::new(&["HOLDER", ">PERMITS", number, ">PID", "USER", ">SINCE", "LABEL", "COMMAND"]);
+    for Holder { who, permits, slots, token, since, .. } in holders {
         let who = Who::from(who);
         rows.add([
             who.grant.clone(),
             permits.to_string(),
-            ranges(slots),
+            token.map_or_else(|| ranges(slots), |token| token.to_string()),
             who.pid_text(),
             who.user.clone(),
             ago(*since),

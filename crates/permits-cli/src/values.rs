@@ -150,6 +150,14 @@ pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A time that a lease lasts: what etcd counts in, and `permits-etcd` takes.
+pub(crate) fn lease(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time.subsec_nanos() == 0 && (1..=600).contains(&time.as_secs()) => Ok(time),
+        _ => Err(format!("a lease of `{text}` cannot be had: give whole seconds, from `1s` to `10m`")),
+    }
+}
+
 /// Each reading costs the holders a little, so not without a pause.
 pub(crate) fn top_interval(text: &str) -> Result<Duration, String> {
     match duration(text)? {

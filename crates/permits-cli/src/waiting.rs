@@ -107,8 +107,8 @@ pub(crate) struct Waiting<'a> {
 /// Holders that are named in one line; `status` names them all.
 const NAMED: usize = 3;
 /// The waiting line appears after this time, so that short waits do not flicker.
-const UNNOTICED: Duration = Duration::from_millis(300);
-const REDRAW: Duration = Duration::from_secs(1);
+pub(crate) const UNNOTICED: Duration = Duration::from_millis(300);
+pub(crate) const REDRAW: Duration = Duration::from_secs(1);
 
 impl<'a> Waiting<'a> {
     pub(crate) fn new(scene: Scene<'a>, semaphore: &'a HostSemaphore, units: u32, patience: &'a Patience) -> Self {
@@ -265,7 +265,7 @@ impl<'a> Waiting<'a> {
 }
 
 /// `; held by 4711 (cargo test), 4712 (make), 3 loose (see `permits release`)`; nothing if nothing is out.
-fn held_by(status: &Status) -> String {
+pub(crate) fn held_by(status: &Status) -> String {
     let holder = |holder: &Holder| {
         let who = Who::from(&holder.who);
         format!("{} ({})", who.pid_text(), who.command)
@@ -286,7 +286,7 @@ fn held_by(status: &Status) -> String {
 }
 
 /// `0.3 s`
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 

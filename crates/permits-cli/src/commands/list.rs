@@ -1,6 +1,7 @@
 //! `permits list`: the semaphores of the directory, a line each; all, or those that are idle.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use permits_host::Status;
@@ -18,10 +19,20 @@ pub(crate) fn run(scene: Scene<'_>, args: &List) -> Result<End, Failure> {
     let dir = scene.directory();
     let options = scene.options();
     let names = options.clone().list()?;
-    let mut read: Vec<(String, Result<Status, Failure>)> =
+    let read =
         names.into_iter().map(|name| (name.clone(), place::status(&options, &name).map_err(Failure::from))).collect();
+    show(scene, args, &dir, read)
+}
+
+/// Prints semaphores of a directory, or of a namespace.
+pub(super) fn show(
+    scene: Scene<'_>,
+    args: &List,
+    dir: &Path,
+    mut read: Vec<(String, Result<Status, Failure>)>,
+) -> Result<End, Failure> {
     let failures = read.iter().filter_map(|(name, status)| status.as_ref().err().map(|failure| (name, failure)));
-    let mut codes = failures.map(|(name, failure)| place::code_among_others(&dir, name, failure));
+    let mut codes = failures.map(|(name, failure)| place::code_among_others(dir, name, failure));
     let code = codes.find(|code| *code != 0).unwrap_or(0);
     if let Some(time) = args.idle {
         // Of one that cannot be read nothing is known, so it is on no list of those that may go.

@@ -7,6 +7,8 @@ mod acquire;
 mod completions;
 mod doctor;
 mod list;
+#[cfg(feature = "etcd")]
+mod machines;
 mod man;
 mod release;
 mod remove;
@@ -22,9 +24,15 @@ use crate::args::Act;
 use crate::end::End;
 use crate::failure::Failure;
 use crate::place::Scene;
+use crate::reach;
 
 /// Does what the arguments ask for.
 pub(crate) fn run(act: &Act, scene: Scene<'_>) -> Result<End, Failure> {
+    reach::check(act, scene.common)?;
+    #[cfg(feature = "etcd")]
+    if let Some(done) = machines::run(act, scene) {
+        return done;
+    }
     match act {
         Act::Run(run) => run::run(scene, run),
         Act::Acquire(acquire) => acquire::run(scene, acquire),

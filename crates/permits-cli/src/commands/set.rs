@@ -8,6 +8,10 @@ use crate::failure::{Failure, code};
 use crate::place::{self, Scene};
 use crate::values::{Change, MOST};
 
+/// What is said of a change of what is not there.
+pub(super) const CREATE_WITH_A_SIGN: &str =
+    "--create needs a number of permits, not a change of it: give a number without a sign";
+
 pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
     let options = scene.options();
     let semaphore = match args.max {
@@ -16,8 +20,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Set) -> Result<End, Failure> {
             place::making(scene, &args.name, || Ok(options.resize(true).open(&args.name, place::total(max))?))?
         }
         _ if args.create => {
-            let text = "--create needs a number of permits, not a change of it: give a number without a sign";
-            return Err(Failure::new(code::USAGE, text));
+            return Err(Failure::new(code::USAGE, CREATE_WITH_A_SIGN));
         }
         change => {
             let semaphore = options.open_existing(&args.name)?;

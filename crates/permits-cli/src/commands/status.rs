@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::out;
 use crate::place::{self, Scene};
+use crate::reach;
 use crate::table;
 
 pub(crate) fn run(scene: Scene<'_>, args: &Status) -> Result<End, Failure> {
@@ -50,7 +51,11 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
         }
     } else {
         for name in &args.names {
-            texts.push(one(&place::status(options, name)?, args.json));
+            let status = match reach::is_of_machines(name) {
+                true => reach::status(name)?,
+                false => place::status(options, name)?,
+            };
+            texts.push(one(&status, args.json));
         }
     }
     Ok((texts.join(if args.json { "" } else { "\n" }), code))

@@ -194,7 +194,7 @@ fn wrong_arguments_cannot_act_on_a_terminal() {
     for args in [
         &["run", "--max", "\x1b[31mX\u{202e}", "a", "--", "true"][..],
         &["\x1b[2J", "--", "true"],
-        &["list", "\x1b]0;x\x07"],
+        &["man", "--out", "x", "run", "\x1b]0;x\x07"],
     ] {
         let output = place.output(args);
         let said = stderr(&output);

@@ -11,6 +11,8 @@ mod family;
 mod idle;
 mod jobserver;
 mod limits;
+#[cfg(feature = "etcd")]
+mod machines;
 mod manual;
 mod messages;
 mod names;

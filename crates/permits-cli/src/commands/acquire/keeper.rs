@@ -6,16 +6,15 @@
 //! leaves the terminal, and its parent ends.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
 use permits_host::{HostSemaphore, OwnedPermit};
 
+use super::background::{detach, is_ending};
 use crate::args::Acquire;
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
-use crate::json::{self, Taken};
 use crate::out;
 use crate::place::{self, Scene};
 use crate::sys::{self, Fork};
@@ -55,6 +54,10 @@ pub(crate) fn start(scene: Scene<'_>, args: &Acquire, pid: i32) -> Result<End, F
 }
 
 fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: File) -> Result<End, Failure> {
+    #[cfg(feature = "etcd")]
+    if crate::reach::is_of_machines(&args.name) {
+        return super::leased::keep(scene, args, pid, process, answer);
+    }
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).numbered(true);
@@ -67,31 +70,10 @@ fn keep(scene: Scene<'_>, args: &Acquire, pid: i32, process: &OwnedFd, answer: F
             Err(ungranted) => return ungranted.end(),
         }
     };
-    detach(args, &permit, &semaphore, answer)
+    let grant = semaphore.id().to_string();
+    detach(args, permit.count(), permit.slots().to_vec(), grant, answer)
         .map_err(|error| Failure::system("cannot move to the background", &error))?;
     hold(&mut events, &semaphore, process, permit)
-}
-
-/// Leaves the caller's terminal, directory and process group, and tells it the grant.
-fn detach(args: &Acquire, permit: &OwnedPermit, semaphore: &HostSemaphore, mut answer: File) -> std::io::Result<()> {
-    sys::set_pdeathsig(0)?;
-    nix::unistd::setsid()?;
-    std::env::set_current_dir("/")?;
-    sys::detach_stdio()?;
-    let grant = semaphore.id().to_string();
-    let text = if args.json {
-        let keeper_pid = Some(std::process::id());
-        json::line(Taken {
-            name: &args.name,
-            permits: permit.count(),
-            slots: permit.slots().to_vec(),
-            grant: Some(grant),
-            keeper_pid,
-        })
-    } else {
-        format!("{grant}\n")
-    };
-    answer.write_all(text.as_bytes())
 }
 
 /// Until the process has ended, the grant is revoked, or a signal says so.
@@ -104,8 +86,7 @@ fn hold(
     events.watch_revocation(semaphore);
     loop {
         let seen = events.wait(None, Some(process.as_fd()))?;
-        let ending = |signal: i32| !sys::is_harmless(signal) && signal != libc::SIGTSTP && !sys::is_ignored(signal);
-        if seen.extra || semaphore.is_revoked() || seen.signals.iter().any(|received| ending(received.signal)) {
+        if seen.extra || semaphore.is_revoked() || seen.signals.iter().any(|received| is_ending(received.signal)) {
             drop(permit);
             return Ok(End::Code(0));
         }

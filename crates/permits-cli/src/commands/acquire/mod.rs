@@ -1,6 +1,9 @@
 //! `permits acquire`: permits without an owner, or permits that a keeper in the background owns.
 
+mod background;
 mod keeper;
+#[cfg(feature = "etcd")]
+mod leased;
 
 use crate::args::Acquire;
 use crate::end::End;

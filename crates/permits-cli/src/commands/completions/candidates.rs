@@ -99,6 +99,7 @@ fn with_candidates(arg: Arg, source: &Arc<Source>, pages: &[String]) -> Arg {
             let pages = pages.to_vec();
             ArgValueCandidates::new(move || pages.iter().map(CompletionCandidate::new).collect())
         }
+        "ADDRESS" => fixed(&["@", "etcd://"]),
         "OCTAL" => fixed(&["600", "660", "666"]),
         "N|N%|nproc" | "K|K%|nproc" | "N|N%|nproc|+N|-N" => fixed(&["nproc", "50%"]),
         "term|kill|ignore|COMMAND" => fixed(&["term", "kill", "ignore"]),

@@ -32,7 +32,7 @@ pub(crate) fn run(scene: Scene<'_>, args: &Doctor) -> Result<End, Failure> {
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (bad, warnings) = (count(Level::Bad), count(Level::Warning));
     let lines: Vec<_> =
-        findings.iter().map(|f| FindingLine { level: word(f.level), about: &f.about, text: &f.text }).collect();
+        findings.iter().map(|f| FindingLine { level: level_word(f.level), about: &f.about, text: &f.text }).collect();
     if args.json {
         out::print(&json::line(Examined { dir: dir.display().to_string(), good: bad == 0, findings: lines }))?;
     } else {
@@ -66,15 +66,25 @@ fn verdict(works: bool, bad: usize, warnings: usize) -> String {
         (true, 0) => "good, `permits run` works here",
         (true, _) => "bad, although `permits run` works here with a new semaphore",
     };
-    let warnings = match warnings {
+    format!("verdict: {verdict}{}\n", warned(warnings))
+}
+
+/// The same of machines.
+#[cfg(feature = "etcd")]
+pub(super) fn verdict_of_machines(bad: usize, warnings: usize) -> String {
+    let verdict = if bad == 0 { "good, the servers answer" } else { "bad, `permits run` may wait or fail there" };
+    format!("verdict: {verdict}{}\n", warned(warnings))
+}
+
+fn warned(warnings: usize) -> String {
+    match warnings {
         0 => String::new(),
         1 => ", with `1` warning".to_owned(),
         _ => format!(", with `{warnings}` warnings"),
-    };
-    format!("verdict: {verdict}{warnings}\n")
+    }
 }
 
-fn word(level: Level) -> &'static str {
+pub(super) fn level_word(level: Level) -> &'static str {
     match level {
         Level::Good => "good",
         Level::Warning => "warning",

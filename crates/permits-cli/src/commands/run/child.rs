@@ -10,16 +10,15 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use permits_host::OwnedPermit;
-
 use super::command::{Job, cannot_start, command};
 use super::family::{Family, Strangers, Whom};
+use super::grip::Grip;
 use super::jobserver::Jobserver;
+use super::loss::Loss;
 use super::report::{Event, Reason, Report};
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
-use crate::people;
 use crate::sys::{self, BeforeExec, Changed, Received};
 use crate::values::OnLost;
 
@@ -31,24 +30,24 @@ const KILL_AGAIN: Duration = Duration::from_millis(100);
 /// What the hook of `--on-lost` finds in its environment, and the command does not: its process id.
 const COMMAND_PID: &str = "PERMITS_COMMAND_PID";
 
-/// Starts the command and waits for its end. Without a permit, an outer run keeps them.
+/// Starts the command and waits for its end.
 pub(super) fn supervise(
     job: &Job<'_>,
     events: &mut Events,
     report: &mut Report,
-    permit: Option<OwnedPermit>,
+    grip: Grip<'_>,
     grant: &str,
 ) -> Result<(End, Reason), Failure> {
     let args = job.args;
-    let mut command = command(job, grant, permit.as_ref());
-    let mut before = BeforeExec { pdeathsig: args.pdeathsig, inherited: Vec::new() };
+    let mut command = command(job, grant, &grip);
+    let mut before = BeforeExec { pdeathsig: args.pdeathsig.or(grip.pdeathsig()), inherited: Vec::new() };
     let program = args.command.first().map(OsString::as_os_str);
     let jobserver = args.jobserver.map(|kind| Jobserver::start(kind, job.units, program)).transpose()?;
     if let Some(jobserver) = &jobserver {
         jobserver.announce(&mut command);
         before.inherited.extend(jobserver.inherited());
     }
-    let lock = permit.as_ref().map(|_| job.semaphore.command_lock().map(Arc::new)).transpose()?;
+    let lock = grip.command_lock()?.map(Arc::new);
     sys::prepare(&mut command, lock.clone(), before);
     sys::adopt_orphans()
         .map_err(|error| Failure::system("cannot adopt the processes that the command starts", &error))?;
@@ -56,7 +55,7 @@ pub(super) fn supervise(
     let child = command.spawn().map_err(|error| cannot_start(args, &error))?;
     // From here on the command runs. If anything fails below, it keeps what it has: this program's end leaves
     // the permits to the command's lock, as its death would, and the tokens to the jobs that have them open.
-    let given = ManuallyDrop::new((permit, jobserver));
+    let mut given = ManuallyDrop::new((grip, jobserver));
     let pid = child.id();
     if let Some(lock) = &lock {
         lock.set_command_pid(pid);
@@ -75,10 +74,12 @@ pub(super) fn supervise(
         stop_expected: false,
         next: None,
     };
-    let (status, stopped) = running.wait(events, report, grant, given.0.is_some())?;
+    let (status, stopped) = running.wait(events, report, grant, &mut given.0)?;
     // First the permits, then our end: see the head of `run`.
-    drop(ManuallyDrop::into_inner(given));
-    Ok(end(status, stopped))
+    let (grip, jobserver) = ManuallyDrop::into_inner(given);
+    let lost = grip.give_back(job.scene.notes, &args.name);
+    drop(jobserver);
+    Ok(end(status, stopped.or(lost)))
 }
 
 /// A command that runs.
@@ -108,15 +109,17 @@ impl Running<'_> {
         events: &mut Events,
         report: &mut Report,
         grant: &str,
-        mut revocable: bool,
+        grip: &mut Grip<'_>,
     ) -> Result<(ExitStatus, Option<Reason>), Failure> {
         let args = self.job.args;
         // A time too far away to be written down as an instant is no limit.
         let mut max_hold = args.max_hold.and_then(|time| self.began.checked_add(time));
-        let mut watch = revocable.then(|| self.began + SHORT_COMMAND);
+        let mut revocable = true;
+        let mut watch = grip.needs_a_watch().then(|| self.began + SHORT_COMMAND);
         loop {
             let step = self.next.map(|(at, _)| at);
-            let seen = events.wait([max_hold, watch, step].into_iter().flatten().min(), None)?;
+            let end = if revocable { grip.next_look(events) } else { None };
+            let seen = events.wait([max_hold, watch, step, end].into_iter().flatten().min(), None)?;
             for received in seen.signals {
                 self.forward(received);
             }
@@ -132,7 +135,7 @@ impl Running<'_> {
             }
             let now = Instant::now();
             if watch.take_if(|at| now >= *at).is_some() {
-                events.watch_revocation(self.job.semaphore);
+                grip.watch(events);
             }
             if max_hold.take_if(|at| now >= *at).is_some() {
                 self.job.scene.notes.warn(&format!(
@@ -145,10 +148,10 @@ impl Running<'_> {
             if let Some((_, signal)) = self.next.take_if(|(at, _)| now >= *at) {
                 self.end_family(signal);
             }
-            if revocable && self.job.semaphore.is_revoked() {
+            if revocable && let Some(loss) = grip.loss() {
                 revocable = false;
                 report.tell(Event::Lost { grant: grant.to_owned() });
-                self.lost(grant);
+                self.lost(grant, &loss);
             }
         }
     }
@@ -218,16 +221,17 @@ impl Running<'_> {
         }
     }
 
-    fn lost(&mut self, grant: &str) {
+    fn lost(&mut self, grant: &str, loss: &Loss) {
         let args = self.job.args;
-        let why = people::revocation(self.job.semaphore);
-        let warn =
-            |what: &str| self.job.scene.notes.warn(&format!("grant {grant} of `{}` was {why}: {what}", args.name));
+        let warn = |what: &str| {
+            self.job.scene.notes.warn(&format!("grant {grant} of `{}` {}: {what}", args.name, loss.why));
+        };
+        let grace = loss.left.map_or(args.grace, |left| left.min(args.grace));
         match &args.on_lost {
             OnLost::Ignore => warn("the command runs on, as --on-lost says"),
             OnLost::Term => {
                 warn("stopping the command");
-                self.stop(Reason::Lost, libc::SIGTERM, args.grace);
+                self.stop(Reason::Lost, libc::SIGTERM, grace);
             }
             OnLost::Kill => {
                 warn("killing the command");
@@ -247,7 +251,7 @@ impl Running<'_> {
                             .scene
                             .notes
                             .warn(&format!("cannot run sh for --on-lost ({error}): stopping the command"));
-                        self.stop(Reason::Lost, libc::SIGTERM, args.grace);
+                        self.stop(Reason::Lost, libc::SIGTERM, grace);
                     }
                 }
             }

@@ -4,8 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use permits_host::{HostSemaphore, OwnedPermit};
-
+use super::grip::Grip;
 use crate::args::Run;
 use crate::failure::{Failure, code, shortage};
 use crate::place::Scene;
@@ -13,17 +12,16 @@ use crate::slips::quoted;
 use crate::sys;
 use crate::values::OnLost;
 
-/// A run, once its semaphore is open.
+/// A run, at any reach.
+#[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) scene: Scene<'a>,
     pub(super) args: &'a Run,
-    pub(super) semaphore: &'a HostSemaphore,
     pub(super) units: u32,
 }
 
-/// The command with its environment, not yet started. Without a permit it shares that of the run around it,
-/// numbers included.
-pub(super) fn command(job: &Job<'_>, grant: &str, permit: Option<&OwnedPermit>) -> Command {
+/// The command with its environment, not yet started.
+pub(super) fn command(job: &Job<'_>, grant: &str, grip: &Grip<'_>) -> Command {
     let args = job.args;
     let mut command = match &args.shell {
         Some(text) => {
@@ -38,14 +36,7 @@ pub(super) fn command(job: &Job<'_>, grant: &str, permit: Option<&OwnedPermit>) 
         }
     };
     command.env("PERMITS_NAME", &args.name).env("PERMITS_GRANT", grant).env("PERMITS_UNITS", job.units.to_string());
-    if let Some(permit) = permit {
-        let slots: Vec<String> = permit.slots().iter().map(u32::to_string).collect();
-        match slots.first() {
-            Some(first) => command.env("PERMITS_SLOT", first).env("PERMITS_SLOTS", slots.join(",")),
-            // Not those of a run around this one.
-            None => command.env_remove("PERMITS_SLOT").env_remove("PERMITS_SLOTS"),
-        };
-    }
+    grip.tell(&mut command);
     if let Some(dir) = &job.scene.common.dir {
         // A nested run must mean the same semaphore, wherever it stands.
         command.env("PERMITS_DIR", std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));

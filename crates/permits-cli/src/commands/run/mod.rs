@@ -16,7 +16,13 @@
 mod child;
 mod command;
 mod family;
+mod grip;
 mod jobserver;
+#[cfg(feature = "etcd")]
+mod leased;
+mod loss;
+#[cfg(feature = "etcd")]
+mod machines;
 mod nested;
 mod report;
 
@@ -27,6 +33,7 @@ use std::time::{Duration, Instant};
 use permits_host::{HostSemaphore, OwnedPermit, Supersede};
 
 use self::command::{Job, cannot_start, check_hook, command, shown};
+use self::grip::Grip;
 use self::report::{Event, Reason, Report};
 use crate::args::Run;
 use crate::end::End;
@@ -34,6 +41,8 @@ use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::people::{Who, tame};
 use crate::place::{self, Scene};
+#[cfg(feature = "etcd")]
+use crate::reach;
 use crate::sys::{self, BeforeExec};
 use crate::waiting::{Ungranted, Waiting};
 
@@ -52,27 +61,36 @@ pub(crate) fn run(scene: Scene<'_>, args: &Run) -> Result<End, Failure> {
 fn attempt(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(End, Reason), Failure> {
     check_hook(args)?;
     check_supersede(args)?;
+    #[cfg(feature = "etcd")]
+    if reach::is_of_machines(&args.name) {
+        return machines::run(scene, args, report);
+    }
     let units = place::count(args.units);
     let mut events = Events::open()?;
     let options = scene.labelled(args.label.as_ref()).command(shown(args)).numbered(true);
     loop {
         let semaphore = place::open(scene, &options, &args.name, &args.terms)?;
-        let job = Job { scene, args, semaphore: &semaphore, units };
-        if let Some(ended) = attempt_in(&job, &mut events, report)? {
+        let job = Job { scene, args, units };
+        if let Some(ended) = attempt_in(&job, &semaphore, &mut events, report)? {
             return Ok(ended);
         }
     }
 }
 
 /// The same in a semaphore that was opened just now; nothing if it is removed already.
-fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result<Option<(End, Reason)>, Failure> {
-    let &Job { scene, args, semaphore, units } = job;
-    if let Some(outer) = nested::outer_grant(job, report)? {
-        return child::supervise(job, events, report, None, &outer).map(Some);
+fn attempt_in(
+    job: &Job<'_>,
+    semaphore: &HostSemaphore,
+    events: &mut Events,
+    report: &mut Report,
+) -> Result<Option<(End, Reason)>, Failure> {
+    let &Job { scene, args, units } = job;
+    if let Some(outer) = nested::outer_grant(job, semaphore, report)? {
+        return child::supervise(job, events, report, Grip::Outer, &outer).map(Some);
     }
 
     if let Some(key) = &args.supersede {
-        supersede(job, key)?;
+        supersede(job, semaphore, key)?;
     }
     let began = Instant::now();
     let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
@@ -104,12 +122,13 @@ fn attempt_in(job: &Job<'_>, events: &mut Events, report: &mut Report) -> Result
         grant: grant.clone(),
         units,
         slots: permit.slots().to_vec(),
+        token: None,
         waited_seconds: began.elapsed().as_secs_f64(),
     });
     if args.exec {
-        return become_command(job, permit, &grant).map(Some);
+        return become_command(job, semaphore, permit, &grant).map(Some);
     }
-    child::supervise(job, events, report, Some(permit), &grant).map(Some)
+    child::supervise(job, events, report, Grip::Host { semaphore, permit }, &grant).map(Some)
 }
 
 /// A run that does not wait would replace the one that waits, and give up itself: then no run of the key is left.
@@ -124,8 +143,8 @@ fn check_supersede(args: &Run) -> Result<(), Failure> {
 }
 
 /// Asks those that came before with the same key to give up.
-fn supersede(job: &Job<'_>, key: &str) -> Result<(), Failure> {
-    let &Job { scene, args, semaphore, .. } = job;
+fn supersede(job: &Job<'_>, semaphore: &HostSemaphore, key: &str) -> Result<(), Failure> {
+    let &Job { scene, args, .. } = job;
     let whom = if args.supersede_running { Supersede::WaitersAndHolders } else { Supersede::Waiters };
     let earlier = semaphore.supersede(key, whom)?;
     scene.notes.verbose(|| format!("`{}`: asked {earlier} with the key `{}` to give up", args.name, tame(key)));
@@ -141,12 +160,18 @@ fn supersede(job: &Job<'_>, key: &str) -> Result<(), Failure> {
 }
 
 /// Executes the command in place of this program. Returns only if that fails.
-fn become_command(job: &Job<'_>, permit: OwnedPermit, grant: &str) -> Result<(End, Reason), Failure> {
-    let lock = job.semaphore.command_lock()?;
-    let mut command = command(job, grant, Some(&permit));
+fn become_command(
+    job: &Job<'_>,
+    semaphore: &HostSemaphore,
+    permit: OwnedPermit,
+    grant: &str,
+) -> Result<(End, Reason), Failure> {
+    let lock = semaphore.command_lock()?;
+    let grip = Grip::Host { semaphore, permit };
+    let mut command = command(job, grant, &grip);
     lock.set_command_pid(std::process::id());
     sys::prepare(&mut command, Some(Arc::new(lock)), BeforeExec::default());
     let error = command.exec();
-    drop(permit);
+    drop(grip);
     Err(cannot_start(job.args, &error))
 }

@@ -1,6 +1,6 @@
 //! A run inside a run of the same semaphore, which can wait for itself without end.
 
-use permits_host::ErrorKind;
+use permits_host::{ErrorKind, HostSemaphore};
 
 use super::command::Job;
 use super::report::{Event, Report};
@@ -12,14 +12,18 @@ use crate::people::Who;
 ///
 /// Only the innermost run is known: the environment has one name. A chain of several names can still close a
 /// circle.
-pub(super) fn outer_grant(job: &Job<'_>, report: &mut Report) -> Result<Option<String>, Failure> {
+pub(super) fn outer_grant(
+    job: &Job<'_>,
+    semaphore: &HostSemaphore,
+    report: &mut Report,
+) -> Result<Option<String>, Failure> {
     let args = job.args;
     let variable = |name| std::env::var(name).ok();
     let outer = variable("PERMITS_NAME").filter(|name| *name == args.name).and(variable("PERMITS_GRANT"));
     let Some(grant) = outer else {
         return Ok(None);
     };
-    let status = match job.semaphore.status() {
+    let status = match semaphore.status() {
         // It was removed just now, with all that was held in it. Who asks for permits next finds that, too.
         Err(error) if error.kind() == ErrorKind::Gone => return Ok(None),
         status => status?,

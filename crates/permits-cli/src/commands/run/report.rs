@@ -22,7 +22,16 @@ pub(crate) enum Event<'a> {
     /// No permit now: it queues.
     Waiting { name: &'a str, position: Option<u32> },
     /// The permits are there, and the command is about to start.
-    Granted { name: &'a str, grant: String, units: u32, slots: Vec<u32>, waited_seconds: f64 },
+    Granted {
+        name: &'a str,
+        grant: String,
+        units: u32,
+        slots: Vec<u32>,
+        /// The fencing token, on machines.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<u64>,
+        waited_seconds: f64,
+    },
     /// The command was started.
     Started { pid: u32 },
     /// The grant was revoked.

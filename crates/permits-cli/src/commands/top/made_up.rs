@@ -14,6 +14,7 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 pub(crate) fn who(grant: &str, pid: u32, user: &str, label: &str, command: &str) -> Who {
     Who {
         grant: grant.to_owned(),
+        host: None,
         pid,
         command_pid: None,
         pid_namespace: None,
@@ -33,6 +34,7 @@ pub(crate) fn reading(max: u32, held: u32) -> Reading {
     let holders = (1..=held).map(|i| Holder {
         who: who(&format!("{i}-9"), 900 + i, "web", "", "make -C kernel all"),
         permits: 1,
+        token: None,
         slots: vec![i - 1],
         since: at(0),
     });
@@ -74,6 +76,7 @@ pub(crate) fn busy(tick: u64) -> Sample {
     let holder = |grant: &str, pid, user: &str, permits, seconds, label: &str, command: &str| Holder {
         who: who(grant, pid, user, label, command),
         permits,
+        token: None,
         slots: Vec::new(),
         since: at(10_000) - Duration::from_secs(seconds),
     };

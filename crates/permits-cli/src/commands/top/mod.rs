@@ -32,6 +32,7 @@ use crate::end::End;
 use crate::failure::{Failure, code};
 use crate::people::tame;
 use crate::place::Scene;
+use crate::reach;
 
 pub(crate) fn run(scene: Scene<'_>, args: &Top) -> Result<End, Failure> {
     let shown = show(args, &scene.options(), &scene.directory());
@@ -52,7 +53,7 @@ fn show(args: &Top, options: &Options, directory: &Path) -> io::Result<u8> {
     app.read_only = args.read_only;
     screen::run(&mut app, sample, |act| match perform(options, act) {
         Ok(()) => Ok(act.outcome()),
-        Err(e) => Err(tame(&Failure::from(e).text)),
+        Err(failure) => Err(tame(&failure.text)),
     })?;
     Ok(0)
 }
@@ -86,10 +87,30 @@ fn print(args: &Top, mut sample: impl FnMut() -> sample::Sample) -> io::Result<u
     }
 }
 
-fn perform(options: &Options, act: &app::Act) -> Result<(), permits_host::Error> {
+fn perform(options: &Options, act: &app::Act) -> Result<(), Failure> {
+    let (app::Act::SetMax { name, .. } | app::Act::Revoke { name, .. }) = act;
+    if reach::is_of_machines(name) {
+        return perform_on_machines(name, act);
+    }
     let open = |name: &str| options.clone().open_existing(name);
-    match act {
+    let performed = match act {
         app::Act::SetMax { name, to, .. } => open(name)?.set_max_permits(*to),
         app::Act::Revoke { name, grant, .. } => open(name)?.revoke(grant.parse::<HolderId>()?),
-    }
+    };
+    Ok(performed?)
+}
+
+#[cfg(feature = "etcd")]
+fn perform_on_machines(name: &str, act: &app::Act) -> Result<(), Failure> {
+    let semaphore = reach::Machines::connect(name)?.existing()?;
+    let performed = match act {
+        app::Act::SetMax { to, .. } => semaphore.set_max_permits(*to),
+        app::Act::Revoke { grant, .. } => semaphore.revoke(grant.parse::<HolderId>()?),
+    };
+    performed.wait().map_err(|error| Failure::of_machines(error, name))
+}
+
+#[cfg(not(feature = "etcd"))]
+fn perform_on_machines(name: &str, _: &app::Act) -> Result<(), Failure> {
+    Err(reach::left_out(name))
 }

@@ -48,6 +48,7 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
     let holders = reading.holders.iter().map(|holder| HolderLine {
         who: holder.who.clone(),
         permits: holder.permits,
+        token: holder.token,
         slots: holder.slots.clone(),
         since: json::time(holder.since),
         held_seconds: None,
@@ -70,8 +71,8 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
             waiting_acquirers: waiting(Side::Acquire),
             waiting_releasers: waiting(Side::Release),
             closed: reading.closed,
-            granted_total: reading.granted,
-            recovered_total: reading.recovered,
+            granted_total: (!reading.is_of_machines).then_some(reading.granted),
+            recovered_total: (!reading.is_of_machines).then_some(reading.recovered),
             interval_seconds: reading.interval.map(|time| time.as_secs_f64()),
             next_start_seconds: reading.next_start.map(|time| time.as_secs_f64()),
         },

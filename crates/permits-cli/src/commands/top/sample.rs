@@ -13,6 +13,7 @@ use permits_host::{Error, ErrorKind, HostSemaphore, Options, Side, Status};
 use crate::failure::Failure;
 use crate::people::{Who, tame};
 use crate::place;
+use crate::reach;
 
 /// One reading of everything.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub(crate) struct Reading {
     pub(crate) holders: Vec<Holder>,
     /// Acquirers in order, then releasers in order.
     pub(crate) waiters: Vec<Waiter>,
+    /// Machines count neither of the next two.
+    pub(crate) is_of_machines: bool,
     /// Acquisitions since the semaphore was made.
     pub(crate) granted: u64,
     /// Permits taken back from the dead since then.
@@ -61,6 +64,8 @@ pub(crate) struct Reading {
 pub(crate) struct Holder {
     pub(crate) who: Who,
     pub(crate) permits: u32,
+    /// The fencing token, on machines.
+    pub(crate) token: Option<u64>,
     /// Their numbers, lowest first.
     pub(crate) slots: Vec<u32>,
     pub(crate) since: SystemTime,
@@ -107,10 +112,14 @@ impl Reading {
 pub(crate) type Handles = HashMap<String, Handle>;
 
 /// A semaphore that is looked at again and again.
-pub(crate) struct Handle {
-    semaphore: HostSemaphore,
-    /// Device and inode when it was opened: a handle goes on telling of a file that was deleted or replaced.
-    file: Option<(u64, u64)>,
+pub(crate) enum Handle {
+    Host {
+        semaphore: HostSemaphore,
+        /// Device and inode when it was opened: a handle goes on telling of a file that was deleted or replaced.
+        file: Option<(u64, u64)>,
+    },
+    #[cfg(feature = "etcd")]
+    Machines(permits_etcd::EtcdSemaphore),
 }
 
 /// Reads the semaphores in `names`, or all in the directory if there are none. Never fails: what cannot be
@@ -131,8 +140,12 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &Path,
         Ok(listed) => {
             handles.retain(|name, _| listed.contains(name));
             for name in listed {
-                let reading = status(options, handles, &name).map(Reading::from);
-                let reading = reading.map_err(|error| Failure::from(error).with_what_was_meant(options));
+                let reading = match reach::is_of_machines(&name) {
+                    true => status_of_machines(handles, &name),
+                    false => status(options, handles, &name)
+                        .map_err(|error| Failure::from(error).with_what_was_meant(options)),
+                };
+                let reading = reading.map(Reading::from);
                 if let Err(failure) = &reading
                     && sample.code == 0
                 {
@@ -157,21 +170,41 @@ pub(crate) fn sample(options: &Options, handles: &mut Handles, directory: &Path,
 /// A handle takes back what the dead hold before it tells, so what is shown as held is held. Who may only
 /// read sees the dead among the holders, until another process takes it back.
 fn status(options: &Options, handles: &mut Handles, name: &str) -> Result<Status, Error> {
-    if let Some(handle) = handles.get(name).filter(|handle| handle.file == file_of(&handle.semaphore)) {
-        return handle.semaphore.status();
+    if let Some(Handle::Host { semaphore, file }) = handles.get(name)
+        && *file == file_of(semaphore)
+    {
+        return semaphore.status();
     }
     handles.remove(name);
     match options.clone().open_existing(name) {
         Ok(semaphore) => {
             let status = semaphore.status();
             let file = file_of(&semaphore);
-            handles.insert(name.to_owned(), Handle { semaphore, file });
+            handles.insert(name.to_owned(), Handle::Host { semaphore, file });
             status
         }
         // No right to write, or no seat left: looking needs neither.
         Err(e) if matches!(e.kind(), ErrorKind::Denied | ErrorKind::Exhausted) => options.clone().read(name),
         Err(e) => Err(e),
     }
+}
+
+/// The connection is kept, and with it the servers that are asked first.
+#[cfg(feature = "etcd")]
+fn status_of_machines(handles: &mut Handles, name: &str) -> Result<Status, Failure> {
+    let failed = |error| Failure::of_machines(error, name);
+    if let Some(Handle::Machines(semaphore)) = handles.get(name) {
+        return semaphore.status().wait().map_err(failed);
+    }
+    let semaphore = reach::Machines::connect(name)?.existing()?;
+    let status = semaphore.status().wait().map_err(failed);
+    handles.insert(name.to_owned(), Handle::Machines(semaphore));
+    status
+}
+
+#[cfg(not(feature = "etcd"))]
+fn status_of_machines(_: &mut Handles, name: &str) -> Result<Status, Failure> {
+    Err(reach::left_out(name))
 }
 
 fn file_of(semaphore: &HostSemaphore) -> Option<(u64, u64)> {
@@ -190,7 +223,13 @@ impl From<Status> for Reading {
             loose: state.loose,
             closed: state.closed,
             holders: holders
-                .map(|h| Holder { who: Who::from(&h.who), permits: h.permits, slots: h.slots, since: h.since })
+                .map(|h| Holder {
+                    who: Who::from(&h.who),
+                    permits: h.permits,
+                    token: h.token.map(permits::Token::get),
+                    slots: h.slots,
+                    since: h.since,
+                })
                 .collect(),
             waiters: waiters
                 .map(|w| Waiter {
@@ -201,6 +240,7 @@ impl From<Status> for Reading {
                     since: w.since,
                 })
                 .collect(),
+            is_of_machines: status.file.is_none(),
             granted: status.granted_total,
             recovered: status.recovered_total,
             interval: status.interval,
