@@ -60,7 +60,8 @@ fn trust(directory: &Path) -> Vec<Finding> {
     let shown = directory.display();
     let found = match Directory::find(directory) {
         Ok(Some(found)) => found,
-        Ok(None) if directory.parent().is_some_and(|parent| !parent.exists()) => {
+        // The parent of a relative name has none.
+        Ok(None) if directory.parent().is_some_and(|parent| parent != Path::new("") && !parent.exists()) => {
             let text = "is not there, and its parent does not exist either: create it with `mkdir -p`";
             return vec![Finding::new(Level::Bad, about, format!("`{shown}` {text}"))];
         }

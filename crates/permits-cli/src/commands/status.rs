@@ -52,10 +52,19 @@ fn show(scene: Scene<'_>, options: &Options, args: &Status) -> Result<(String, u
     } else {
         for name in &args.names {
             let status = match reach::is_of_machines(name) {
-                true => reach::status(name)?,
-                false => place::status(options, name)?,
+                true => reach::status(name),
+                false => place::status(options, name).map_err(Failure::from),
             };
-            texts.push(one(&status, args.json));
+            match status {
+                Ok(status) => texts.push(one(&status, args.json)),
+                Err(failure) if args.names.len() == 1 => return Err(failure),
+                // One that cannot be read does not hide those that were named beside it.
+                Err(failure) => {
+                    let failure = failure.with_what_was_meant(options);
+                    scene.notes.error(&failure);
+                    code = if code == 0 { failure.code } else { code };
+                }
+            }
         }
     }
     Ok((texts.join(if args.json { "" } else { "\n" }), code))

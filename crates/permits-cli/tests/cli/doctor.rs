@@ -49,6 +49,16 @@ fn both(place: &Place, before: &str) -> (Option<i32>, Option<i32>, String) {
 }
 
 #[test]
+fn doctor_finds_a_relative_directory_good_that_the_first_semaphore_makes() {
+    let place = Place::new();
+    let mut doctor = place.permits(["doctor", "--dir", "new"]);
+
+    let said = doctor.current_dir(place.dir()).output().expect("it starts");
+
+    assert_eq!(said.status.code(), Some(0), "{}", stdout(&said));
+}
+
+#[test]
 fn doctor_fails_where_a_run_does() {
     let bad = "verdict: bad, `permits run` fails here".to_owned();
     let cases = [

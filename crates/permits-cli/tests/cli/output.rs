@@ -79,10 +79,13 @@ fn list_tells_all_semaphores() {
 fn list_of_nothing() {
     let place = Place::new();
 
+    let missing = place.dir().join("missing");
+    let missing = missing.to_str().expect("text");
+
     assert_eq!(stdout(&place.output(&["list"])), "no semaphores\n");
-    assert_eq!(stdout(&place.output(&["list", "--dir", "/nonexistent"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["list", "--dir", missing])), "no semaphores\n");
     assert_eq!(stdout(&place.output(&["status"])), "no semaphores\n");
-    assert_eq!(stdout(&place.output(&["status", "--dir", "/nonexistent"])), "no semaphores\n");
+    assert_eq!(stdout(&place.output(&["status", "--dir", missing])), "no semaphores\n");
     assert_eq!(stdout(&place.output(&["status", "--json"])), "");
 }
 
@@ -185,4 +188,16 @@ fn repair_of_a_sound_one_says_so() {
     assert_eq!(stdout(&place.output(&["repair", "a"])), "`a` is sound\n");
     let json: Value = serde_json::from_slice(&place.output(&["repair", "--json", "a"]).stdout).expect("JSON");
     assert_eq!(json["outcome"], "sound");
+}
+
+#[test]
+fn status_of_one_that_is_missing_does_not_hide_another() {
+    let place = Place::new();
+    assert_eq!(place.code(&["set", "--create", "there", "2"]), 0);
+
+    let both = place.output(&["status", "gone", "there"]);
+
+    assert_eq!(both.status.code(), Some(69));
+    assert!(stdout(&both).contains("there") && stderr(&both).contains("gone"), "{both:?}");
+    assert_eq!(place.output(&["status", "gone"]).status.code(), Some(69));
 }
