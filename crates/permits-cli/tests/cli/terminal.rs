@@ -201,6 +201,13 @@ fn holder(place: &Place) -> u32 {
     place.status("a")["holders"][0]["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("one holds")
 }
 
+/// Whether a process has yet to see a signal that was sent to it.
+fn is_pending(pid: u32, signal: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).expect("the kernel tells");
+    u64::from_str_radix(pending.trim(), 16).expect("it is a number") >> (signal - 1) & 1 == 1
+}
+
 /// A tree whose command was stopped, and then its job: the command has yet to stop by what the terminal sends.
 fn job_stopped_beside_its_command(place: &Place) -> (Running, HashMap<String, u32>) {
     let mut terminal = shell(place);
@@ -288,6 +295,23 @@ fn tree_whose_command_handles_the_stop_does_not_stop_when_it_ends() {
     // It is passed on when it has been seen.
     kill(holder(&place), "TSTP");
     terminal.line_with("told");
+    until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
+
+    end_with_the_job(&place, terminal, job);
+}
+
+#[test]
+fn tree_whose_command_is_in_a_group_of_its_own_does_not_stop_when_it_ends() {
+    let place = Place::new();
+    let mut terminal = shell(&place);
+    // The kernel stops no process of a session that has no shell.
+    let command = "(sh ./job &); exec setsid sh -c 'echo $$ is the command; exec sleep 1000'";
+    let pids = tree(&place, &mut terminal, &[JOB, ("command", command)]);
+    let (command, job, run) = (pids["command"], pids["job"], holder(&place));
+
+    kill(run, "TSTP");
+    until("the stop has been seen", || !is_pending(run, libc::SIGTSTP));
+    kill(command, "KILL");
     until("the command has been waited for", || !std::fs::exists(format!("/proc/{command}")).expect("/proc is there"));
 
     end_with_the_job(&place, terminal, job);

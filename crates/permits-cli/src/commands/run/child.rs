@@ -173,7 +173,11 @@ impl Running<'_> {
         let by_terminal = by_kernel && sys::is_sent_by_terminals(signal);
         let runs = self.ended.is_none();
         match signal {
-            libc::SIGTSTP => self.stop_expected = runs && stops_or_has_ended(self.pid, signal),
+            // In a group of its own, which no shell knows, a command may never stop: the terminal does not tell it, and
+            // the kernel does not stop it.
+            libc::SIGTSTP => {
+                self.stop_expected = runs && sys::in_our_group(self.pid) && stops_or_has_ended(self.pid, signal);
+            }
             libc::SIGCONT => self.stop_expected = false,
             _ => {}
         }
