@@ -17,6 +17,11 @@ use std::time::{Duration, Instant};
 /// How often a thread looks after its own wait, if no watch can be started.
 const LOOKS_ITSELF: Duration = Duration::from_millis(50);
 
+/// When to do so again, with that time until the next start.
+fn next_look(rest: Option<Duration>) -> Duration {
+    rest.map_or(LOOKS_ITSELF, |rest| rest.min(LOOKS_ITSELF))
+}
+
 #[cold]
 pub(crate) fn block_slowly(
     side: Side,
@@ -104,7 +109,7 @@ impl Attachment {
                 if patience(&mut failing, looked.as_ref().err()).is_some() {
                     break looked.map(|_| GiveUp::No);
                 }
-                look_again = looked.ok().flatten().map_or(LOOKS_ITSELF, |rest| rest.min(LOOKS_ITSELF));
+                look_again = next_look(looked.ok().flatten());
             }
         };
         // A wait that was cut short says nothing of how long the others take.
@@ -125,5 +130,19 @@ impl Attachment {
                 Err(error)
             }
         }
+    }
+}
+
+#[cfg(all(test, not(permits_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_looks_itself_does_so_at_the_next_start() {
+        let [soon, late] = [LOOKS_ITSELF / 50, LOOKS_ITSELF * 50];
+
+        let looks = [Some(soon), Some(late), None].map(next_look);
+
+        assert_eq!(looks, [soon, LOOKS_ITSELF, LOOKS_ITSELF]);
     }
 }

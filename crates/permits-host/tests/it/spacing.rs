@@ -3,7 +3,7 @@
 
 use crate::actor::{Actor, Order};
 use crate::boot::reboot;
-use crate::look::{DEADLINE, kind, waiter, waiting};
+use crate::look::{DEADLINE, kind, switches_of, waiter, waiting};
 use crate::place::{Directory, NAME, fresh};
 use permits_conformance::wait::{Polled, Running, eventually};
 use permits_host::{ErrorKind, HostSemaphore, Side};
@@ -211,6 +211,34 @@ fn who_waits_starts_on_time() {
             before.elapsed()
         });
     }
+}
+
+/// If each start woke all who wait, a queue would wake as often as its length squared.
+#[test]
+fn a_start_wakes_no_process_but_the_next() {
+    const STARTS: u32 = 40;
+    let directory = Directory::new();
+    let semaphore = directory.options().every(LONG).open(NAME, 2 * STARTS).expect("a new one can be made");
+    starts(&semaphore);
+    let mut ahead: Vec<_> = (0..STARTS).map(|_| waiter(&semaphore, 1)).collect();
+    let mut last = Actor::start(&directory);
+    let pid = last.pid();
+    let queues = || {
+        let status = directory.options().read(NAME).expect("it can be read");
+        status.waiters.iter().any(|waiter| waiter.who.pid == pid)
+    };
+
+    // When it comes, it sees that the next start is near.
+    semaphore.set_interval(Duration::from_millis(20)).expect("it can be set");
+    last.told(Order::Wait(1));
+    assert!(eventually(DEADLINE, queues), "it queues");
+    let before = switches_of(&pid.to_string());
+    for wait in &mut ahead {
+        wait.outcome(DEADLINE).expect("it has started").expect("it is granted").forget();
+    }
+
+    let woken = switches_of(&pid.to_string()) - before;
+    assert!(woken < u64::from(STARTS / 2), "it was woken `{woken}` times by `{STARTS}` starts");
 }
 
 #[test]
