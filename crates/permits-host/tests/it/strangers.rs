@@ -11,13 +11,14 @@ use crate::{mount, sys};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
 use permits_conformance::wait::{always, eventually};
-use permits_host::{HostSemaphore, Level, Repair};
+use permits_host::{HostSemaphore, Level, Removal, Repair};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// Who has no right on anything here.
 const STRANGER: u32 = 12_345;
@@ -414,4 +415,26 @@ fn a_second_name_that_a_stranger_gives_a_commands_file_does_not_free_its_permits
 
     assert_eq!(Actor::of_nobody(directory.path()).asked(Order::Try(1)), "NotNow");
     assert!(lives(command));
+}
+
+/// Root removes what root has left.
+#[test]
+fn new_files_of_strangers_stay_where_they_are() {
+    if !permits_testbed::root() {
+        return;
+    }
+    let directory = of_all();
+    let put = |number: &str, owner: u32| {
+        let path = directory.path().join(format!(".{NAME}.{number}.new"));
+        let file = File::create(&path).expect("it can be made");
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("it is ours");
+        chown(&path, Some(owner), None).expect("root may");
+        path
+    };
+    let (theirs, ours) = (put("0123456789abcdef", STRANGER), put("fedcba9876543210", 0));
+    drop(directory.options().open(NAME, 1).expect("it can be made"));
+
+    directory.options().remove(NAME, Removal::Force).expect("it is there");
+
+    assert_eq!((theirs.exists(), ours.exists()), (true, false));
 }
