@@ -66,4 +66,20 @@ mod tests {
             assert!(!is_left(&name, "a-"), "{name}");
         }
     }
+    #[test]
+    fn what_another_user_has_left_is_not_ours() {
+        if !permits_testbed::root() {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut child = std::process::Command::new("true").spawn().expect("it is started");
+        child.wait().expect("it is our child");
+        let of = |rest: &str| dir.path().join(format!("a-{}-{}-{rest}", child.id(), namespace().expect("a /proc")));
+        for rest in ["ours", "theirs"] {
+            fs::write(of(rest), "").expect("it can be written");
+        }
+        std::os::unix::fs::chown(of("theirs"), Some(12_345), None).expect("root may");
+
+        assert_eq!(in_directory(dir.path(), "a-"), [of("ours")]);
+    }
 }

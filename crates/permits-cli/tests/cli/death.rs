@@ -242,3 +242,17 @@ fn newer_run_says_that_it_cannot_replace_a_command_that_no_run_watches() {
     assert!(said.contains(&format!("{grant} of `a` was not superseded")), "{said}");
     assert!(said.contains(&format!("`kill {}`", command)), "{said}");
 }
+
+#[test]
+fn revoke_waits_no_longer_for_a_run_that_is_killed_before_it_acts() {
+    let place = Place::new();
+    let mut run = Running::start(place.permits(["run", "a", "--", "sh", "-c", "echo $PERMITS_GRANT; exec sleep 1000"]));
+    let grant = run.line();
+    run.signal("STOP");
+    let mut revoke = Running::start(place.permits(["revoke", "--wait", "3600", "a", &grant]));
+    until("it is asked", || place.status("a")["holders"][0]["revoked"] == true);
+
+    run.signal("KILL");
+
+    assert_eq!(revoke.end().code(), Some(69));
+}

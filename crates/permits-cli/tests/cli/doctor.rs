@@ -1,7 +1,7 @@
 //! `doctor`: bad where a run fails, and nothing is left of it.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::Value;
@@ -136,6 +136,22 @@ fn doctor_removes_what_a_killed_one_has_left() {
         assert_eq!(place.code(&["--dir", dir.to_str().expect("text"), "doctor"]), 0);
         assert_eq!(there(), before, "{}", dir.display());
     }
+}
+
+#[test]
+fn doctor_leaves_alone_what_the_run_of_a_killed_one_uses() {
+    let place = Place::new();
+    let mut killed = std::process::Command::new("true").spawn().expect("it is started");
+    killed.wait().expect("it is our child");
+    let namespace = std::fs::metadata("/proc/self/ns/pid").expect("there is a /proc").ino();
+    let name = format!("doctor-{}-{namespace}-x", killed.id());
+    let _holder = place.hold(&name);
+    let before = names_in(place.dir());
+    assert!(before.iter().any(|file| file.starts_with(&format!(".{name}."))), "its command keeps it: {before:?}");
+
+    assert_eq!(place.code(&["doctor"]), 0);
+
+    assert_eq!(names_in(place.dir()), before);
 }
 
 #[test]

@@ -78,6 +78,8 @@ fn list_tells_all_semaphores() {
 #[test]
 fn list_of_nothing() {
     let place = Place::new();
+    let missing = place.dir().join("missing");
+    let missing = missing.to_str().expect("text");
 
     let missing = place.dir().join("missing");
     let missing = missing.to_str().expect("text");
