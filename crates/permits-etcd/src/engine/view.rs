@@ -28,6 +28,9 @@ use crate::error::Error;
 use permits::State;
 use std::collections::{BTreeMap, HashMap};
 
+#[cfg(test)]
+mod tests;
+
 /// A place in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {

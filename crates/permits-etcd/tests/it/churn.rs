@@ -2,8 +2,8 @@
 //!
 //! It says, with the time since boot in nanoseconds: `asked ID K`, then `got ID K TOKEN`, `valid ID UNTIL` as
 //! often as it looks, `use ID TOKEN`, and `over ID` *before* it gives a permit back, or when it finds it
-//! lost. `stop-me` and `cut-me` ask the test to do so. `loose K` after a forget, `return K` before a release
-//! of loose permits, and `kept K` if there was none.
+//! lost. `loose K` after a forget, `return K` before a release of loose permits, and `kept K` if there was
+//! none. `stop-me` and `cut-me` ask the test to do so.
 
 use crate::actor::say;
 use crate::scene::DEADLINE;
