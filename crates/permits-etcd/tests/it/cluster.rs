@@ -43,3 +43,11 @@ pub(crate) fn try_etcdctl(engine: Engine, endpoints: &[String], arguments: &[&st
     let read = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     text.map(read).map_err(read)
 }
+
+/// The revision that a server is at, as etcd's own client takes it.
+#[track_caller]
+pub(crate) fn revision(engine: Engine, endpoints: &[String]) -> String {
+    let status = etcdctl(engine, endpoints, &["endpoint", "status", "--write-out=json"]);
+    let revision = status.split("\"revision\":").nth(1).and_then(|rest| rest.split([',', '}']).next());
+    revision.expect("a server tells its revision").to_owned()
+}

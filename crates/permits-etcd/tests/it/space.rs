@@ -1,6 +1,6 @@
 //! A server whose space is used up: nothing new is written, and what is held can come back.
 
-use crate::cluster::{QUICK, try_etcdctl};
+use crate::cluster::{QUICK, etcdctl, revision, try_etcdctl};
 use crate::scene::DEADLINE;
 use permits_conformance::wait::eventually;
 use permits_etcd::{ErrorKind, Etcd};
@@ -29,8 +29,11 @@ fn full_server_refuses_an_acquire_and_takes_permits_back() {
         let refused = semaphore.acquire().try_now().wait().expect_err("there is no space for a place");
         assert_eq!(refused.kind(), ErrorKind::Exhausted, "{refused}");
 
-        for command in [&["del", "--prefix", "/large/"][..], &["defrag"], &["alarm", "disarm"]] {
-            try_etcdctl(engine, &endpoints, command).expect("it can be cleared");
+        // What is deleted takes its space until it is compacted.
+        etcdctl(engine, &endpoints, &["del", "--prefix", "/large/"]);
+        let revision = revision(engine, &endpoints);
+        for command in [&["compaction", "--physical", &revision][..], &["defrag"], &["alarm", "disarm"]] {
+            etcdctl(engine, &endpoints, command);
         }
         let permit = semaphore.acquire_many(3).wait_timeout(DEADLINE).expect("there is space again");
         permit.release().wait().expect("it is held");
