@@ -138,11 +138,13 @@ pub(crate) fn left_out(address: &str) -> Failure {
     Failure::new(code::CONFIG, text)
 }
 
-/// The cluster of an address, and the name if it has one. An address of a namespace ends with a slash, or is `@`.
+/// The cluster of an address, and the name if it has one. An address of a namespace ends with a slash or with its
+/// servers, or is `@`.
 fn parse(text: &str) -> Result<(Cluster, Option<String>), Failure> {
     let backend = backend()?;
     let path = text.split_once('?').map_or(text, |(path, _)| path);
-    let is_namespace = path.ends_with('/') || path == "@";
+    let is_without_path = path.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
+    let is_namespace = path.ends_with('/') || path == "@" || is_without_path;
     let failed = |error: permits_host::Error| {
         let hint = match text.starts_with('@') && backend.is_none() {
             true => format!(", or set {BACKEND}"),

@@ -51,6 +51,16 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo clippy --locked -p permits --features check --all-targets -- -D warnings",
         ]),
     },
+    Step {
+        name: "host-alone",
+        about: "the program and `permits-any` without the reaches of machines",
+        variables: &[],
+        act: Commands(&[
+            "cargo test --locked -p permits-any --no-default-features",
+            "cargo test --locked -p permits-cli --no-default-features reach::",
+            "cargo clippy --locked -p permits-any -p permits-cli --no-default-features --all-targets -- -D warnings",
+        ]),
+    },
     Step { name: "fmt", about: "formatting", variables: &[], act: Commands(&["cargo fmt --all --check"]) },
     Step {
         name: "clippy",

@@ -6,41 +6,40 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use permits_testbed::etcd::{Engine, Etcd};
 use serde_json::Value;
 
 use crate::place::{Place, Running, is_alive, output, shell_code, stderr, stdout, until};
 
 /// Short leases, as a server with the usual times does not grant them.
-const QUICK: [&str; 4] = ["--heartbeat-interval", "20", "--election-timeout", "200"];
+pub(crate) const QUICK: [&str; 4] = ["--heartbeat-interval", "20", "--election-timeout", "200"];
 
 static SERVER: LazyLock<Option<Etcd>> = LazyLock::new(|| Some(Etcd::start(&Engine::Current.program()?, 1, &QUICK)));
 
 /// A place, and a name of its own on the server of these tests.
-struct Machines {
-    place: Place,
-    address: String,
+pub(crate) struct Machines {
+    pub(crate) place: Place,
+    pub(crate) address: String,
 }
 
 impl Machines {
     /// Nothing, and the test is left out, if there is no server on this machine.
     #[track_caller]
-    fn new() -> Option<Machines> {
+    pub(crate) fn new() -> Option<Machines> {
         // Noted for each test that asks.
         Engine::Current.program()?;
         let endpoint = SERVER.as_ref()?.endpoints().remove(0);
         Some(Machines::on(&endpoint))
     }
 
-    fn on(endpoint: &str) -> Machines {
+    pub(crate) fn on(endpoint: &str) -> Machines {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = NEXT.fetch_add(1, Ordering::Relaxed);
         Machines { place: Place::new(), address: format!("etcd://{endpoint}/tests/{name}") }
     }
 
     /// Any of our variables that the tests are run with would be another server's.
-    fn permits(&self, args: &[&str]) -> Command {
+    pub(crate) fn permits(&self, args: &[&str]) -> Command {
         let mut command = self.place.permits(args);
         for variable in [
             "ETCDCTL_ENDPOINTS",
@@ -60,23 +59,23 @@ impl Machines {
         command
     }
 
-    fn said(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn said(&self, args: &[&str]) -> (i32, String, String) {
         let output = output(&mut self.permits(args));
         (shell_code(output.status), stdout(&output), stderr(&output))
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let (code, text, why) = self.said(&["status", "--json", &self.address]);
         assert_eq!(code, 0, "{why}");
         serde_json::from_str(&text).expect("status prints JSON")
     }
 
-    fn number(&self, field: &str) -> u64 {
+    pub(crate) fn number(&self, field: &str) -> u64 {
         self.status()[field].as_u64().unwrap_or_else(|| panic!("no number {field} in the status"))
     }
 
     /// A run that says `held`, and then does as `script` says.
-    fn hold(&self, options: &[&str], script: &str) -> Running {
+    pub(crate) fn hold(&self, options: &[&str], script: &str) -> Running {
         let script = format!("echo held $$; {script}");
         let args = [&["run"], options, &[&self.address, "--", "sh", "-c", &script]].concat();
         Running::start(self.permits(&args))
@@ -84,7 +83,7 @@ impl Machines {
 }
 
 /// The process id in `held 4711`.
-fn held(run: &mut Running) -> u32 {
+pub(crate) fn held(run: &mut Running) -> u32 {
     let line = run.line();
     line.strip_prefix("held ").and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("it says `{line}`"))
 }
@@ -149,127 +148,6 @@ fn command_finds_a_token_that_grows_and_the_end_of_its_lease() {
 
     assert!(second > first, "{first} {second}");
     assert!((began + 10_000..=since_boot() + 20_000).contains(&until), "{until} {began}");
-}
-
-#[test]
-fn killed_wrapper_takes_its_command_along_and_its_permit_comes_back() {
-    let Some(machines) = Machines::new() else { return };
-    let mut run = machines.hold(&["--max", "1", "--ttl", "4s", "--grace", "0.5"], "exec sleep 100");
-    let command = held(&mut run);
-
-    run.signal("KILL");
-
-    assert_eq!(run.end().signal(), Some(9));
-    until("its command has ended", || !is_alive(command));
-    let mut next = machines.hold(&["--ttl", "4s", "--grace", "0.5"], "true");
-    held(&mut next);
-    assert!(next.end().success());
-}
-
-/// A server of its own, and a name on it.
-struct Alone {
-    etcd: Etcd,
-    machines: Machines,
-}
-
-#[track_caller]
-fn server_alone() -> Option<Alone> {
-    let etcd = Etcd::start(&Engine::Current.program()?, 1, &QUICK);
-    let machines = Machines::on(&etcd.endpoints()[0]);
-    Some(Alone { etcd, machines })
-}
-
-/// Until when a command that holds a lease of 4 s must have ended, once no server answers.
-const LEASE: Duration = Duration::from_secs(4);
-
-#[test]
-fn command_gets_term_before_its_lease_ends() {
-    let Some(Alone { mut etcd, machines }) = server_alone() else { return };
-    let command = "trap 'echo told; exit 0' TERM; echo held $$; while :; do sleep 0.05; done";
-    let run = r#"exec "$PERMITS" run --ttl 4s --grace 0.9 "$1" -- sh -c "$2" 2>&1"#;
-    let mut sh = machines.place.command("sh");
-    sh.args(["-c", run, "sh", &machines.address, command]);
-    let mut run = Running::start(sh);
-    held(&mut run);
-    let cut = Instant::now();
-
-    etcd.servers()[0].kill();
-
-    // Not once it has ended: as much is left as the command may take.
-    run.line_with("could not be renewed, and its lease ends in 1.");
-    run.line_with("told");
-    assert!(cut.elapsed() < LEASE, "{:?}", cut.elapsed());
-    assert_eq!(run.end().code(), Some(76));
-}
-
-#[test]
-fn command_that_ignores_term_is_killed_with_all_that_it_has_started_before_its_lease_ends() {
-    let script = "trap '' TERM; sleep 100 & echo $!; wait; sleep 100";
-    let Some(Alone { mut etcd, machines }) = server_alone() else { return };
-    let mut run = machines.hold(&["--ttl", "4s", "--grace", "0.9"], script);
-    let command = held(&mut run);
-    let other: u32 = run.line().parse().expect("a process id");
-    let cut = Instant::now();
-
-    // It does not answer, and does not refuse either.
-    permits_testbed::signal(etcd.servers()[0].pid(), Signal::SIGSTOP as i32).expect("it runs");
-
-    until("both have ended", || !is_alive(command) && !is_alive(other));
-    assert!(cut.elapsed() < LEASE, "{:?}", cut.elapsed());
-    assert_eq!(run.end().code(), Some(76));
-}
-
-#[test]
-fn command_goes_on_where_a_loss_is_ignored() {
-    let options = ["--on-lost", "ignore", "--connect-timeout", "1s", "--report-fd", "1"];
-    let Some(Alone { mut etcd, machines }) = server_alone() else { return };
-    let mut run = machines.hold(&[&["--ttl", "4s"], &options[..]].concat(), "read line; exit 7");
-    let granted = run.line_with("granted");
-    run.line_with("held");
-
-    etcd.servers()[0].kill();
-
-    run.line_with("\"event\":\"lost\"");
-    assert!(granted.contains("\"token\":"), "{granted}");
-    run.let_go();
-    assert_eq!(run.end().code(), Some(7));
-}
-
-#[test]
-fn run_outlives_a_server_that_comes_back_in_time() {
-    let Some(program) = Engine::Current.program() else { return };
-    let mut server = Etcd::start(&program, 3, &QUICK);
-    let machines = Machines::on(&server.endpoints().join(","));
-    let mut run = machines.hold(&["--max", "1", "--ttl", "4s", "--grace", "0.5"], "read line; exit 7");
-    held(&mut run);
-
-    server.servers()[0].kill();
-
-    // Longer than its lease would last without renewal.
-    let end = Instant::now() + Duration::from_secs(5);
-    until("the lease would have ended", || {
-        assert!(run.try_wait().expect("it is our child").is_none(), "it has ended");
-        Instant::now() > end
-    });
-    run.let_go();
-    assert_eq!(run.end().code(), Some(7));
-}
-
-#[test]
-fn revoked_run_is_told_and_ends_with_76() {
-    let Some(machines) = Machines::new() else { return };
-    let script = "trap 'echo told; exit 0' TERM; while :; do sleep 0.05; done";
-    let mut run = machines.hold(&["--max", "1"], script);
-    held(&mut run);
-    let grant = machines.status()["holders"][0]["grant"].as_str().expect("a text").to_owned();
-
-    let (code, said, why) = machines.said(&["revoke", "--json", &machines.address, &grant]);
-
-    assert_eq!((code, said.contains("\"outcome\":\"gone\"")), (0, true), "{said}{why}");
-    assert_eq!(run.line(), "told");
-    assert_eq!(run.end().code(), Some(76));
-    assert_eq!(machines.number("given_out"), 0);
-    assert_eq!(machines.said(&["revoke", &machines.address, &grant]).0, 69);
 }
 
 #[test]
@@ -368,6 +246,12 @@ fn number_is_compared_changed_and_listed() {
     let (code, listed, why) = machines.said(&["list", "--names", namespace]);
     assert_eq!(code, 0, "{why}");
     assert!(listed.lines().any(|line| line == name), "{listed}");
+    let servers = namespace.strip_suffix("/tests").expect("it is the namespace of the tests");
+    let (code, listed, why) = machines.said(&["list", "--names", servers]);
+    assert_eq!((code, listed.as_str()), (0, ""), "{why}");
+    let (code, _, why) = machines.said(&["status", servers]);
+    assert_eq!(code, 64, "{why}");
+    assert!(why.contains("is a namespace: add the name of a semaphore"), "{why}");
     let (_, listed, _) = machines.said(&["list", namespace]);
     assert!(listed.lines().any(|line| line.starts_with(name) && line.contains(" - ")), "{listed}");
 }

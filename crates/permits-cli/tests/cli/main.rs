@@ -10,6 +10,8 @@ mod exit_codes;
 mod family;
 mod idle;
 mod jobserver;
+#[cfg(feature = "etcd")]
+mod leases;
 mod limits;
 #[cfg(feature = "etcd")]
 mod machines;
