@@ -81,9 +81,6 @@ fn list_of_nothing() {
     let missing = place.dir().join("missing");
     let missing = missing.to_str().expect("text");
 
-    let missing = place.dir().join("missing");
-    let missing = missing.to_str().expect("text");
-
     assert_eq!(stdout(&place.output(&["list"])), "no semaphores\n");
     assert_eq!(stdout(&place.output(&["list", "--dir", missing])), "no semaphores\n");
     assert_eq!(stdout(&place.output(&["status"])), "no semaphores\n");
