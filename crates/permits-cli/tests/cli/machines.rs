@@ -287,6 +287,8 @@ fn top_shows_machines_beside_this_host() {
     assert_eq!((here["max_permits"].as_u64(), here["granted_total"].as_u64()), (Some(3), Some(0)));
     assert_eq!((there["held"].as_u64(), there["holders"][0]["pid"].as_u64()), (Some(1), Some(run.pid().into())));
     assert!(there["granted_total"].is_null() && there["holders"][0]["token"].is_u64(), "{tick}");
+    let (_, table, _) = machines.said(&["top", &machines.address]);
+    assert!(table.lines().last().is_some_and(|line| line.ends_with(" -")), "{table}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub(crate) fn semaphore_row(semaphore: &Semaphore, past: Option<&Past>) -> [Stri
             _ => "-".to_owned(),
         });
     };
-    let rate = past.and_then(Past::rate).map_or("-".to_owned(), rate);
+    let rate = past.and_then(Past::rate).filter(|_| !reading.is_of_machines).map_or("-".to_owned(), rate);
     [
         name,
         state_word(reading).to_owned(),
@@ -95,7 +95,7 @@ pub(crate) fn semaphore_row(semaphore: &Semaphore, past: Option<&Past>) -> [Stri
         reading.waiters.len().to_string(),
         past.and_then(|past| past.longest).map_or("-".to_owned(), age),
         rate,
-        reading.recovered.to_string(),
+        if reading.is_of_machines { "-".to_owned() } else { reading.recovered.to_string() },
     ]
 }
 

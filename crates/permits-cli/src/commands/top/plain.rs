@@ -78,6 +78,6 @@ fn ticked(reading: &Reading, past: Option<&Past>) -> Ticked {
         },
         holders: holders.collect(),
         waiters: waiters.collect(),
-        grants_per_second: past.and_then(Past::rate),
+        grants_per_second: past.and_then(Past::rate).filter(|_| !reading.is_of_machines),
     }
 }
