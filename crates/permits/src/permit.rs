@@ -20,10 +20,10 @@ pub type OwnedPermit = Guard<Arc<Semaphore>>;
 /// A guard that holds permits; dropping it returns them (C5).
 ///
 /// [`Permit`] and [`OwnedPermit`] are this type. Dropping a guard never waits and never fails, and wakes the
-/// waiters that its permits suffice for. If there are waiters, it takes the lock of the queues for a short
-/// while, and calls the wakers of waiting tasks after that. Leaking a guard (`mem::forget`) keeps its permits
-/// out for good, as held ones that no `release` returns; to end the guard and make its permits loose, call
-/// [`forget`](Self::forget).
+/// waiters that its permits suffice for. If there are waiters, or the last of them has just given up, it
+/// takes the lock of the queues for a short while, and calls the wakers of waiting tasks after that. Leaking
+/// a guard (`mem::forget`) keeps its permits out for good, as held ones that no `release` returns; to end the
+/// guard and make its permits loose, call [`forget`](Self::forget).
 ///
 /// # Examples
 ///
@@ -43,6 +43,8 @@ pub type OwnedPermit = Guard<Arc<Semaphore>>;
 pub struct Guard<H: Handle> {
     handle: H,
     n: u32,
+    /// Its permits came out of the queue: others wait there still, most likely.
+    from_queue: bool,
     hold: Hold,
 }
 
@@ -50,7 +52,22 @@ impl<H: Handle> Guard<H> {
     #[inline(always)]
     pub(crate) fn new(handle: H, n: u32, hold: Hold) -> Guard<H> {
         hold.begin(&handle, n);
-        Guard { handle, n, hold }
+        Guard { handle, n, from_queue: false, hold }
+    }
+
+    #[inline(always)]
+    pub(crate) fn out_of_queue(mut self) -> Guard<H> {
+        self.from_queue = true;
+        self
+    }
+
+    #[inline(always)]
+    fn give(&self, change: u64, feeds: Side) {
+        if self.from_queue {
+            self.handle.core.give_in_crowd(change, feeds);
+        } else {
+            self.handle.core.give(change, feeds);
+        }
     }
 
     /// How many permits the guard holds; 0 is possible, after a split or an acquire of none.
@@ -76,7 +93,7 @@ impl<H: Handle> Guard<H> {
         let n = std::mem::take(&mut self.n);
         if n > 0 {
             self.hold.end(&self.handle, n);
-            self.handle.core.give(word::loose(n), Side::Release);
+            self.give(word::loose(n), Side::Release);
         }
     }
 
@@ -89,7 +106,7 @@ impl<H: Handle> Guard<H> {
         let Some(rest) = self.n.checked_sub(n) else {
             return Err(SplitError::new(n, self.n));
         };
-        let part = Guard { handle: self.handle.clone(), n, hold: self.hold };
+        let part = Guard { handle: self.handle.clone(), n, from_queue: self.from_queue, hold: self.hold };
         self.n = rest;
         Ok(part)
     }
@@ -117,7 +134,7 @@ impl<H: Handle> Drop for Guard<H> {
     fn drop(&mut self) {
         if self.n > 0 {
             self.hold.end(&self.handle, self.n);
-            self.handle.core.give(word::free(self.n), Side::Acquire);
+            self.give(word::free(self.n), Side::Acquire);
         }
     }
 }

@@ -12,6 +12,8 @@ mod cancel;
 mod close;
 #[path = "loom/exclusion.rs"]
 mod exclusion;
+#[path = "loom/handing_over.rs"]
+mod handing_over;
 #[path = "loom/lease.rs"]
 mod lease;
 #[path = "loom/release.rs"]

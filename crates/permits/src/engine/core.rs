@@ -111,6 +111,16 @@ impl Core {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The stamp with which a newcomer that passes no waiter queues, where that takes no exchange since the
+    /// flag is set. What `arrive` decides about most tasks, without what it needs for the others.
+    #[inline(always)]
+    pub(crate) fn stamp_under_flag(&self, queues: &Queues, node: Pin<&Node>) -> Option<u32> {
+        let side = node.act().side();
+        let word = self.word();
+        let waits = word.queued(side) && !word.closed() && node.count() <= self.max();
+        waits.then(|| stamp(&queues[side as usize], word, side))
+    }
+
     /// A newcomer with the lock held: goes ahead, or is refused, or queues. `wake` is taken only if it
     /// queues.
     pub(crate) fn arrive(
@@ -140,7 +150,7 @@ impl Core {
                 Entry::Wait | Entry::Ask => (word.with_queued(side, true), true),
             };
             if next == word {
-                // Others wait already, and the flag is there to stay while the lock is held.
+                // The flag is set already, and there to stay while the lock is held.
                 break;
             }
             match self.word.compare_exchange(word.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
@@ -150,8 +160,7 @@ impl Core {
             }
         }
         let queue = &mut queues[side as usize];
-        // Read before the node is linked, so that a passing is counted once too often rather than not at all.
-        let stamp = queue.dealt.wrapping_sub(word.budget(side));
+        let stamp = stamp(queue, word, side);
         queue.push(node, wake.take().expect("a waker to queue with"), stamp);
         Arrival::Queued
     }
@@ -163,7 +172,11 @@ impl Core {
             return true;
         }
         let queue = &mut queues[side as usize];
-        let Some(head) = queue.head() else { return false };
+        let Some(head) = queue.head() else {
+            // The last one has left, and its flag with it now (I4).
+            self.update(|word| word.with_queued(side, false));
+            return true;
+        };
         let more = self.allowance(queue, &head).min(word::MAX_BUDGET);
         if more == 0 || head.starved || self.patience_is_over(queue, &head) {
             return false;
@@ -204,14 +217,25 @@ impl Core {
 
     /// Does what I6 asks for, and unlocks. Runs wakers, with the lock free.
     pub(crate) fn serve_and_unlock<'a>(&'a self, queues: Locked<'a>) {
-        self.wake_while(queues, |queues| self.serve_one(queues));
+        if self.word().at_rest() {
+            return;
+        }
+        self.wake_while(queues, None, |queues| self.serve_one(queues));
     }
 
-    /// Wakes the waiters that `next` takes off the queues, until none is left, and releases the lock for
-    /// every batch.
-    fn wake_while<'a>(&'a self, mut queues: Locked<'a>, next: impl Fn(&mut Queues) -> Option<Wake>) {
+    /// Wakes `first` and the waiters that `next` takes off the queues, until none is left, and releases the
+    /// lock for every batch.
+    pub(super) fn wake_while<'a>(
+        &'a self,
+        mut queues: Locked<'a>,
+        mut first: Option<Wake>,
+        next: impl Fn(&mut Queues) -> Option<Wake>,
+    ) {
         loop {
             let mut wakes = Wakes::new();
+            if let Some(wake) = first.take() {
+                wakes.push(wake);
+            }
             while !wakes.is_full() {
                 let Some(wake) = next(&mut queues) else { break };
                 wakes.push(wake);
@@ -226,16 +250,20 @@ impl Core {
         }
     }
 
-    fn serve_one(&self, queues: &mut Queues) -> Option<Wake> {
+    pub(super) fn serve_one(&self, queues: &mut Queues) -> Option<Wake> {
         Side::BOTH.into_iter().find_map(|side| self.serve_head(&mut queues[side as usize], side))
     }
 
     /// The head of one side is granted its permits, or told that there are some, or refused; `None` if it has
     /// to wait.
     fn serve_head(&self, queue: &mut Queue, side: Side) -> Option<Wake> {
-        let head = queue.head()?;
+        let Some(head) = queue.head() else {
+            // It may have outlived the last one (I4).
+            self.update(|word| word.with_queued(side, false));
+            return None;
+        };
         let last = queue.len() == 1;
-        let may_be_passed = !head.is_task && !head.starved && self.may_be_passed(queue, &head, side);
+        let may_be_passed = self.may_be_passed(queue, &head, side);
         let decide = |word: Word| self.decide(word, side, &head, last, may_be_passed);
         let before = self.update(|word| decide(word).1);
         Some(match decide(before).0 {
@@ -251,7 +279,7 @@ impl Core {
     /// A head that asks for more than there is, while smaller ones pass it, is never woken to find out how
     /// long that has been going on: a thread that gives permits and cannot serve it looks at the clock for
     /// it.
-    fn mind_the_large(&self, queue: &mut Queue, head: &Head, word: Word, side: Side) {
+    pub(super) fn mind_the_large(&self, queue: &mut Queue, head: &Head, word: Word, side: Side) {
         let being_passed = word.budget(side) > 0 && !word.fits(side, head.n);
         if being_passed && self.patience_is_over(queue, head) {
             self.stop_passing(queue, side);
@@ -259,7 +287,7 @@ impl Core {
     }
 
     /// What becomes of the head, and of the word with it.
-    fn decide(&self, word: Word, side: Side, head: &Head, last: bool, may_be_passed: bool) -> (Stage, Word) {
+    pub(super) fn decide(&self, word: Word, side: Side, head: &Head, last: bool, may_be_passed: bool) -> (Stage, Word) {
         let fits = word.fits(side, head.n);
         let off = word.with_queued(side, !last).with_waking(side, false);
         if word.closed() && !(fits && side == Side::Release) {
@@ -275,8 +303,9 @@ impl Core {
         }
     }
 
-    fn may_be_passed(&self, queue: &Queue, head: &Head, side: Side) -> bool {
-        self.bound > 0 && (self.word().budget(side) > 0 || self.allowance(queue, head) > 0)
+    pub(super) fn may_be_passed(&self, queue: &Queue, head: &Head, side: Side) -> bool {
+        let by_its_kind = self.bound > 0 && !head.is_task && !head.starved;
+        by_its_kind && (self.word().budget(side) > 0 || self.allowance(queue, head) > 0)
     }
 
     /// A notified head takes its permits by itself, or finds that it came too late and waits on. Call
@@ -313,23 +342,35 @@ impl Core {
 
     /// Takes the caller's own node out of its queue, granted or not, undoes what was granted, and serves the
     /// waiters that may go on now. The caller must drop the returned waker with the lock free.
+    #[inline(always)]
     pub(crate) fn withdraw(&self, mut queues: Locked<'_>, node: Pin<&Node>) -> Option<Wake> {
+        if node.stage() != Stage::Waiting {
+            return self.withdraw_told(queues, node);
+        }
         let side = node.act().side();
         let queue = &mut queues[side as usize];
-        let stage = node.stage();
         let was_head = queue.is_head(&node);
-        let wake = match stage {
-            Stage::Waiting => {
-                let wake = queue.remove(node);
-                if queue.len() == 0 {
-                    self.update(|word| word.with_queued(side, false));
-                }
-                wake
-            }
+        let wake = queue.remove(node);
+        // Who leaves from behind the head changes nothing for anybody. Nor does the head where nothing is at
+        // hand; not even the flag then, if it was the last: the next to give will clear it (I4).
+        if was_head && !self.word().side_at_rest(side) {
+            self.serve_and_unlock(queues);
+        }
+        wake
+    }
+
+    /// The same for a node that does not wait as it did when it queued.
+    #[cold]
+    #[inline(never)]
+    fn withdraw_told(&self, mut queues: Locked<'_>, node: Pin<&Node>) -> Option<Wake> {
+        let side = node.act().side();
+        let queue = &mut queues[side as usize];
+        match node.stage() {
             Stage::Granted => {
                 // A reservation that was never completed goes back where it came from (C10).
                 self.update(|word| word.plus(node.act().reserve(node.count()).wrapping_neg()));
                 node.set_stage(Stage::Idle);
+                self.serve_and_unlock(queues);
                 None
             }
             Stage::Refusing => {
@@ -342,18 +383,14 @@ impl Core {
                 let wake = queue.remove(node);
                 let empty = queue.len() == 0;
                 self.update(|word| word.with_queued(side, !empty).with_waking(side, false));
+                self.serve_and_unlock(queues);
                 wake
             }
-            Stage::Idle | Stage::Closed | Stage::TooMany => {
+            Stage::Waiting | Stage::Idle | Stage::Closed | Stage::TooMany => {
                 node.set_stage(Stage::Idle);
                 None
             }
-        };
-        // Who leaves from behind the head changes nothing for anybody.
-        if was_head || stage == Stage::Granted {
-            self.serve_and_unlock(queues);
         }
-        wake
     }
 
     /// C12.
@@ -386,7 +423,7 @@ impl Core {
                 word.with_queued(side, !empty).with_waking(side, waking)
             });
         }
-        self.wake_while(queues, |queues| self.serve_one(queues).or_else(|| refused.pop(queues)));
+        self.wake_while(queues, None, |queues| self.serve_one(queues).or_else(|| refused.pop(queues)));
         Ok(())
     }
 
@@ -407,4 +444,11 @@ impl Core {
             closed: word.closed(),
         }
     }
+}
+
+/// The queue's count of passings. Read before a node is linked, so that a passing is counted once too often
+/// rather than not at all.
+#[inline(always)]
+fn stamp(queue: &Queue, word: Word, side: Side) -> u32 {
+    queue.dealt.wrapping_sub(word.budget(side))
 }

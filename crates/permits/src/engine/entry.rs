@@ -35,8 +35,9 @@ impl Core {
     #[inline(always)]
     fn enter_at(&self, word: Word, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
         match word.enter_uncrowded(act, n) {
+            Some(Entry::Go(_)) if feeds_waiters(act, word) => return self.enter_and_serve(act, n, manner),
             Some(Entry::Go(next)) => match self.exchange(act, word, next) {
-                Ok(()) => self.feed(act, word),
+                Ok(()) => {}
                 Err(seen) => return self.enter_contended(seen, act, n, manner),
             },
             Some(other) => return Err(other),
@@ -58,25 +59,24 @@ impl Core {
     fn enter_from(&self, mut word: Word, mut pauses: u32, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
         loop {
             let next = match word.enter(act, n, manner) {
+                Entry::Go(_) if feeds_waiters(act, word) => return self.enter_and_serve(act, n, manner),
                 Entry::Go(next) => next,
                 other => return Err(other),
             };
             match self.exchange(act, word, next) {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(seen) => word = self.after_loss(seen, &mut pauses, manner),
             }
         }
-        self.feed(act, word);
-        Ok(())
     }
 
-    /// Serves the waiters that an act which has changed `word` may let through.
-    #[inline(always)]
-    fn feed(&self, act: Act, word: Word) {
-        if let Some(side) = act.feeds()
-            && word.needs_serving(side)
-        {
-            self.serve();
+    /// Goes ahead, if it still can, where that lets waiters through.
+    #[cold]
+    #[inline(never)]
+    fn enter_and_serve(&self, act: Act, n: u32, manner: Manner) -> Result<(), Entry> {
+        match act.feeds() {
+            Some(side) => self.hand_over(self.lock(), side, |word| word.enter(act, n, manner)),
+            None => unreachable!("it feeds no waiters"),
         }
     }
 
@@ -178,6 +178,17 @@ impl Core {
         }
     }
 
+    /// `give` for a caller that has waited itself: others wait still, most likely, and so it looks before it
+    /// gives. (To look is a price where threads pass the word's cache line to and fro.)
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn give_in_crowd(&self, change: u64, feeds: Side) {
+        if !self.glance().needs_serving(feeds) {
+            return self.give(change, feeds);
+        }
+        self.hand_back(change, feeds);
+    }
+
     /// A guard's permits come back (C5), or become loose (C6). Waits for nothing, cannot fail.
     #[inline(always)]
     pub(crate) fn give(&self, change: u64, feeds: Side) {
@@ -188,6 +199,13 @@ impl Core {
             self.serve();
         }
     }
+}
+
+/// Whether an act that changes `word` may let waiters through. To know it beforehand is as good as after it:
+/// the act is an exchange of this very word.
+#[inline(always)]
+fn feeds_waiters(act: Act, word: Word) -> bool {
+    act.feeds().is_some_and(|side| word.needs_serving(side))
 }
 
 #[cfg(all(test, not(any(permits_loom, permits_shuttle))))]

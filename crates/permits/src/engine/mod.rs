@@ -4,6 +4,7 @@
 pub(crate) mod awake;
 pub(crate) mod core;
 pub(crate) mod entry;
+pub(crate) mod handing;
 pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod thread;

@@ -20,13 +20,13 @@
 //! | loose | permits given out that no guard owns |
 //! | budget, a side | how many newcomers may still pass that side's queue before they have to ask under the lock |
 //! | `RW` `AW` | the head of that side's queue is a thread that was woken and has not decided yet |
-//! | `RQ` `AQ` | that side's queue is not empty |
+//! | `RQ` `AQ` | that side's queue is not empty, or was not when there was last something for it (I4) |
 //! | `C` | closed |
 //!
 //! | flags of one side | legal | means |
 //! |---|---|---|
 //! | Q=0 W=0 | yes | the queue is empty |
-//! | Q=1 W=0 | yes | the head waits, and does not fit, or a thread is about to serve it |
+//! | Q=1 W=0 | yes | the head waits, or the last waiter has given up; nothing fits, or a thread is about to serve |
 //! | Q=1 W=1 | yes | the head is awake and will take the lock; a thread that gives back need wake no waiter |
 //! | Q=0 W=1 | no | only a queued head can be awake |
 //! | C=1 with any Q=1 | for a while | `close` is emptying the queues, a batch of wakers at a time; no waiter queues any more |
@@ -185,7 +185,7 @@ impl Word {
         self.0 & CLOSED != 0
     }
 
-    #[cfg(test)]
+    #[inline]
     pub(crate) const fn queued(self, side: Side) -> bool {
         self.0 & side.queued() != 0
     }
@@ -220,6 +220,23 @@ impl Word {
     #[inline(always)]
     pub(crate) const fn needs_serving(self, side: Side) -> bool {
         self.0 & (side.queued() | side.waking()) == side.queued()
+    }
+
+    /// Whether the word says that there is nothing for the waiters of either side, so that a look at the
+    /// queues is spared. For the thread that holds their lock.
+    #[inline]
+    pub(crate) const fn at_rest(self) -> bool {
+        self.side_at_rest(Side::Acquire) && self.side_at_rest(Side::Release)
+    }
+
+    #[inline]
+    pub(crate) const fn side_at_rest(self, side: Side) -> bool {
+        match self.closed() {
+            // All have to leave, awake or not.
+            true => !self.queued(side),
+            // While newcomers may pass a head, those that give keep an eye on the time for it.
+            false => !self.needs_serving(side) || (self.at_hand(side) <= 0 && self.budget(side) == 0),
+        }
     }
 
     /// C3, C4, C8, C12 for a caller that is not in the queue. `n` is at least 1.
@@ -350,6 +367,21 @@ mod tests {
         assert_eq!(word.enter(Act::Return, 2, Manner::Passing), Entry::Closed);
         let Entry::Go(next) = word.enter(Act::Return, 1, Manner::Passing) else { panic!("one was loose") };
         assert_eq!((next.free(), next.loose(), next.closed()), (2, 0, true));
+    }
+
+    #[test]
+    fn a_side_is_at_rest_if_nothing_is_at_hand_and_no_newcomer_may_pass_its_head() {
+        let drained = Word::new(1).plus(Act::Take.whole(1)).with_queued(Side::Acquire, true);
+
+        assert!(Word::new(1).at_rest() && drained.at_rest());
+        assert!(!drained.plus(free(1)).at_rest());
+        assert!(drained.plus(free(1)).with_waking(Side::Acquire, true).at_rest());
+        assert!(drained.plus(free(1)).with_queued(Side::Acquire, false).at_rest());
+        assert!(!drained.with_budget(Side::Acquire, 1).at_rest());
+        assert!(!drained.close().at_rest());
+        assert!(drained.close().with_queued(Side::Acquire, false).at_rest());
+        let one_loose = Word::new(1).plus(Act::TakeLoose.whole(1));
+        assert!(one_loose.at_rest() && !one_loose.with_queued(Side::Release, true).at_rest());
     }
 
     #[test]

@@ -137,9 +137,11 @@ impl<H: Handle, K: Kind> Request<H, K> {
     ) -> Poll<Result<K::Output<H>, K::Error>> {
         let (handle, node) = self.project();
         let core = &handle.as_ref().expect("a request is not polled after it was ready").core;
+        let waited = !node.is_idle();
         let Poll::Ready(outcome) = core.poll(node, K::ACT, manner, context) else { return Poll::Pending };
         let handle = handle.take().expect("it was there a line above");
         Poll::Ready(match outcome {
+            Ok(()) if waited => Ok(K::finish_waited(handle, node.count(), Hold::by_nobody())),
             Ok(()) => Ok(K::finish(handle, node.count(), Hold::by_nobody())),
             Err(refusal) => Err(K::refused(refusal)),
         })

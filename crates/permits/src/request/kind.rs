@@ -34,6 +34,12 @@ pub trait Kind: sealed::Sealed {
     fn timed_out(stuck: Stuck) -> Self::TimeoutError;
     #[doc(hidden)]
     fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> Self::Output<H>;
+    /// The same for a request that has waited in a queue.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn finish_waited<H: Handle>(handle: H, n: u32, hold: Hold) -> Self::Output<H> {
+        Self::finish(handle, n, hold)
+    }
 }
 
 /// Permits that a guard holds.
@@ -76,6 +82,11 @@ impl Kind for Guarded {
     #[inline(always)]
     fn finish<H: Handle>(handle: H, n: u32, hold: Hold) -> Guard<H> {
         Guard::new(handle, n, hold)
+    }
+
+    #[inline(always)]
+    fn finish_waited<H: Handle>(handle: H, n: u32, hold: Hold) -> Guard<H> {
+        Guard::new(handle, n, hold).out_of_queue()
     }
 }
 

@@ -55,21 +55,25 @@
 //!   makes `push` a safe function.
 //! - **I3 last touch.** After a store of `Granted`, `Closed` or `TooMany` the storing side does not touch the
 //!   node.
-//! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if and only if that queue is
-//!   not empty.
+//! - **I4 flag.** Whenever the lock is free, the word's Q flag of a side is set if that queue is not empty.
+//!   It may stay set when the last waiter gives up while nothing is at hand on that side, and is cleared, at
+//!   the latest, by the next thread that puts something there: that one sees the flag and comes to the lock.
+//!   So a wait that is given up costs no exchange of the word, nor does the next one. Whenever the flag is
+//!   set, the queue is empty, and something is at hand, a thread is on its way to the lock, as in I6.
 //! - **I5 awake.** Whenever the lock is free, the word's W flag of a side is set if and only if the head's
 //!   stage is `Notified`.
 //! - **I6 served.** Whenever the lock is free and no thread is on its way to it, no head that is `Waiting`
-//!   fits. Every event that can make a head fit, or another node the head, ends in `Core::serve`, which runs
-//!   to a fixed point over both queues. (A server with more wakers than one batch holds is on its way while
-//!   it wakes the first: threads first, then tasks, whose wakers are foreign code.)
+//!   fits. Every event that can make a head fit, or another node the head, ends in `Core::serve_and_unlock`
+//!   or `Core::hand_over`, which run to a fixed point over both queues, or stop where the word says that
+//!   there is nothing for either (`Word::at_rest`). (A server with more wakers than one batch holds is on its
+//!   way while it wakes the first: threads first, then tasks, whose wakers are foreign code.)
 //!
 //! # Orderings
 //!
 //! - `stage`: the stores of `Granted`, `Closed`, `TooMany` are Release and pair with the owner's Acquire load
 //!   in [`Node::stage`]; what travels is everything that happened before the grant, the return of the permits
-//!   included (C14), and that the granting side is done with the node (I3). All other accesses to it happen
-//!   with the lock held.
+//!   included (C14), also of those that were handed over without a change of the word, and that the granting
+//!   side is done with the node (I3). All other accesses to it happen with the lock held.
 //! - [`node::Linked`] needs no ordering of its own: the lock's.
 //! - The counts' word is `core.rs`'s story.
 //!
@@ -95,4 +99,4 @@ mod wakes;
 
 pub(crate) use node::{Node, Stage, Wake};
 pub(crate) use queue::{Head, Queue, Refused};
-pub(crate) use wakes::{Wakes, contained};
+pub(crate) use wakes::{Wakes, call, contained};

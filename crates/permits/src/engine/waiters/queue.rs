@@ -51,7 +51,8 @@ impl Queue {
     /// # Panics
     ///
     /// If the node is linked already, or if 2³² - 1 nodes wait.
-    pub(crate) fn push(&mut self, node: Pin<&Node>, wake: Wake, stamp: u32) {
+    #[inline]
+    pub(crate) fn push(&mut self, node: Pin<&Node>, wake: impl Into<Wake>, stamp: u32) {
         let node: &Node = node.get_ref();
         assert!(node.stage() == Stage::Idle, "a node waits in one place at a time");
         self.len = self.len.checked_add(1).expect("fewer than 2^32 waiters");
@@ -59,7 +60,9 @@ impl Queue {
             true => (ptr::from_ref(node), ptr::from_ref(node)),
             false => (linked(self.head, |head| head.prev), self.head),
         };
-        write(node, Linked { prev, next, wake: Some(wake), passed: Passed::UNKNOWN, stamp });
+        // Made here, in its place: carried here through memory, it would be written in other pieces than it
+        // is read, for which a processor has to wait.
+        write(node, Linked { prev, next, wake: Some(wake.into()), passed: Passed::UNKNOWN, stamp });
         if self.head.is_null() {
             self.head = node;
         } else {
@@ -127,6 +130,7 @@ impl Queue {
     }
 
     /// Takes the caller's own node out, wherever it is. Drop the waker after unlocking.
+    #[inline]
     pub(crate) fn remove(&mut self, node: Pin<&Node>) -> Option<Wake> {
         let wake = self.unlink(node.get_ref());
         node.set_stage(Stage::Idle);
@@ -180,6 +184,7 @@ impl Queue {
         wake
     }
 
+    #[inline]
     fn unlink(&mut self, node: &Node) -> Option<Wake> {
         if ptr::eq(self.head, node) {
             self.head = linked(node, |mine| mine.next);
@@ -243,6 +248,7 @@ impl Refused {
 }
 
 /// Joins the neighbours of a node with each other.
+#[inline]
 fn leave_ring(node: &Node) -> Option<Wake> {
     let (prev, next, wake) = linked(node, |mine| {
         let ends = (mine.prev, mine.next);

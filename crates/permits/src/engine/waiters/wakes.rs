@@ -57,7 +57,8 @@ impl Wakes {
     }
 }
 
-fn call(wake: Wake) {
+/// Wakes one.
+pub(crate) fn call(wake: Wake) {
     contained(|| wake.wake());
 }
 
