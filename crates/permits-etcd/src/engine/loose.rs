@@ -208,6 +208,11 @@ async fn take(room: &Rc<Room>, chosen: &[Rank], own: Option<(&Rc<Seat>, Rank)>, 
             Err(failure) => return Taken::Ended(Err(room.failed(failure))),
         },
     };
+    // A late try of an earlier act could write over this one's receipt, and then this one would be repeated.
+    let limit = room.base.settings.answer;
+    if timeout(limit, seat.has_moved_on()).await.is_err() {
+        return Taken::Ended(Err(error::unreachable(limit, None).with_semaphore(&room.name)));
+    }
     let (member, receipt) = (room.space.member(seat.session.id), room.space.receipt(seat.session.id));
     let act = room.base.number().to_string();
     let mut compare = vec![ops::version_is(member.clone(), seat.epoch.get())];
