@@ -33,6 +33,7 @@
 //!
 //! - **C3, C4** One request is for [`MAX_AT_ONCE`](EtcdSemaphore::MAX_AT_ONCE) permits at most: what one
 //!   transaction of etcd carries.
+//! - **C4** A release whose lease ends before an answer comes fails, and may have returned its permits.
 //! - **C10, C11** A request to return loose permits that is dropped, or runs out of time, while its transaction
 //!   is on its way may take effect all the same.
 //! - **C13, C15** Between the two writes of a shrink or a close the readings may count a waiter as granted.

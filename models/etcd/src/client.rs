@@ -6,7 +6,7 @@
 
 use crate::configuration::{Configuration, Job, Script};
 use crate::rules::{Rule, Rules};
-use crate::state::{Caller, Fence, Limit, Name, Names, Process, Stage, State, View, What};
+use crate::state::{self, Caller, Limit, Name, Names, Process, Stage, State, View, What};
 use crate::view;
 
 /// A state, and what a step needs to know beside it.
@@ -15,6 +15,13 @@ pub(crate) struct Step<'a> {
     pub(crate) rules: Rules,
     pub(crate) configuration: &'a Configuration,
     pub(crate) scripts: &'a [Script],
+}
+
+/// What a release does first.
+pub(crate) enum First {
+    Take(state::Revision),
+    Queue,
+    Fail,
 }
 
 /// A slot of a process.
@@ -26,33 +33,66 @@ impl Step<'_> {
     pub(crate) fn start(&mut self, at: At) {
         let job = self.job(at).expect("it has something to do");
         self.process_mut(at).slots[usize::from(at.1)].units = if let Job::Use(units) = job { units } else { 1 };
-        let name = self.free_name(at.0);
-        let epoch = self.process(at).epoch;
         match job {
-            Job::Use(_) | Job::Loose => {
-                self.enter(at, Stage::Acquire { name, epoch, repeated: false, refused: false });
-                self.call(at, What::Acquire { name, units: self.units(at), epoch });
-            }
-            Job::Return if self.rules.has(Rule::ReleaseByKey) => {
-                self.enter(at, Stage::Queue { name, epoch, repeated: false, refused: false });
-                self.call(at, What::Queue { name, epoch });
-            }
-            Job::Return => {
-                let loose = self.state.engine.keys.iter().find(|key| key.loose).expect("it has seen one").create;
-                self.take(at, name, 0, loose, false);
+            Job::Use(_) | Job::Loose => self.ask(at),
+            Job::Return => self.begin_return(at, self.first_of_return(at.0)),
+            Job::ReturnLate => self.begin_return(at, Some(First::Queue)),
+        }
+    }
+
+    fn ask(&mut self, at: At) {
+        if self.is_refused(at, self.process(at).limit) {
+            // What was heard may be old: it is read again.
+            self.process_mut(at).limit = self.state.engine.limit;
+            if self.is_refused(at, self.process(at).limit) {
+                return self.end_job(at);
             }
         }
+        let (name, Process { epoch, limit, .. }) = (self.free_name(at.0), self.process(at));
+        let (epoch, limit) = (*epoch, *limit);
+        self.enter(at, Stage::Acquire { name, epoch, limit, repeated: false });
+        self.call(at, What::Acquire { name, units: self.units(at), epoch, limit });
+    }
+
+    /// What a release does first, by a range over all keys. It may have to wait before it does so.
+    pub(crate) fn first_of_return(&self, process: u8) -> Option<First> {
+        let engine = &self.state.engine;
+        let passes = engine.returns.is_empty() || !self.rules.has(Rule::NoneBlocked);
+        match engine.keys.iter().find(|key| key.loose) {
+            Some(loose) if passes => self.may_take(process).then_some(First::Take(loose.create)),
+            _ if engine.limit.closed => Some(First::Fail),
+            _ => Some(First::Queue),
+        }
+    }
+
+    fn begin_return(&mut self, at: At, first: Option<First>) {
+        match first {
+            Some(First::Take(loose)) => self.take(at, 0, 0, loose),
+            Some(First::Queue) => {
+                let (name, epoch) = (self.free_name(at.0), self.process(at).epoch);
+                self.enter(at, Stage::Queue { name, epoch, repeated: false });
+                self.call(at, What::Queue { name, epoch });
+            }
+            Some(First::Fail) => {
+                self.took_none(at);
+                self.end_job(at);
+            }
+            None => {}
+        }
+    }
+
+    /// Whether a slot of the process may take a loose permit now.
+    fn may_take(&self, process: u8) -> bool {
+        let now = &self.state.processes[usize::from(process)];
+        let is_taking = now.slots.iter().any(|slot| slot.stage.takes());
+        now.is_settled() && !(is_taking && self.rules.has(Rule::OneAtATime))
     }
 
     /// A held permit is returned, or made loose.
     pub(crate) fn release(&mut self, at: At) {
-        let Stage::Held { name, create, ambiguous, fitted } = self.stage(at) else { unreachable!("it holds none") };
+        let Stage::Held { name, create, fitted } = self.stage(at) else { unreachable!("it holds none") };
         if self.job(at) != Some(Job::Loose) {
-            return self.delete(at, name, ambiguous);
-        }
-        if ambiguous && self.rules.has(Rule::FenceLoose) {
-            self.enter(at, Stage::Fencing { name, create, fitted });
-            return self.fence(at.0);
+            return self.delete(at, name);
         }
         self.loosen(at, name, create, fitted);
     }
@@ -61,46 +101,56 @@ impl Step<'_> {
     pub(crate) fn cancel(&mut self, at: At) {
         match self.stage(at) {
             // There may be a key, now or later.
-            Stage::Acquire { name, refused, .. } | Stage::Queue { name, refused, .. } => {
-                self.finish(at, !refused, name);
+            Stage::Acquire { name, .. } | Stage::Queue { name, .. } => {
+                if matches!(self.stage(at), Stage::Queue { .. }) {
+                    self.took_none(at);
+                }
+                self.end_call(slot_of(at));
+                self.end_job(at);
+                self.haunt(at.0, name);
             }
-            Stage::Wait { name, ambiguous, .. } => self.delete(at, name, ambiguous),
-            Stage::Blocked { name, ambiguous, .. } => self.unqueue(at, name, ambiguous),
+            Stage::Wait { name, .. } => self.delete(at, name),
+            Stage::Blocked { name, .. } => self.unqueue(at, name),
+            // It says that it does not know.
+            Stage::Take { create: 0, .. } => {
+                self.end_call(slot_of(at));
+                self.end_job(at);
+                self.doubt(at.0);
+            }
             stage => unreachable!("{stage:?} cannot be given up"),
         }
     }
 
     /// No reply came in time: the same request again.
     pub(crate) fn time_out(&mut self, at: At) {
-        let now = self.process(at).epoch;
         let mut stage = self.stage(at);
         let again = match &mut stage {
-            Stage::Acquire { name, epoch, repeated, refused: false } => {
+            Stage::Acquire { name, epoch, limit, repeated } => {
                 *repeated = true;
-                let epoch = if self.rules.has(Rule::SameEpoch) { *epoch } else { now };
-                What::Acquire { name: *name, units: self.units(at), epoch }
+                What::Acquire { name: *name, units: self.units(at), epoch: *epoch, limit: *limit }
             }
-            Stage::Queue { name, epoch, repeated, refused: false } => {
+            Stage::Queue { name, epoch, repeated } => {
                 *repeated = true;
                 What::Queue { name: *name, epoch: *epoch }
             }
-            Stage::Release { name, repeated, .. } => {
+            Stage::Release { name, repeated } => {
                 *repeated = true;
                 self.burn(at.0, *name);
                 What::Delete { name: *name }
             }
-            Stage::Unqueue { name, repeated, .. } => {
+            Stage::Unqueue { name, repeated } => {
                 *repeated = true;
                 self.burn(at.0, *name);
                 What::Unqueue { name: *name }
             }
-            Stage::Loosen { name, create, repeated, .. } => {
+            Stage::Loosen { name, create, epoch, repeated, .. } => {
                 *repeated = true;
-                What::MakeLoose { name: *name, token: *create }
+                What::MakeLoose { name: *name, token: *create, epoch: *epoch }
             }
-            Stage::Take { name, create, loose, repeated, .. } => {
+            Stage::Take { name, create, loose, epoch, act, repeated } => {
                 *repeated = true;
-                What::Take { name: *name, create: *create, loose: *loose }
+                let job = self.process(at).slots[usize::from(at.1)].job;
+                What::Take { name: *name, create: *create, loose: *loose, epoch: *epoch, act: *act, job }
             }
             stage => unreachable!("{stage:?} waits for no reply"),
         };
@@ -112,62 +162,91 @@ impl Step<'_> {
 
     pub(crate) fn receive(&mut self, at: At, reply: What) {
         let stage = self.stage(at);
-        // Without the rule, a reply counts where a reply of its kind for this name is waited for.
         match (stage, reply) {
-            (Stage::Acquire { name, epoch, repeated, .. }, What::Acquired { name: of, create, before, limit })
+            (Stage::Acquire { name, repeated, .. }, What::Acquired { name: of, create, before, limit })
                 if name == of =>
             {
                 self.end_call(slot_of(at));
-                let ambiguous = repeated && epoch == self.process(at).epoch;
-                self.acquired(at, (name, create, ambiguous), before, limit);
+                if repeated {
+                    self.haunt(at.0, name);
+                }
+                if view::grants(self.rules, before, self.units(at), limit) {
+                    self.hold(at, name, create);
+                } else {
+                    self.wait(at, name, create, limit.max);
+                }
             }
-            (Stage::Acquire { name, epoch, repeated, .. }, What::Found { name: of, create, max }) if name == of => {
+            (Stage::Acquire { name, repeated, .. }, What::NotAcquired { name: of, found, epoch, limit })
+                if name == of =>
+            {
                 self.end_call(slot_of(at));
-                let ambiguous = repeated && epoch == self.process(at).epoch;
-                self.wait(at, name, create, ambiguous, max);
+                if repeated {
+                    self.haunt(at.0, name);
+                }
+                self.not_acquired(at, name, repeated, (found, epoch, limit));
             }
-            (Stage::Queue { name, epoch, repeated, .. }, What::Queued { name: of, create }) if name == of => {
+            (Stage::Queue { name, repeated, .. }, What::Queued { name: of, create }) if name == of => {
                 self.end_call(slot_of(at));
-                let ambiguous = repeated && epoch == self.process(at).epoch;
-                self.enter(at, Stage::Blocked { name, create, ambiguous });
+                if repeated {
+                    self.haunt(at.0, name);
+                }
+                self.enter(at, Stage::Blocked { name, create });
             }
-            (Stage::Acquire { name, .. } | Stage::Queue { name, .. }, What::Refused { name: of }) if name == of => {
+            (Stage::Queue { name, repeated, .. }, What::NotQueued { name: of, found, epoch }) if name == of => {
                 self.end_call(slot_of(at));
-                self.refused(at, stage);
+                if repeated {
+                    self.haunt(at.0, name);
+                }
+                self.not_queued(at, name, repeated, (found, epoch));
             }
             (
-                Stage::Release { name, repeated, ambiguous } | Stage::Unqueue { name, repeated, ambiguous },
+                Stage::Release { name, repeated } | Stage::Unqueue { name, repeated },
                 What::Deleted { name: of, some },
             ) if name == of => {
                 self.end_call(slot_of(at));
                 if some || repeated {
-                    self.finish(at, ambiguous, name);
+                    self.end_job(at);
+                    self.given_back(at.0, name);
                 } else {
                     self.enter(at, Stage::Lost);
                 }
             }
-            (Stage::Loosen { name, .. }, What::MadeLoose { name: of }) if name == of => {
+            (Stage::Loosen { name, .. }, What::MadeLoose { name: of }) if name == of => self.loosened(at, name),
+            (Stage::Loosen { name, create, fitted, repeated, .. }, What::NotMadeLoose { name: of, held, epoch })
+                if name == of =>
+            {
                 self.end_call(slot_of(at));
-                // It is the semaphore's now, and gone when a release has returned it.
-                if self.rules.has(Rule::BurnLoose) {
-                    self.process_mut(at).burnt |= 1 << name;
+                match held {
+                    _ if epoch == 0 => self.lose(at.0),
+                    true => {
+                        self.learn_epoch(at.0, epoch);
+                        self.loosen(at, name, create, fitted);
+                    }
+                    // An earlier attempt has done it.
+                    false if repeated => self.loosened(at, name),
+                    false => self.enter(at, Stage::Lost),
                 }
-                self.finish(at, false, name);
             }
-            (Stage::Take { name, ambiguous, .. }, What::Taken { name: of }) if name == of => {
-                self.state.record.untold -= 1;
-                self.finish(at, ambiguous, name);
-            }
-            (Stage::Take { name, create, ambiguous, repeated, .. }, What::NotTaken { name: of }) if name == of => {
+            (Stage::Take { act, .. }, What::Taken { act: of }) if act == of => self.taken(at),
+            (Stage::Take { name, create, act, repeated, .. }, What::NotTaken { act: of, receipt, epoch })
+                if act == of =>
+            {
                 self.end_call(slot_of(at));
-                if self.rules.has(Rule::ReleaseByKey) {
-                    self.enter(at, Stage::Blocked { name, create, ambiguous });
-                } else if repeated {
-                    // It believes that the first attempt has taken it.
-                    self.state.record.untold -= 1;
-                    self.finish(at, false, name);
+                if receipt == act && self.rules.has(Rule::Receipt) {
+                    return self.taken(at);
+                }
+                if epoch == 0 {
+                    return self.lose(at.0);
+                }
+                self.learn_epoch(at.0, epoch);
+                let settles = repeated && self.rules.has(Rule::DoubtEpoch) && self.rules.has(Rule::ReceiptAgain);
+                if settles {
+                    self.enter(at, Stage::Settling { name, create, act });
                 } else {
-                    self.enter(at, Stage::Idle);
+                    self.take_again(at, name, create);
+                }
+                if repeated {
+                    self.doubt(at.0);
                 }
             }
             _ => {}
@@ -175,15 +254,83 @@ impl Step<'_> {
         self.look(at.0);
     }
 
-    fn acquired(&mut self, at: At, key: (Name, u8, bool), before: u8, limit: Limit) {
-        let (name, create, ambiguous) = key;
-        if self.is_refused(at, limit) {
-            self.delete(at, name, ambiguous);
-        } else if view::grants(self.rules, before, self.units(at), limit) {
-            self.hold(at, name, create, ambiguous);
+    fn take_again(&mut self, at: At, name: Name, create: u8) {
+        self.enter(at, if create == 0 { Stage::Idle } else { Stage::Blocked { name, create } });
+    }
+
+    /// No attempt of its act will do anything any more: the receipt says whether one has.
+    pub(crate) fn settle(&mut self, at: At) {
+        let Stage::Settling { name, create, act } = self.stage(at) else { return };
+        if self.state.engine.receipts[usize::from(at.0)] == act && self.rules.has(Rule::Receipt) {
+            self.taken(at);
         } else {
-            self.wait(at, name, create, ambiguous, limit.max);
+            self.take_again(at, name, create);
         }
+    }
+
+    fn not_acquired(&mut self, at: At, name: Name, repeated: bool, now: (u8, u8, Limit)) {
+        let (found, epoch, limit) = now;
+        if found != 0 && repeated {
+            // An earlier attempt has put it. Whether it fits, the view will show.
+            return self.wait(at, name, found, limit.max);
+        }
+        if epoch == 0 {
+            return self.lose(at.0);
+        }
+        // The only reason that a loose permit or another key of that name could be.
+        let has_key = self.state.engine.key(at.0, name).is_some();
+        self.state.record.names_are_free &= repeated || !has_key;
+        self.learn_epoch(at.0, epoch);
+        self.learn_limit(at.0, limit);
+        self.enter(at, Stage::Idle);
+        if self.state.record.names_are_free {
+            self.ask(at);
+        }
+    }
+
+    fn not_queued(&mut self, at: At, name: Name, repeated: bool, now: (u8, u8)) {
+        let (found, epoch) = now;
+        if found != 0 && repeated {
+            return self.enter(at, Stage::Blocked { name, create: found });
+        }
+        if epoch == 0 {
+            return self.lose(at.0);
+        }
+        self.learn_epoch(at.0, epoch);
+        self.enter(at, Stage::Idle);
+    }
+
+    /// It is the semaphore's now, and gone when a release has returned it.
+    fn loosened(&mut self, at: At, name: Name) {
+        self.end_call(slot_of(at));
+        let is_burnt = self.rules.has(Rule::BurnLoose);
+        let process = self.process_mut(at);
+        process.later &= !(1 << name);
+        if is_burnt {
+            process.burnt |= 1 << name;
+        }
+        self.end_job(at);
+    }
+
+    /// The release is told that it has returned a loose permit.
+    fn taken(&mut self, at: At) {
+        self.end_call(slot_of(at));
+        let slot = &mut self.process_mut(at).slots[usize::from(at.1)];
+        let took = slot.took & 1 << slot.job != 0;
+        if let Some(name) = slot.stage.name() {
+            self.process_mut(at).later &= !(1 << name);
+        }
+        self.state.record.one_for_each_release &= took;
+        self.end_job(at);
+        self.look(at.0);
+    }
+
+    /// The release is told that it has returned none.
+    fn took_none(&mut self, at: At) {
+        let slot = &mut self.process_mut(at).slots[usize::from(at.1)];
+        let took = slot.took & 1 << slot.job != 0;
+        slot.took_none |= 1 << slot.job;
+        self.state.record.one_for_each_release &= !took;
     }
 
     /// The request fails, with `TooMany` or `Closed`.
@@ -191,38 +338,10 @@ impl Step<'_> {
         (self.units(at) > limit.max && self.rules.has(Rule::TooMany)) || (limit.closed && self.rules.has(Rule::Closed))
     }
 
-    /// Nothing was put, and no attempt in that epoch will put anything.
-    fn refused(&mut self, at: At, stage: Stage) {
-        if self.state.engine.epochs[usize::from(at.0)] == 0 {
-            // The reply has the version of `s`, which is gone.
-            return self.lose(at.0);
-        }
-        if self.process(at).fence != Fence::Bumping {
-            return self.send_anew(at, stage);
-        }
-        match stage {
-            Stage::Acquire { name, epoch, .. } => {
-                self.enter(at, Stage::Acquire { name, epoch, repeated: false, refused: true });
-            }
-            Stage::Queue { name, epoch, .. } => {
-                self.enter(at, Stage::Queue { name, epoch, repeated: false, refused: true });
-            }
-            _ => {}
-        }
-    }
-
-    pub(crate) fn send_anew(&mut self, at: At, stage: Stage) {
-        let epoch = self.process(at).epoch;
-        match stage {
-            Stage::Acquire { name, .. } => {
-                self.enter(at, Stage::Acquire { name, epoch, repeated: false, refused: false });
-                self.call(at, What::Acquire { name, units: self.units(at), epoch });
-            }
-            Stage::Queue { name, .. } => {
-                self.enter(at, Stage::Queue { name, epoch, repeated: false, refused: false });
-                self.call(at, What::Queue { name, epoch });
-            }
-            _ => {}
+    pub(crate) fn learn_limit(&mut self, process: u8, limit: Limit) {
+        let now = self.process_mut((process, 0));
+        if now.limit.since < limit.since {
+            now.limit = limit;
         }
     }
 
@@ -230,6 +349,9 @@ impl Step<'_> {
 
     /// The view has changed, or who looks at it.
     pub(crate) fn look(&mut self, process: u8) {
+        if let Some(view) = &self.process((process, 0)).view {
+            self.learn_limit(process, view.limit);
+        }
         // Who comes to hold or gives up changes nothing that another slot looks at.
         for slot in 0..self.state.processes[usize::from(process)].slots.len() {
             let Some(view) = self.state.processes[usize::from(process)].view.clone() else { return };
@@ -260,38 +382,32 @@ impl Step<'_> {
 
     fn look_for(&mut self, at: At, view: &View) {
         match self.stage(at) {
-            Stage::Wait { name, create, ambiguous, max } => {
+            Stage::Wait { name, create, max } => {
                 if view.revision < create && self.rules.has(Rule::NoOldRange) {
                     return;
                 }
                 let limit = if self.rules.has(Rule::OneRevision) { view.limit } else { Limit { max, ..view.limit } };
-                if self.is_refused(at, limit) {
-                    self.delete(at, name, ambiguous);
-                } else if view.grants(self.rules, create, self.units(at), limit) {
-                    self.hold(at, name, create, ambiguous);
+                if view.grants(self.rules, create, self.units(at), limit) {
+                    self.hold(at, name, create);
+                } else if self.is_refused(at, limit) {
+                    self.delete(at, name);
                 }
             }
-            Stage::Blocked { name, create, ambiguous } if view.revision >= create => {
-                let is_head = view.returns.first().is_some_and(|first| first.create == create);
-                let loose = view.keys.iter().find(|key| key.loose);
-                match loose {
-                    _ if view.limit.closed => self.unqueue(at, name, ambiguous),
-                    Some(loose) if is_head || !self.rules.has(Rule::HeadOnly) => {
-                        self.take(at, name, create, loose.create, ambiguous);
-                    }
-                    _ => {}
-                }
-            }
+            Stage::Blocked { name, create } if view.revision >= create => match view.part(self.rules, create) {
+                Some(loose) if self.may_take(at.0) => self.take(at, name, create, loose),
+                None if view.limit.closed => self.unqueue(at, name),
+                _ => {}
+            },
             _ => {}
         }
     }
 
     // ---- from one stage to another
 
-    fn hold(&mut self, at: At, name: Name, create: u8, ambiguous: bool) {
+    fn hold(&mut self, at: At, name: Name, create: u8) {
         let key = self.state.engine.key(at.0, name).filter(|key| key.create == create);
         let fitted = key.map_or(0, |key| key.fitted);
-        self.enter(at, Stage::Held { name, create, ambiguous, fitted });
+        self.enter(at, Stage::Held { name, create, fitted });
         let record = &mut self.state.record;
         if self.configuration.is_mutex() {
             record.tokens_grow &= create > record.newest_told;
@@ -299,42 +415,44 @@ impl Step<'_> {
         }
     }
 
-    fn wait(&mut self, at: At, name: Name, create: u8, ambiguous: bool, max: u8) {
+    fn wait(&mut self, at: At, name: Name, create: u8, max: u8) {
         let max = if self.rules.has(Rule::OneRevision) { 0 } else { max };
-        self.enter(at, Stage::Wait { name, create, ambiguous, max });
+        self.enter(at, Stage::Wait { name, create, max });
     }
 
-    fn delete(&mut self, at: At, name: Name, ambiguous: bool) {
-        self.enter(at, Stage::Release { name, repeated: false, ambiguous });
+    fn delete(&mut self, at: At, name: Name) {
+        self.enter(at, Stage::Release { name, repeated: false });
         self.call(at, What::Delete { name });
     }
 
-    fn unqueue(&mut self, at: At, name: Name, ambiguous: bool) {
-        self.enter(at, Stage::Unqueue { name, repeated: false, ambiguous });
+    fn unqueue(&mut self, at: At, name: Name) {
+        self.took_none(at);
+        self.enter(at, Stage::Unqueue { name, repeated: false });
         self.call(at, What::Unqueue { name });
     }
 
     pub(crate) fn loosen(&mut self, at: At, name: Name, create: u8, fitted: u8) {
-        self.enter(at, Stage::Loosen { name, create, fitted, repeated: false });
-        self.call(at, What::MakeLoose { name, token: create });
-    }
-
-    fn take(&mut self, at: At, name: Name, create: u8, loose: u8, ambiguous: bool) {
-        self.enter(at, Stage::Take { name, create, loose, ambiguous, repeated: false });
-        self.call(at, What::Take { name, create, loose });
-    }
-
-    /// The job is done, though something may still put a key of this name.
-    fn finish(&mut self, at: At, ambiguous: bool, name: Name) {
-        self.end_call(slot_of(at));
-        self.enter(at, Stage::Idle);
-        let process = self.process_mut(at);
-        let slot = &mut process.slots[usize::from(at.1)];
-        (slot.job, slot.units) = (slot.job + 1, 1);
-        if ambiguous {
-            process.dirty |= 1 << name;
-            self.fence(at.0);
+        if !self.process(at).is_settled() && self.rules.has(Rule::FenceLoose) {
+            return self.enter(at, Stage::Fencing { name, create, fitted });
         }
+        let epoch = self.process(at).epoch;
+        self.enter(at, Stage::Loosen { name, create, fitted, epoch, repeated: false });
+        self.call(at, What::MakeLoose { name, token: create, epoch });
+    }
+
+    fn take(&mut self, at: At, name: Name, create: u8, loose: u8) {
+        let epoch = self.process(at).epoch;
+        let job = self.process(at).slots[usize::from(at.1)].job;
+        let act = self.free_act(at.0);
+        self.enter(at, Stage::Take { name, create, loose, epoch, act, repeated: false });
+        self.call(at, What::Take { name, create, loose, epoch, act, job });
+    }
+
+    /// The job is over.
+    pub(crate) fn end_job(&mut self, at: At) {
+        self.enter(at, Stage::Idle);
+        let slot = &mut self.process_mut(at).slots[usize::from(at.1)];
+        (slot.job, slot.units) = (slot.job + 1, 1);
     }
 
     /// The name may still be deleted by something that is under way.
@@ -347,19 +465,34 @@ impl Step<'_> {
     fn free_name(&self, process: u8) -> Name {
         let process = &self.state.processes[usize::from(process)];
         let used = process.slots.iter().filter_map(|slot| slot.stage.name()).fold(0, |used, name| used | 1 << name);
-        let taken: Names = used | process.dirty | process.swept | process.burnt;
+        let taken: Names = used | process.burnt;
         taken.trailing_ones() as Name
+    }
+
+    /// A number that nothing has which may still be compared with it. Real ones are all different.
+    fn free_act(&self, process: u8) -> state::Act {
+        let sent = self.state.messages.iter().filter(|message| message.caller.process() == Some(process));
+        let sent = sent.flat_map(|message| match message.what {
+            What::Take { act, .. } | What::Taken { act } => [act, 0],
+            What::NotTaken { act, receipt, .. } => [act, receipt],
+            _ => [0, 0],
+        });
+        let slots = self.state.processes[usize::from(process)].slots.iter().map(|slot| match slot.stage {
+            Stage::Take { act, .. } | Stage::Settling { act, .. } => act,
+            _ => 0,
+        });
+        let used = sent.chain(slots).chain([self.state.engine.receipts[usize::from(process)]]);
+        let used = used.fold(1_u16, |used, act| used | 1 << act);
+        used.trailing_ones() as state::Act
     }
 
     /// The call has its reply: no other will count.
     pub(crate) fn end_call(&mut self, caller: Caller) {
-        if self.rules.has(Rule::OwnReply) {
-            self.state.messages.retain(|message| message.caller != caller || message.what.is_request());
-            for message in self.state.messages.iter_mut().filter(|message| message.caller == caller) {
-                message.awaited = false;
-            }
-            self.state.messages.sort_unstable();
+        self.state.messages.retain(|message| message.caller != caller || message.what.is_request());
+        for message in self.state.messages.iter_mut().filter(|message| message.caller == caller) {
+            message.awaited = false;
         }
+        self.state.messages.sort_unstable();
     }
 
     fn call(&mut self, at: At, request: What) {
@@ -377,11 +510,11 @@ impl Step<'_> {
         self.process(at).slots[usize::from(at.1)].units
     }
 
-    fn process(&self, at: At) -> &Process {
+    pub(crate) fn process(&self, at: At) -> &Process {
         &self.state.processes[usize::from(at.0)]
     }
 
-    fn process_mut(&mut self, at: At) -> &mut Process {
+    pub(crate) fn process_mut(&mut self, at: At) -> &mut Process {
         &mut self.state.processes[usize::from(at.0)]
     }
 

@@ -9,6 +9,8 @@ pub(crate) enum Job {
     Loose,
     /// Returns a loose one; waits until there is one.
     Return,
+    /// The same, but what it has read before is old, and it found no loose permit there.
+    ReturnLate,
 }
 
 /// Something that the admin does.
@@ -28,6 +30,8 @@ pub(crate) struct Configuration {
     /// The slots of each process, and what each of them does.
     pub(crate) processes: &'static [&'static [Script]],
     pub(crate) acts: &'static [Act],
+    /// How many permits are loose at first.
+    pub(crate) loose: u8,
     pub(crate) faults: u8,
     pub(crate) may: May,
 }
@@ -43,12 +47,14 @@ pub(crate) struct May {
     pub(crate) lose: bool,
     /// A watch loses an event. A fault.
     pub(crate) lose_event: bool,
+    /// A process whose lease has ended goes on under a new one.
+    pub(crate) renew: bool,
 }
 
 impl May {
-    pub(crate) const NOTHING: May = May { cancel: false, lose: false, lose_event: false };
+    pub(crate) const NOTHING: May = May { cancel: false, lose: false, lose_event: false, renew: false };
     pub(crate) const CANCEL: May = May { cancel: true, ..May::NOTHING };
-    pub(crate) const ALL: May = May { cancel: true, lose: true, lose_event: true };
+    pub(crate) const ALL: May = May { cancel: true, lose: true, lose_event: true, renew: false };
 }
 
 impl Configuration {

@@ -1,7 +1,7 @@
 //! The configurations that are checked. Each is small enough to be visited in full within seconds, and has
 //! what some kinds of failure need: the larger the model, the fewer faults it may have.
 
-use crate::configuration::Job::{Loose, Return, Use};
+use crate::configuration::Job::{Loose, Return, ReturnLate, Use};
 use crate::configuration::{Act, Configuration, May, Script};
 
 const ONE: Script = &[Use(1)];
@@ -10,10 +10,11 @@ const TWO: Script = &[Use(2)];
 const LOOSEN: Script = &[Loose];
 const LOOSEN_TWICE: Script = &[Loose, Loose];
 const RETURN: Script = &[Return];
+const LATE: Script = &[ReturnLate];
 const LOOSEN_RETURN: Script = &[Loose, Return];
 
 const BASE: Configuration =
-    Configuration { name: "", about: "", max: 1, processes: &[], acts: &[], faults: 1, may: May::ALL };
+    Configuration { name: "", about: "", max: 1, processes: &[], acts: &[], loose: 0, faults: 1, may: May::ALL };
 
 pub(crate) const ALL: &[Configuration] = &[
     Configuration {
@@ -46,10 +47,20 @@ pub(crate) const ALL: &[Configuration] = &[
     },
     Configuration {
         name: "resize",
-        about: "N = 2, then 1, then 2; three processes",
+        about: "N = 2, then 1, then 2; three processes, and nothing fails",
         max: 2,
         processes: &[&[ONE], &[ONE], &[ONE]],
         acts: &[Act::Resize(1), Act::Resize(2)],
+        faults: 0,
+        may: May::NOTHING,
+        ..BASE
+    },
+    Configuration {
+        name: "shrink",
+        about: "N = 2, then 1; two processes",
+        max: 2,
+        processes: &[&[ONE_TWICE], &[ONE]],
+        acts: &[Act::Resize(1)],
         may: May { cancel: false, ..May::ALL },
         ..BASE
     },
@@ -105,7 +116,25 @@ pub(crate) const ALL: &[Configuration] = &[
         about: "N = 1, one process makes a permit loose, another one returns one, and it is closed",
         processes: &[&[LOOSEN], &[RETURN]],
         acts: &[Act::Close],
+        ..BASE
+    },
+    Configuration {
+        name: "loose-renew",
+        about: "N = 2, both loose; two processes return one each, and go on under new leases when they lose theirs",
+        max: 2,
+        processes: &[&[RETURN], &[LATE]],
+        loose: 2,
         faults: 2,
+        may: May { lose: true, renew: true, ..May::NOTHING },
+        ..BASE
+    },
+    Configuration {
+        name: "loose-slots",
+        about: "N = 2, both loose; a process returns two with two slots, beside another that returns one",
+        max: 2,
+        processes: &[&[RETURN, RETURN], &[LATE]],
+        loose: 2,
+        may: May::CANCEL,
         ..BASE
     },
 ];

@@ -2,16 +2,24 @@
 //! or twice take effect as any others.
 
 use crate::rules::{Rule, Rules};
-use crate::state::{Caller, Change, Engine, Event, Key, Limit, Message, Record, Return, State, What};
+use crate::state::{Caller, Change, Engine, Event, Key, Limit, Message, Record, Return, Revision, State, What};
 
 /// A request arrives. Its reply is under way then, if the caller waits for one.
 pub(crate) fn serve(state: &mut State, rules: Rules, message: Message) {
     let Message { caller, awaited, what } = message;
     let State { engine, record, .. } = state;
-    let reply = match caller {
-        Caller::Admin { act } => engine.configure(record, rules, act, what),
-        Caller::Slot { process, .. } | Caller::Session { process } => engine.answer(record, rules, process, what),
+    let loose_before = record.loose;
+    let reply = match caller.process() {
+        None => engine.configure(record, rules, caller, what),
+        Some(process) => engine.answer(record, rules, process, what),
     };
+    if let (What::Take { job, .. }, Caller::Slot { process, slot }) = (what, caller)
+        && record.loose < loose_before
+    {
+        let slot = &mut state.processes[usize::from(process)].slots[usize::from(slot)];
+        record.one_for_each_release &= (slot.took | slot.took_none) & 1 << job == 0;
+        slot.took |= 1 << job;
+    }
     if awaited {
         state.send(caller, reply);
     }
@@ -41,18 +49,17 @@ impl Engine {
         let version = self.epochs[usize::from(process)];
         let is_of = |epoch: u8, rule: Rule| version != 0 && (version == epoch || !rules.has(rule));
         match request {
-            What::Acquire { name, units, epoch } => {
-                if let Some(key) = self.key(process, name) {
-                    return What::Found { name, create: key.create, max: self.limit.max };
-                }
-                if !is_of(epoch, Rule::AcquireEpoch) {
-                    return What::Refused { name };
+            What::Acquire { name, units, epoch, limit } => {
+                let found = self.key(process, name).filter(|key| !key.loose).map_or(0, |key| key.create);
+                let is_of_limit = self.limit.since == limit.since || !rules.has(Rule::AcquireLimit);
+                if self.key(process, name).is_some() || !is_of(epoch, Rule::AcquireEpoch) || !is_of_limit {
+                    return What::NotAcquired { name, found, epoch: version, limit: self.limit };
                 }
                 let before = self.keys.iter().map(|key| key.units).sum();
                 let create = self.revision + 1;
                 let key = Key { create, process, name, units, loose: false, fitted: 0 };
                 self.write(record, vec![Event::Put(key)]);
-                What::Acquired { name, create, before, limit: self.limit }
+                What::Acquired { name, create, before, limit }
             }
             What::Delete { name } => {
                 let some = self.key(process, name).is_some();
@@ -61,34 +68,42 @@ impl Engine {
                 }
                 What::Deleted { name, some }
             }
-            What::MakeLoose { name, token } => {
-                match self.key(process, name) {
-                    Some(key) if key.create == token && !key.loose => {
-                        record.loose += 1;
+            What::MakeLoose { name, token, epoch } => {
+                let key = self.key(process, name).filter(|key| key.create == token);
+                match key {
+                    Some(key) if version == epoch => {
+                        record.loose += u8::from(!key.loose);
                         self.write(record, vec![Event::Put(Key { loose: true, ..key })]);
                     }
-                    None if !rules.has(Rule::LooseToken) => {
+                    None if !rules.has(Rule::LooseToken) && version == epoch => {
                         let create = self.revision + 1;
                         let key = Key { create, process, name, units: 1, loose: true, fitted: 0 };
                         self.write(record, vec![Event::Put(key)]);
                     }
-                    _ => {}
+                    _ => {
+                        let held = key.is_some_and(|key| !key.loose);
+                        return What::NotMadeLoose { name, held, epoch: version };
+                    }
                 }
                 What::MadeLoose { name }
             }
             What::Queue { name, epoch } => {
                 let own = self.returns.iter().find(|key| key.process == process && key.name == name);
-                if let Some(own) = own {
-                    return What::Queued { name, create: own.create };
-                }
-                if !is_of(epoch, Rule::QueueEpoch) {
-                    return What::Refused { name };
+                if own.is_some() || !is_of(epoch, Rule::QueueEpoch) {
+                    return What::NotQueued { name, found: own.map_or(0, |own| own.create), epoch: version };
                 }
                 let create = self.revision + 1;
-                self.write(record, vec![Event::ReturnPut(Return { create, process, name })]);
+                self.write(record, vec![Event::ReturnPut(Return { create, process, name, fitted: false })]);
                 What::Queued { name, create }
             }
-            What::Take { name, create, loose } => self.take(record, rules, process, (name, create), loose),
+            What::Take { create, loose, epoch, act, .. } => {
+                let is_fenced = is_of(epoch, Rule::TakeEpoch);
+                if is_fenced && self.take(record, rules, (process, create), loose) {
+                    self.receipts[usize::from(process)] = act;
+                    return What::Taken { act };
+                }
+                What::NotTaken { act, receipt: self.receipts[usize::from(process)], epoch: version }
+            }
             What::Unqueue { name } => {
                 let some = self.returns.iter().any(|key| key.process == process && key.name == name);
                 if some {
@@ -108,57 +123,71 @@ impl Engine {
                 };
                 What::Epoch { epoch: told }
             }
-            What::Sweep { names, epoch } => {
-                if !is_of(epoch, Rule::SweepEpoch) {
-                    return What::Swept { done: false };
-                }
-                let is_swept = |of: u8, name: u8| of == process && names & 1 << name != 0;
-                let keys = self.keys.iter().filter(|key| is_swept(key.process, key.name));
-                let returns = self.returns.iter().filter(|key| is_swept(key.process, key.name));
-                let events = keys.map(|key| Event::Deleted { process, name: key.name });
-                let events = events.chain(returns.map(|key| Event::ReturnDeleted { process, name: key.name }));
-                self.write(record, events.collect());
-                What::Swept { done: true }
+            What::Sweep { name } => {
+                let key = self.key(process, name).map(|_| Event::Deleted { process, name });
+                let mut returns = self.returns.iter();
+                let own = returns.find(|key| key.process == process && key.name == name);
+                let own = own.map(|_| Event::ReturnDeleted { process, name });
+                self.write(record, key.into_iter().chain(own).collect());
+                What::Swept { name }
             }
             other => unreachable!("{other:?} is no request of a process"),
         }
     }
 
     /// The keys of a loose permit and of a blocked release go together, or neither.
-    fn take(&mut self, record: &mut Record, rules: Rules, process: u8, own: (u8, u8), loose: u8) -> What {
-        let (name, create) = own;
-        let at = self.returns.iter().position(|key| key.process == process && key.create == create);
+    fn take(&mut self, record: &mut Record, rules: Rules, own: (u8, Revision), loose: Revision) -> bool {
+        let (process, create) = own;
+        let own = self.returns.iter().find(|key| key.process == process && key.create == create).copied();
         let loose = self.keys.iter().find(|key| key.create == loose && key.loose).copied();
-        let needs_own = rules.has(Rule::TakeOwn) && rules.has(Rule::ReleaseByKey);
-        if at.is_none() && needs_own {
-            // Only the own call removes it: an earlier attempt has.
-            return What::Taken { name };
+        let may = if create == 0 { self.returns.is_empty() || !rules.has(Rule::NoneBlocked) } else { own.is_some() };
+        if !may || (loose.is_none() && rules.has(Rule::TakeLoose)) {
+            return false;
         }
-        if loose.is_none() && rules.has(Rule::TakeLoose) {
-            return What::NotTaken { name };
-        }
-        let mut events: Vec<Event> = at.map(|_| Event::ReturnDeleted { process, name }).into_iter().collect();
+        let mut events: Vec<Event> = Vec::new();
         if let Some(loose) = loose {
-            record.first_returns_first &= at == Some(0) || !rules.has(Rule::ReleaseByKey);
+            record.first_returns_first &= own.map_or(self.returns.is_empty(), |own| own.fitted);
             record.loose -= 1;
-            record.untold += 1;
             events.push(Event::Deleted { process: loose.process, name: loose.name });
         }
+        events.extend(own.map(|own| Event::ReturnDeleted { process, name: own.name }));
         self.write(record, events);
-        What::Taken { name }
+        true
     }
 
-    fn configure(&mut self, record: &mut Record, rules: Rules, act: u8, request: What) -> What {
-        let What::Configure { since, limit } = request else { unreachable!("{request:?} is no request of the admin") };
-        let done = self.limit_since == since || !rules.has(Rule::ResizeOnce);
-        if done {
+    fn configure(&mut self, record: &mut Record, rules: Rules, caller: Caller, request: What) -> What {
+        let (Caller::Admin { act }, What::Configure { limit, settles }) = (caller, request) else {
+            unreachable!("{request:?} is no request of the admin")
+        };
+        let compares = rules.has(if settles { Rule::SettleOnce } else { Rule::ResizeOnce });
+        let done = self.limit.since == limit.since || !compares;
+        if !done {
+            return What::Configured { done, limit: self.limit };
+        }
+        if !settles {
             record.configured_once &= record.configured & 1 << act == 0;
             record.configured |= 1 << act;
-            record.stays_closed &= limit.closed || !self.limit.closed;
-            self.write(record, vec![Event::Limit(limit)]);
-            self.limit_since = self.revision;
         }
-        What::Configured { done }
+        record.stays_closed &= limit.closed || !self.limit.closed;
+        let upto = self.frontier();
+        let limit = Limit { since: self.revision + 1, ..limit };
+        self.write(record, vec![Event::Limit(limit)]);
+        What::Configured { done, limit: Limit { upto, ..limit } }
+    }
+
+    /// The last key that is granted with the keys and the limit of now. A client computes it, from the keys in
+    /// the reply to the first write.
+    pub(crate) fn frontier(&self) -> Revision {
+        self.frontier_with(self.limit)
+    }
+
+    pub(crate) fn frontier_with(&self, limit: Limit) -> Revision {
+        let mut before = 0;
+        let mut granted = self.keys.iter().take_while(|key| {
+            before += key.units;
+            (before <= limit.max && !limit.closed) || key.create <= limit.upto
+        });
+        granted.by_ref().last().map_or(0, |key| key.create).max(limit.upto)
     }
 
     pub(crate) fn key(&self, process: u8, name: u8) -> Option<Key> {
@@ -182,7 +211,9 @@ impl Engine {
     /// than the limit of that revision. This is what is promised, and no part of the protocol: no client sees
     /// it, and the properties hold what clients believe against it.
     fn grant(&mut self, record: &mut Record) {
-        let Limit { max, closed } = self.limit;
+        let loose = self.keys.iter().filter(|key| key.loose).count();
+        self.returns.iter_mut().take(loose).for_each(|key| key.fitted = true);
+        let Limit { max, closed, .. } = self.limit;
         let mut before = 0;
         for key in &mut self.keys {
             if key.fitted == 0 && (closed || before + key.units > max) {

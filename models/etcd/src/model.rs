@@ -6,7 +6,7 @@ use crate::normal;
 use crate::properties;
 use crate::rules::{Rule, Rules};
 use crate::state::{
-    Admin, Caller, Engine, Event, Fence, Limit, Message, Process, Record, Slot, Stage, State, View, What,
+    Admin, Asked, Caller, Engine, Event, Key, Limit, Message, Process, Record, Slot, Stage, State, View, What,
 };
 use crate::{engine, state};
 use stateright::Property;
@@ -36,6 +36,7 @@ pub(crate) enum Action {
     Abandon(At),
     TimeOut(At),
     TimeOutSession(u8),
+    TimeOutSweep(u8, state::Name),
     /// A message arrives: at etcd, or back at its caller.
     Deliver(Message),
     /// It arrives, and will arrive once more.
@@ -57,6 +58,8 @@ pub(crate) enum Action {
     Expire(u8),
     /// The client hears that its lease has ended.
     Notice(u8),
+    /// It goes on under a new one.
+    Renew(u8),
     Configure,
     Revoke,
     TimeOutAdmin,
@@ -99,6 +102,7 @@ impl Model {
         match message.caller {
             Caller::Slot { process, slot } => step.receive((process, slot), message.what),
             Caller::Session { process } => step.receive_session(process, message.what),
+            Caller::Sweep { process, name } => step.receive_swept(process, name),
             Caller::Admin { act } => self.receive_admin(&mut step.state, act, message.what),
         }
         step.state
@@ -107,25 +111,31 @@ impl Model {
     // ---- the admin
 
     fn configure(&self, state: &mut State) {
-        let Engine { limit, limit_since: since, .. } = state.engine;
+        let limit = state.engine.limit;
         let limit = match self.configuration.acts[usize::from(state.admin.act)] {
             Act::Resize(max) => Limit { max, ..limit },
             Act::Close => Limit { closed: true, ..limit },
             Act::Revoke => unreachable!("this is no change of the limit"),
         };
-        state.admin.asked = Some((since, limit, false));
-        state.send(Caller::Admin { act: state.admin.act }, What::Configure { since, limit });
+        self.write_limit(state, limit, false);
+    }
+
+    fn write_limit(&self, state: &mut State, limit: Limit, settles: bool) {
+        state.admin.asked = Some(Asked { limit, settles, repeated: false });
+        state.send(Caller::Admin { act: state.admin.act }, What::Configure { limit, settles });
     }
 
     fn time_out_admin(&self, state: &mut State) {
-        let Some((since, limit, repeated)) = &mut state.admin.asked else { unreachable!("it has asked for nothing") };
+        let Some(Asked { limit, settles, repeated }) = &mut state.admin.asked else {
+            unreachable!("it has asked for nothing")
+        };
         *repeated = true;
-        let again = What::Configure { since: *since, limit: *limit };
+        let again = What::Configure { limit: *limit, settles: *settles };
         state.send(Caller::Admin { act: state.admin.act }, again);
     }
 
     fn receive_admin(&self, state: &mut State, act: u8, reply: What) {
-        let (Admin { act: now, asked: Some((.., repeated)) }, What::Configured { done }) = (state.admin, reply) else {
+        let (Admin { act: now, asked: Some(asked) }, What::Configured { done, limit }) = (state.admin, reply) else {
             return;
         };
         if now != act {
@@ -137,11 +147,39 @@ impl Model {
         }
         state.messages.sort_unstable();
         state.admin.asked = None;
-        if done || repeated {
+        if asked.settles {
+            state.admin.act += 1;
+        } else if done {
+            self.settle(state, limit);
+        } else if asked.repeated {
+            // An earlier attempt has done it.
             state.admin.act += 1;
         } else {
             self.configure(state);
         }
+    }
+
+    /// The second write, if the first one ends grants.
+    fn settle(&self, state: &mut State, limit: Limit) {
+        let before = self.limit_before(state.admin.act);
+        let ends_grants = limit.max < before.max || (limit.closed && !before.closed);
+        if !ends_grants {
+            state.admin.act += 1;
+            return;
+        }
+        let is_same = self.rules.has(Rule::SettleSame);
+        let upto = if is_same { limit.upto } else { state.engine.frontier_with(Limit { upto: limit.upto, ..before }) };
+        self.write_limit(state, Limit { upto, ..limit }, true);
+    }
+
+    /// The limit that an act of the admin finds, since all before it are done.
+    fn limit_before(&self, act: u8) -> Limit {
+        let first = Limit { max: self.configuration.max, closed: false, upto: 0, since: 0 };
+        self.configuration.acts[..usize::from(act)].iter().fold(first, |limit, act| match *act {
+            Act::Resize(max) => Limit { max, ..limit },
+            Act::Close => Limit { closed: true, ..limit },
+            Act::Revoke => limit,
+        })
     }
 
     // ---- which steps there are
@@ -155,8 +193,11 @@ impl Model {
         }
         let is_first = |process: &Process| match process.slots.as_slice() {
             [slot] => {
-                let names = process.dirty | process.swept;
-                slot.stage == Stage::Idle && self.job(slot).is_some() && process.fence == Fence::Clean && names == 0
+                let job = self.job(slot);
+                let wanted = if let Some(Job::Use(units)) = job { units } else { 1 };
+                let is_asked = matches!(job, Some(Job::Use(_) | Job::Loose));
+                let is_refused = process.limit.closed || process.limit.max < wanted;
+                slot.stage == Stage::Idle && is_asked && !is_refused && process.is_settled()
             }
             _ => false,
         };
@@ -180,10 +221,9 @@ impl Model {
         self.scripts[usize::from(slot.script)].get(usize::from(slot.job)).copied()
     }
 
-    fn may_start(&self, state: &State, slot: &Slot) -> bool {
+    fn may_start(&self, state: &State, process: u8, slot: &Slot) -> bool {
         match self.job(slot) {
-            // Without a key of its own, a release has to have seen one.
-            Some(Job::Return) if !self.rules.has(Rule::ReleaseByKey) => state.engine.keys.iter().any(|key| key.loose),
+            Some(Job::Return) => self.step(state).first_of_return(process).is_some(),
             job => job.is_some(),
         }
     }
@@ -192,7 +232,7 @@ impl Model {
         for (process, now) in state.processes.iter().enumerate().filter(|(_, now)| !now.lost) {
             for (slot, what) in now.slots.iter().enumerate() {
                 let at = (process as u8, slot as u8);
-                self.slot(state, now, at, what, actions);
+                self.slot(state, at, what, actions);
                 if state.faults > 0 && what.stage.awaits_reply() {
                     actions.push(Action::TimeOut(at));
                 }
@@ -200,14 +240,12 @@ impl Model {
         }
     }
 
-    fn slot(&self, state: &State, process: &Process, at: At, slot: &Slot, actions: &mut Vec<Action>) {
+    fn slot(&self, state: &State, at: At, slot: &Slot, actions: &mut Vec<Action>) {
         match slot.stage {
-            Stage::Idle if process.fence != Fence::Bumping && self.may_start(state, slot) => {
-                actions.push(Action::Start(at));
-            }
+            Stage::Idle if self.may_start(state, at.0, slot) => actions.push(Action::Start(at)),
             Stage::Held { .. } => actions.push(Action::Release(at)),
             stage if self.configuration.may.cancel && stage.waits() => actions.push(Action::Cancel(at)),
-            stage if self.configuration.may.cancel && state.faults > 0 && stage.enters() => {
+            stage if self.configuration.may.cancel && state.faults > 0 && stage.may_be_abandoned() => {
                 actions.push(Action::Abandon(at));
             }
             _ => {}
@@ -222,13 +260,17 @@ impl Model {
             if now.lost {
                 if is_alive {
                     actions.push(Action::Expire(process));
+                } else if may.renew {
+                    actions.push(Action::Renew(process));
                 }
                 continue;
             }
             if state.faults > 0 {
-                if now.fence != Fence::Clean {
+                if !now.is_settled() {
                     actions.push(Action::TimeOutSession(process));
                 }
+                let swept = (0..state::Names::BITS as state::Name).filter(|name| now.swept & 1 << name != 0);
+                actions.extend(swept.map(|name| Action::TimeOutSweep(process, name)));
                 if may.lose && now.slots.iter().any(|slot| slot.stage != Stage::Idle) {
                     actions.push(Action::Lose(process));
                 }
@@ -278,27 +320,25 @@ impl stateright::Model for Model {
     fn init_states(&self) -> Vec<State> {
         let slot = |script: &Script| {
             let script = self.scripts.iter().position(|it| it == script).expect("all scripts are there") as u8;
-            Slot { script, job: 0, units: 1, stage: Stage::Idle }
+            Slot { script, job: 0, units: 1, stage: Stage::Idle, took: 0, took_none: 0 }
         };
-        let process = |slots: &&[Script]| Process {
-            slots: slots.iter().map(slot).collect(),
-            epoch: 1,
-            fence: Fence::Clean,
-            dirty: 0,
-            swept: 0,
-            burnt: 0,
-            view: None,
-            late: None,
-            lost: false,
-        };
-        let processes: Vec<Process> = self.configuration.processes.iter().map(process).collect();
-        let limit = Limit { max: self.configuration.max, closed: false };
+        let limit = Limit { max: self.configuration.max, closed: false, upto: 0, since: 1 };
+        let process = |slots: &&[Script]| Process::new(slots.iter().map(slot).collect(), limit);
+        let mut processes: Vec<Process> = self.configuration.processes.iter().map(process).collect();
+        let first_name = state::Names::BITS as state::Name - self.configuration.loose;
+        let mut key = Key { create: 1, process: 0, name: first_name, units: 1, loose: true, fitted: limit.max };
+        let mut keys = Vec::new();
+        for _ in 0..self.configuration.loose {
+            keys.push(key);
+            processes[0].burnt |= 1 << key.name;
+            (key.create, key.name) = (key.create + 1, key.name + 1);
+        }
         let engine = Engine {
-            revision: 1,
-            keys: Vec::new(),
+            revision: 1 + self.configuration.loose,
+            keys,
             returns: Vec::new(),
             limit,
-            limit_since: 1,
+            receipts: vec![0; processes.len()],
             epochs: vec![1; processes.len()],
             log: Vec::new(),
         };
@@ -310,8 +350,9 @@ impl stateright::Model for Model {
             configured: 0,
             configured_once: true,
             stays_closed: true,
-            loose: 0,
-            untold: 0,
+            loose: self.configuration.loose,
+            one_for_each_release: true,
+            names_are_free: true,
         };
         let admin = Admin { act: 0, asked: None };
         vec![State { engine, messages: Vec::new(), processes, admin, faults: self.configuration.faults, record }]
@@ -374,6 +415,7 @@ impl Model {
             Action::Cancel(at) | Action::Abandon(at) => step.cancel(at),
             Action::TimeOut(at) => step.time_out(at),
             Action::TimeOutSession(process) => step.time_out_session(process),
+            Action::TimeOutSweep(process, name) => step.time_out_sweep(process, name),
             Action::Deliver(message) => {
                 let step = self.received(state, message);
                 return Some(self.deliver(step, message));
@@ -409,6 +451,7 @@ impl Model {
                 view.is_doubtful = self.rules.has(Rule::ListAgain);
             }
             Action::Lose(process) | Action::Notice(process) => step.lose(process),
+            Action::Renew(process) => step.renew(process),
             Action::Expire(process) => engine::expire(&mut step.state, process),
             Action::Configure => self.configure(&mut step.state),
             Action::Revoke => {
@@ -429,6 +472,7 @@ impl Action {
             Action::Abandon(_)
                 | Action::TimeOut(_)
                 | Action::TimeOutSession(_)
+                | Action::TimeOutSweep(..)
                 | Action::TimeOutAdmin
                 | Action::DeliverTwice(_)
                 | Action::ListLate(_)

@@ -1,9 +1,9 @@
 //! The protocol without one of its rules, for each of them: a property must fail.
 
-use crate::configuration::Job::{Loose, Return, Use};
+use crate::configuration::Job::{Loose, Return, ReturnLate, Use};
 use crate::configuration::{Act, Configuration, May, Script};
 use crate::properties::{
-    BOUND, CLOSED, CONFIGURED, EPOCH, GHOSTS, GRANTED, KEPT, LOOSE, ONCE, ORDER, RETURNS, SERVED, TOKENS,
+    BOUND, CLOSED, CONFIGURED, EPOCH, GHOSTS, GRANTED, KEPT, LOOSE, NAMES, ONCE, ORDER, RETURNS, SERVED, TOKENS,
 };
 use crate::rules::Rule;
 
@@ -20,15 +20,18 @@ pub(crate) struct Mutant {
 
 const ONE: Script = &[Use(1)];
 const TWO: Script = &[Use(1), Use(1)];
-const THREE: Script = &[Use(1), Use(1), Use(1)];
 
 const fn alone(faults: u8, processes: &'static [&'static [Script]]) -> Configuration {
     let may = May { cancel: true, ..May::NOTHING };
-    Configuration { name: "mutant", about: "", max: 1, processes, acts: &[], faults, may }
+    Configuration { name: "mutant", about: "", max: 1, processes, acts: &[], loose: 0, faults, may }
 }
 
 const fn with(max: u8, acts: &'static [Act], configuration: Configuration) -> Configuration {
     Configuration { max, acts, ..configuration }
+}
+
+const fn loose(loose: u8, configuration: Configuration) -> Configuration {
+    Configuration { max: loose, loose, ..configuration }
 }
 
 const fn rule(
@@ -53,26 +56,32 @@ const fn assumption(
 
 pub(crate) const ALL: &[Mutant] = &[
     rule("acquire-epoch", Rule::AcquireEpoch, GHOSTS, alone(1, &[&[ONE]]), "an acquire does not compare the epoch"),
-    rule("sweep-epoch", Rule::SweepEpoch, KEPT, alone(3, &[&[THREE]]), "a sweep does not compare the epoch"),
-    rule("queue-epoch", Rule::QueueEpoch, GHOSTS, alone(1, &[&[&[Return]]]), "a blocked release does not compare it"),
     rule(
-        "same-epoch",
-        Rule::SameEpoch,
-        GHOSTS,
-        alone(3, &[&[TWO, ONE]]),
-        "a repeated request carries the epoch of now",
+        "acquire-limit",
+        Rule::AcquireLimit,
+        GRANTED,
+        with(2, &[Act::Resize(1)], alone(0, &[&[ONE], &[ONE]])),
+        "an acquire does not compare `cfg`",
     ),
-    rule("sweep-anew", Rule::SweepAnew, KEPT, alone(2, &[&[TWO]]), "a sweep is repeated in the same epoch"),
+    rule("queue-epoch", Rule::QueueEpoch, GHOSTS, alone(1, &[&[&[Return]]]), "a blocked release does not compare it"),
     rule("sweep", Rule::SweepNames, GHOSTS, alone(1, &[&[ONE]]), "a new epoch, but no sweep"),
+    rule("sweep-unused", Rule::SweepUnused, KEPT, alone(1, &[&[ONE]]), "a sweep deletes what is in use"),
+    rule(
+        "sweep-later",
+        Rule::SweepLater,
+        GHOSTS,
+        alone(1, &[&[ONE]]),
+        "what is in use at the new epoch is not swept when it is given back",
+    ),
+    rule("burn-asked", Rule::BurnAsked, KEPT, alone(2, &[&[TWO]]), "a name is used again after an ambiguous acquire"),
     rule("bump-once", Rule::BumpOnce, EPOCH, alone(2, &[&[ONE]]), "the epoch is put without a compare"),
-    rule("own-reply", Rule::OwnReply, KEPT, alone(2, &[&[TWO]]), "a reply of another call counts"),
     rule("burn-name", Rule::BurnName, KEPT, alone(1, &[&[TWO]]), "a name is used again after an ambiguous delete"),
     rule(
         "fence-loose",
         Rule::FenceLoose,
         GHOSTS,
         alone(1, &[&[&[Loose]], &[&[Return]]]),
-        "a permit is made loose in the epoch of an ambiguous acquire",
+        "a permit is made loose while a request is in doubt",
     ),
     rule(
         "loose-token",
@@ -84,7 +93,7 @@ pub(crate) const ALL: &[Mutant] = &[
     rule(
         "burn-loose",
         Rule::BurnLoose,
-        BOUND,
+        NAMES,
         alone(0, &[&[&[Loose, Use(1)]]]),
         "the name of a loose permit is used again",
     ),
@@ -159,32 +168,75 @@ pub(crate) const ALL: &[Mutant] = &[
         "the same, and a late change opens what is closed",
     ),
     rule(
-        "head-only",
-        Rule::HeadOnly,
+        "settle-once",
+        Rule::SettleOnce,
+        CLOSED,
+        with(2, &[Act::Resize(1), Act::Close], alone(1, &[&[ONE]])),
+        "the second write of a shrink does not compare `cfg`",
+    ),
+    rule(
+        "settle-same",
+        Rule::SettleSame,
+        GRANTED,
+        with(2, &[Act::Resize(1)], alone(0, &[&[ONE, ONE]])),
+        "the second write lists the keys again",
+    ),
+    rule(
+        "own-part",
+        Rule::OwnPart,
         RETURNS,
         alone(0, &[&[&[Return]], &[&[Return]], &[&[Loose]]]),
         "any blocked release takes a loose permit",
     ),
     rule(
-        "take-own",
-        Rule::TakeOwn,
-        ONCE,
-        with(2, &[], alone(1, &[&[&[Return]], &[&[Loose, Loose]]])),
-        "a blocked release takes a loose permit without a compare of its own key",
+        "none-blocked",
+        Rule::NoneBlocked,
+        RETURNS,
+        alone(0, &[&[&[Return]], &[&[Return]], &[&[Loose]]]),
+        "a release passes those that are blocked",
     ),
     rule(
         "take-loose",
         Rule::TakeLoose,
         ONCE,
         with(1, &[Act::Revoke], alone(0, &[&[&[Return]], &[&[Loose]]])),
-        "it takes one without a compare of that one",
+        "a release takes a loose permit without a compare of it",
+    ),
+    rule("receipt", Rule::Receipt, ONCE, loose(2, alone(1, &[&[&[Return]]])), "a release leaves no receipt"),
+    rule(
+        "receipt-again",
+        Rule::ReceiptAgain,
+        ONCE,
+        loose(2, alone(1, &[&[&[Return]], &[&[ReturnLate]]])),
+        "a release that is in doubt is tried again without a look at its receipt in the next epoch",
     ),
     rule(
-        "release-by-key",
-        Rule::ReleaseByKey,
+        "take-epoch",
+        Rule::TakeEpoch,
         ONCE,
-        with(2, &[], alone(1, &[&[&[Loose, Return]], &[&[Loose, Return]]])),
-        "a release deletes a loose permit, without a key of its own",
+        loose(2, alone(1, &[&[&[Return]], &[&[ReturnLate]]])),
+        "a release does not compare the epoch",
+    ),
+    rule(
+        "doubt-epoch",
+        Rule::DoubtEpoch,
+        ONCE,
+        loose(2, alone(1, &[&[&[Return]], &[&[ReturnLate]]])),
+        "after a release in doubt, the next one does not wait for the next epoch",
+    ),
+    rule(
+        "one-at-a-time",
+        Rule::OneAtATime,
+        ONCE,
+        loose(3, alone(1, &[&[&[Return], &[Return]]])),
+        "two slots of a process take loose permits at a time",
+    ),
+    rule(
+        "end-in-doubt",
+        Rule::EndInDoubt,
+        ONCE,
+        loose(2, Configuration { may: May { lose: true, renew: true, ..May::NOTHING }, ..alone(1, &[&[&[Return]]]) }),
+        "a release in doubt is tried again under the next lease",
     ),
     assumption(
         "early",

@@ -10,11 +10,13 @@
 //!
 //! Where a rule is taken out, this may matter: the states of mutants stay as they are.
 
-use crate::state::{Caller, Change, Event, Fence, Key, Message, Return, Revision, Stage, State, What};
+use crate::state::{Caller, Change, Event, Key, Limit, Message, Names, Return, Revision, Stage, State, What};
 
 pub(crate) fn form(mut state: State) -> State {
     drop_spent(&mut state);
+    end_sweeps(&mut state);
     forget_names(&mut state);
+    forget_releases(&mut state);
     forget_tokens(&mut state);
     trim_log(&mut state);
     number_revisions(&mut state);
@@ -28,28 +30,27 @@ fn drop_spent(state: &mut State) {
         if message.awaited || !message.what.is_request() {
             return true;
         }
-        let (Caller::Slot { process, .. } | Caller::Session { process }) = message.caller else {
-            let What::Configure { since, .. } = message.what else { return true };
-            return since == engine.limit_since;
+        let Some(process) = message.caller.process() else {
+            let What::Configure { limit, .. } = message.what else { return true };
+            return limit.since == engine.limit.since;
         };
         let at = usize::from(process);
         match message.what {
-            What::Acquire { epoch, .. }
-            | What::Queue { epoch, .. }
-            | What::Bump { epoch }
-            | What::Sweep { epoch, .. } => epoch == engine.epochs[at],
+            What::Acquire { epoch, limit, .. } => epoch == engine.epochs[at] && limit.since == engine.limit.since,
+            What::Queue { epoch, .. } | What::Bump { epoch } => epoch == engine.epochs[at],
             // The name is burnt, so that a key that is not there now never will be; unless an acquire puts it
             // that is under way itself.
-            What::Delete { name } | What::Unqueue { name } => {
+            What::Delete { name } | What::Unqueue { name } | What::Sweep { name } => {
                 let returns = engine.returns.iter().any(|key| key.process == process && key.name == name);
                 returns || engine.key(process, name).is_some() || is_acquired_late(messages, process)
             }
-            What::MakeLoose { name, token } => {
-                engine.key(process, name).is_some_and(|key| key.create == token && !key.loose)
+            What::MakeLoose { name, token, epoch } => {
+                let is_there = engine.key(process, name).is_some_and(|key| key.create == token && !key.loose);
+                is_there && epoch == engine.epochs[at]
             }
-            What::Take { create, loose, .. } => {
-                let is_blocked = engine.returns.iter().any(|key| key.create == create);
-                is_blocked && engine.keys.iter().any(|key| key.create == loose && key.loose)
+            What::Take { create, loose, epoch, .. } => {
+                let is_there = create == 0 || engine.returns.iter().any(|key| key.create == create);
+                is_there && epoch == engine.epochs[at] && engine.keys.iter().any(|key| key.create == loose && key.loose)
             }
             _ => true,
         }
@@ -59,29 +60,50 @@ fn drop_spent(state: &mut State) {
     for (at, process) in processes.iter_mut().enumerate() {
         // Epochs matter while something carries one.
         let is_carried = messages.iter().any(|message| is_of(message, at as u8));
-        let is_asking =
-            process.slots.iter().any(|slot| matches!(slot.stage, Stage::Acquire { .. } | Stage::Queue { .. }));
-        if !process.lost
-            && engine.epochs[at] == process.epoch
-            && !is_carried
-            && !is_asking
-            && process.fence == Fence::Clean
-        {
+        let is_asking = process.slots.iter().any(|slot| slot.stage.awaits_reply());
+        if !process.lost && engine.epochs[at] == process.epoch && !is_carried && !is_asking && process.is_settled() {
             (process.epoch, engine.epochs[at]) = (1, 1);
         }
     }
 }
 
 fn is_of(message: &Message, of: u8) -> bool {
-    match message.caller {
-        Caller::Slot { process, .. } | Caller::Session { process } => process == of,
-        Caller::Admin { .. } => false,
-    }
+    message.caller.process() == Some(of)
 }
 
 fn is_acquired_late(messages: &[Message], process: u8) -> bool {
     let acquires = |what: What| matches!(what, What::Acquire { .. } | What::Queue { .. });
     messages.iter().any(|message| is_of(message, process) && acquires(message.what))
+}
+
+/// A sweep that finds nothing, and the reply to one, change nothing. What is swept later is there if its own
+/// delete is not sent yet.
+fn end_sweeps(state: &mut State) {
+    let State { engine, messages, processes, .. } = state;
+    let mut ended = Vec::new();
+    messages.retain(|message| {
+        let Caller::Sweep { process, name } = message.caller else { return true };
+        let returns = engine.returns.iter().any(|key| key.process == process && key.name == name);
+        let is_of_use = message.what.is_request() && (returns || engine.key(process, name).is_some());
+        if !is_of_use && message.awaited {
+            ended.push((process, name));
+        }
+        is_of_use
+    });
+    for (process, name) in ended {
+        processes[usize::from(process)].swept &= !(1 << name);
+        messages.iter_mut().filter(|message| message.caller == Caller::Sweep { process, name }).for_each(|message| {
+            message.awaited = false;
+        });
+    }
+    messages.sort_unstable();
+    for process in processes {
+        let given = process.slots.iter().filter_map(|slot| match slot.stage {
+            Stage::Release { name, .. } | Stage::Unqueue { name, .. } => Some(name),
+            _ => None,
+        });
+        process.later &= given.fold(0, |names: Names, name| names | 1 << name);
+    }
 }
 
 fn forget_names(state: &mut State) {
@@ -92,6 +114,7 @@ fn forget_names(state: &mut State) {
         }
         let of = at as u8;
         let views = || processes.iter().flat_map(|process| [&process.view, &process.late]).flatten();
+        let own = processes[at].ghosts | processes[at].fenced | processes[at].later | processes[at].swept;
         let keys = engine.keys.iter().chain(views().flat_map(|view| &view.keys));
         let keys = keys.filter(|key| key.process == of).map(|key| key.name);
         let returns = engine.returns.iter().chain(views().flat_map(|view| &view.returns));
@@ -106,8 +129,28 @@ fn forget_names(state: &mut State) {
             }
             Event::Limit(_) => None,
         });
-        let named = keys.chain(returns).chain(sent).chain(events).fold(0, |names, name| names | 1 << name);
+        let named: Names = keys.chain(returns).chain(sent).chain(events).fold(own, |names, name| names | 1 << name);
         state.processes[at].burnt &= named;
+    }
+}
+
+/// What a release took matters while it may take something; a receipt, while one is waited for.
+fn forget_releases(state: &mut State) {
+    let State { engine, messages, processes, .. } = state;
+    for (at, process) in processes.iter_mut().enumerate() {
+        if !process.slots.iter().any(|slot| slot.stage.takes()) {
+            engine.receipts[at] = 0;
+        }
+        for (number, slot) in process.slots.iter_mut().enumerate() {
+            let own = Caller::Slot { process: at as u8, slot: number as u8 };
+            let sent = messages.iter().filter(|message| message.caller == own);
+            let sent = sent.fold(1 << slot.job, |jobs: u8, message| match message.what {
+                What::Take { job, .. } => jobs | 1 << job,
+                _ => jobs,
+            });
+            slot.took &= sent;
+            slot.took_none &= sent;
+        }
     }
 }
 
@@ -122,7 +165,7 @@ fn forget_tokens(state: &mut State) {
         _ => None,
     });
     let replies = messages.iter().filter_map(|message| match message.what {
-        What::Acquired { create, .. } | What::Found { create, .. } => Some(create),
+        What::Acquired { create, .. } | What::NotAcquired { found: create, .. } if create != 0 => Some(create),
         _ => None,
     });
     if keys.chain(waiting).chain(replies).all(|create| create >= record.newest_told) {
@@ -152,7 +195,7 @@ fn number_revisions(state: &mut State) {
 fn each_revision(state: &mut State, act: &mut impl FnMut(&mut Revision)) {
     let State { engine, messages, processes, admin, record, .. } = state;
     act(&mut engine.revision);
-    act(&mut engine.limit_since);
+    each_of_limit(&mut engine.limit, act);
     engine.keys.iter_mut().for_each(|key| act(&mut key.create));
     engine.returns.iter_mut().for_each(|key| act(&mut key.create));
     for Change { revision, events } in &mut engine.log {
@@ -161,17 +204,23 @@ fn each_revision(state: &mut State, act: &mut impl FnMut(&mut Revision)) {
             match event {
                 Event::Put(key) => act(&mut key.create),
                 Event::ReturnPut(key) => act(&mut key.create),
-                Event::Deleted { .. } | Event::Limit(_) | Event::ReturnDeleted { .. } => {}
+                Event::Limit(limit) => each_of_limit(limit, act),
+                Event::Deleted { .. } | Event::ReturnDeleted { .. } => {}
             }
         }
     }
     for message in messages.iter_mut() {
         match &mut message.what {
             What::MakeLoose { token: create, .. }
-            | What::Acquired { create, .. }
-            | What::Found { create, .. }
             | What::Queued { create, .. }
-            | What::Configure { since: create, .. } => act(create),
+            | What::NotQueued { found: create, .. } => act(create),
+            What::Acquired { create, limit, .. } | What::NotAcquired { found: create, limit, .. } => {
+                act(create);
+                each_of_limit(limit, act);
+            }
+            What::Acquire { limit, .. } | What::Configure { limit, .. } | What::Configured { limit, .. } => {
+                each_of_limit(limit, act);
+            }
             What::Take { create, loose, .. } => {
                 act(create);
                 act(loose);
@@ -180,12 +229,15 @@ fn each_revision(state: &mut State, act: &mut impl FnMut(&mut Revision)) {
         }
     }
     for process in processes {
+        each_of_limit(&mut process.limit, act);
         for slot in &mut process.slots {
             match &mut slot.stage {
+                Stage::Acquire { limit, .. } => each_of_limit(limit, act),
                 Stage::Wait { create, .. }
                 | Stage::Held { create, .. }
                 | Stage::Fencing { create, .. }
                 | Stage::Loosen { create, .. }
+                | Stage::Settling { create, .. }
                 | Stage::Blocked { create, .. } => act(create),
                 Stage::Take { create, loose, .. } => {
                     act(create);
@@ -196,15 +248,21 @@ fn each_revision(state: &mut State, act: &mut impl FnMut(&mut Revision)) {
         }
         for view in [&mut process.view, &mut process.late].into_iter().flatten() {
             act(&mut view.revision);
+            each_of_limit(&mut view.limit, act);
             view.keys.iter_mut().for_each(|key| act(&mut key.create));
             view.returns.iter_mut().for_each(|key| act(&mut key.create));
         }
     }
-    if let Some((since, ..)) = &mut admin.asked {
-        act(since);
+    if let Some(asked) = &mut admin.asked {
+        each_of_limit(&mut asked.limit, act);
     }
     act(&mut record.newest_fitted);
     act(&mut record.newest_told);
+}
+
+fn each_of_limit(limit: &mut Limit, act: &mut impl FnMut(&mut Revision)) {
+    act(&mut limit.since);
+    act(&mut limit.upto);
 }
 
 // ---- processes
@@ -213,7 +271,7 @@ fn sort_processes(state: &mut State) {
     let mut order: Vec<u8> = (0..state.processes.len() as u8).collect();
     order.sort_by(|a, b| {
         let (a, b) = (usize::from(*a), usize::from(*b));
-        let key = |at: usize| (&state.processes[at], state.engine.epochs[at]);
+        let key = |at: usize| (&state.processes[at], state.engine.epochs[at], state.engine.receipts[at]);
         key(a).cmp(&key(b))
     });
     if order.is_sorted() {
@@ -226,6 +284,7 @@ fn sort_processes(state: &mut State) {
     let State { engine, messages, processes, .. } = state;
     *processes = order.iter().map(|old| processes[usize::from(*old)].clone()).collect();
     engine.epochs = order.iter().map(|old| engine.epochs[usize::from(*old)]).collect();
+    engine.receipts = order.iter().map(|old| engine.receipts[usize::from(*old)]).collect();
     let rename = |process: &mut u8| *process = new[usize::from(*process)];
     engine.keys.iter_mut().for_each(|key| rename(&mut key.process));
     engine.returns.iter_mut().for_each(|key| rename(&mut key.process));
@@ -239,7 +298,9 @@ fn sort_processes(state: &mut State) {
     }
     for message in messages.iter_mut() {
         match &mut message.caller {
-            Caller::Slot { process, .. } | Caller::Session { process } => rename(process),
+            Caller::Slot { process, .. } | Caller::Session { process } | Caller::Sweep { process, .. } => {
+                rename(process)
+            }
             Caller::Admin { .. } => {}
         }
     }

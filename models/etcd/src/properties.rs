@@ -4,7 +4,7 @@
 //! revision at which it fitted, see [`Engine::grant`](crate::engine), not from the moment at which the client
 //! learns of it: by then the limit may be another one.
 
-use crate::state::{Fence, Key, Names, Process, Slot, Stage, State, View};
+use crate::state::{Key, Names, Process, Slot, Stage, State, View};
 use stateright::{Model, Property};
 
 pub(crate) const BOUND: &str = "bound";
@@ -20,6 +20,7 @@ pub(crate) const ONCE: &str = "one release, one permit";
 pub(crate) const CONFIGURED: &str = "resized once";
 pub(crate) const CLOSED: &str = "closed for good";
 pub(crate) const EPOCH: &str = "epoch known";
+pub(crate) const NAMES: &str = "names are free";
 
 /// What each of them says.
 pub(crate) const ALL: &[(&str, &str)] = &[
@@ -32,9 +33,13 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     (SERVED, "when all is quiet, nothing waits that fits, or never will, or is closed (C7, C8, C12)"),
     (LOOSE, "as many permits are loose as were made so and not returned (C4, C6)"),
     (RETURNS, "blocked releases are let through in their order (C8)"),
-    (ONCE, "a release that is told to be done has returned a permit that no other release has (C4)"),
+    (
+        ONCE,
+        "a release returns one permit if it is told to be done, none if it is told not to be, one at most if it is not told (C4)",
+    ),
     (CONFIGURED, "a change of the limit takes effect once (C13)"),
     (CLOSED, "what is closed stays closed (C12)"),
+    (NAMES, "a new key finds none of its name (C3)"),
     (EPOCH, "a process knows its epoch, unless it is changing it"),
 ];
 
@@ -49,9 +54,10 @@ pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
         Property::always(SERVED, |_, state| served(state)),
         Property::always(LOOSE, |_, state| loose(state)),
         Property::always(RETURNS, |_, state: &State| state.record.first_returns_first),
-        Property::always(ONCE, |_, state| once(state)),
+        Property::always(ONCE, |_, state: &State| state.record.one_for_each_release),
         Property::always(CONFIGURED, |_, state: &State| state.record.configured_once),
         Property::always(CLOSED, |_, state: &State| state.record.stays_closed),
+        Property::always(NAMES, |_, state: &State| state.record.names_are_free),
         Property::always(EPOCH, |_, state| epoch_known(state)),
     ]
 }
@@ -62,7 +68,9 @@ type Situation = fn(&State) -> bool;
 pub(crate) const REACHED: &[(&str, Situation)] = &[
     ("one waits for another", |state| {
         let is = |what: fn(Stage) -> bool| slots(state).any(|(_, slot)| what(slot.stage));
-        is(Stage::waits) && (is(|stage| held(stage).is_some()) || is(|stage| matches!(stage, Stage::Loosen { .. })))
+        is(Stage::waits)
+            && (is(|stage| held(stage).is_some())
+                || is(|stage| matches!(stage, Stage::Loosen { .. } | Stage::Take { .. })))
     }),
     ("all is done", |state| {
         state.messages.is_empty() && slots(state).all(|(_, slot)| slot.stage == Stage::Idle && slot.job > 0)
@@ -125,8 +133,8 @@ fn order(state: &State) -> bool {
 fn no_ghosts(state: &State) -> bool {
     let accounts_for = |of: u8, name: u8| {
         let process = &state.processes[usize::from(of)];
-        let names: Names = process.dirty | process.swept;
-        let is_in_use = process.slots.iter().any(|slot| slot.stage.name() == Some(name));
+        let names: Names = process.ghosts | process.fenced | process.swept;
+        let is_in_use = process.uses(name);
         // A lease takes its keys with it when it ends.
         is_in_use || names & 1 << name != 0 || (process.lost && state.engine.epochs[usize::from(of)] != 0)
     };
@@ -142,7 +150,7 @@ fn is_quiet(state: &State) -> bool {
         let waits = process.slots.iter().any(|slot| slot.stage.waits());
         process.late.is_none() && (!waits || process.view.as_ref().is_some_and(has_seen))
     };
-    let rests = |process: &Process| process.lost || (process.fence == Fence::Clean && knows(process));
+    let rests = |process: &Process| process.lost || (process.is_settled() && knows(process));
     state.messages.is_empty() && state.processes.iter().all(rests)
 }
 
@@ -152,11 +160,11 @@ fn served(state: &State) -> bool {
         Stage::Wait { create, .. } => {
             let before: u8 = state.engine.keys.iter().filter(|key| key.create < create).map(|key| key.units).sum();
             let fits = key(state, process, create).is_some_and(|key| before + key.units <= limit.max);
-            fits || slot.units > limit.max || limit.closed
+            fits || slot.units > limit.max || limit.closed || create <= limit.upto
         }
         Stage::Blocked { create, .. } => {
-            let is_first = state.engine.returns.first().is_some_and(|first| first.create == create);
-            (is_first && state.engine.keys.iter().any(|key| key.loose)) || limit.closed
+            let loose = state.engine.keys.iter().filter(|key| key.loose).count();
+            state.engine.returns.iter().take(loose).any(|own| own.create == create) || limit.closed
         }
         _ => false,
     };
@@ -168,17 +176,7 @@ fn loose(state: &State) -> bool {
     there == state.record.loose
 }
 
-fn once(state: &State) -> bool {
-    let takes = slots(state).any(|(_, slot)| matches!(slot.stage, Stage::Take { .. }));
-    let is_any_lost = state.processes.iter().any(|process| process.lost);
-    let untold = state.record.untold;
-    // A process that dies with a release under way is never told.
-    untold == 0 || (untold > 0 && (takes || is_any_lost))
-}
-
 fn epoch_known(state: &State) -> bool {
     let mut processes = state.processes.iter().zip(&state.engine.epochs);
-    processes.all(|(process, epoch)| {
-        process.lost || *epoch == 0 || process.fence == Fence::Bumping || process.epoch == *epoch
-    })
+    processes.all(|(process, epoch)| process.lost || *epoch == 0 || !process.is_settled() || process.epoch == *epoch)
 }

@@ -4,25 +4,25 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Rule {
-    /// An acquire is refused unless `version(s)` is the epoch that it carries.
+    /// An acquire is refused unless `version(s)` is the epoch that it carries,
     AcquireEpoch,
-    /// So is a sweep.
-    SweepEpoch,
-    /// So is putting a key of a blocked release.
+    /// and `cfg` the one that its client knows.
+    AcquireLimit,
+    /// Putting a key of a blocked release is refused unless `version(s)` is the epoch that it carries.
     QueueEpoch,
-    /// A repeated request carries the epoch of the first.
-    SameEpoch,
-    /// A sweep without a reply is followed by a new epoch, never by the same sweep again.
-    SweepAnew,
-    /// What a late acquire may still create is swept before its name is used again.
+    /// What a late request may have put is swept in the next epoch,
     SweepNames,
+    /// but not what is in use then.
+    SweepUnused,
+    /// What is in use then is swept when it is given back.
+    SweepLater,
+    /// A name is not used again after an acquire or a queueing that had to be repeated.
+    BurnAsked,
     /// A bump is refused unless `version(s)` is the epoch that it ends.
     BumpOnce,
-    /// A reply counts for the call that it answers, and for no other.
-    OwnReply,
     /// A name is not used again after a delete that had to be repeated.
     BurnName,
-    /// A permit whose acquire had to be repeated is made loose only in a later epoch than that acquire's.
+    /// A permit is made loose only when no request of its process may still arrive.
     FenceLoose,
     /// A permit is made loose only if its key is still the one that was granted.
     LooseToken,
@@ -46,14 +46,28 @@ pub(crate) enum Rule {
     Closed,
     /// The limit is changed only if it is still as it was read.
     ResizeOnce,
-    /// Only the first in the queue of blocked releases takes a loose permit.
-    HeadOnly,
-    /// It does so only while its own key is there,
-    TakeOwn,
-    /// and the loose permit.
+    /// The second write of a shrink or a close finds the first one,
+    SettleOnce,
+    /// and says what the first one has found.
+    SettleSame,
+    /// A blocked release takes a loose permit only if there are enough for those before it.
+    OwnPart,
+    /// One that is not blocked takes one only if none is.
+    NoneBlocked,
+    /// A release takes a loose permit only while it is there.
     TakeLoose,
-    /// Every release puts a key first, which is gone when it has taken a loose permit.
-    ReleaseByKey,
+    /// With it, it puts a receipt, which says what became of it when its reply is lost.
+    Receipt,
+    /// When it was refused, but is in doubt, the receipt is read again in the next epoch.
+    ReceiptAgain,
+    /// It does so only in the epoch that it carries.
+    TakeEpoch,
+    /// After one in doubt, the next one waits for the next epoch.
+    DoubtEpoch,
+    /// A process takes one loose permit at a time.
+    OneAtATime,
+    /// A release in doubt is not tried again under another lease.
+    EndInDoubt,
     /// Not ours, but the network's: what was sent once does not arrive twice.
     ArrivesOnce,
     /// Not ours, but etcd's: a lease does not end before the client's own deadline.
@@ -64,18 +78,18 @@ pub(crate) enum Rule {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    without: u32,
+    without: u64,
 }
 
 impl Rules {
     pub(crate) const ALL: Rules = Rules { without: 0 };
 
     pub(crate) const fn without(rule: Rule) -> Rules {
-        Rules { without: 1 << rule as u8 }
+        Rules { without: 1 << rule as u64 }
     }
 
     pub(crate) const fn has(self, rule: Rule) -> bool {
-        self.without & 1 << rule as u8 == 0
+        self.without & 1 << rule as u64 == 0
     }
 
     pub(crate) const fn are_all(self) -> bool {

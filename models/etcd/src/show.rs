@@ -38,6 +38,9 @@ fn step(state: &State, action: Action) -> String {
         Action::Abandon(at) => format!("{} gives up before there is a reply", slot(state, at)),
         Action::TimeOut(at) => format!("{} has no reply in time, and sends its request again", slot(state, at)),
         Action::TimeOutSession(of) => format!("{} has no reply about its epoch in time, and sends again", letter(of)),
+        Action::TimeOutSweep(of, name) => {
+            format!("{} has no reply about q/{0}.{name} in time, and sends again", letter(of))
+        }
         Action::Deliver(message) => deliver(state, message),
         Action::DeliverTwice(message) => format!("{}, and will arrive once more", deliver(state, message)),
         Action::List(of) => format!("{} reads all keys", letter(of)),
@@ -49,6 +52,7 @@ fn step(state: &State, action: Action) -> String {
         Action::Lose(of) => format!("the deadline of {} passes: its permits are lost", letter(of)),
         Action::Expire(of) => format!("the lease of {} ends at etcd", letter(of)),
         Action::Notice(of) => format!("{} hears that its lease has ended", letter(of)),
+        Action::Renew(of) => format!("{} goes on under a new lease", letter(of)),
         Action::Configure => "the admin reads `cfg`, and sends its next change".into(),
         Action::Revoke => "the admin deletes the oldest loose permit".into(),
         Action::TimeOutAdmin => "the admin has no reply in time, and sends its change again".into(),
@@ -58,7 +62,7 @@ fn step(state: &State, action: Action) -> String {
 fn deliver(state: &State, message: Message) -> String {
     let (who, of) = match message.caller {
         Caller::Slot { process, slot: of } => (slot(state, (process, of)), process),
-        Caller::Session { process } => (letter(process), process),
+        Caller::Session { process } | Caller::Sweep { process, .. } => (letter(process), process),
         Caller::Admin { .. } => ("the admin".into(), 0),
     };
     let late = if message.awaited { "" } else { ", late" };
@@ -73,39 +77,48 @@ fn what(of: u8, what: What) -> String {
     let q = |name: Name| format!("q/{}.{name}", letter(of));
     let r = |name: Name| format!("r/{}.{name}", letter(of));
     match what {
-        What::Acquire { name, units, epoch } => format!("put {}{}, in epoch {epoch}", q(name), times(units)),
+        What::Acquire { name, units, epoch, limit } => {
+            format!("put {}{}, in epoch {epoch}, if `cfg` is #{}", q(name), times(units), limit.since)
+        }
         What::Delete { name } => format!("delete {}", q(name)),
-        What::MakeLoose { name, token } => format!("put {} without a lease, if it is still #{token}", q(name)),
+        What::MakeLoose { name, token, epoch } => {
+            format!("put {} without a lease, in epoch {epoch}, if it is still #{token}", q(name))
+        }
         What::Queue { name, epoch } => format!("put {}, in epoch {epoch}", r(name)),
-        What::Take { name, create: 0, loose } => format!("delete the loose #{loose} ({})", r(name)),
-        What::Take { name, create, loose } => format!("delete the loose #{loose} and {} #{create}", r(name)),
+        What::Take { create: 0, loose, epoch, act, .. } => {
+            format!("delete the loose #{loose}, in epoch {epoch}, with receipt {act}, if no release waits")
+        }
+        What::Take { name, create, loose, epoch, act, .. } => {
+            format!("delete the loose #{loose} and {} #{create}, in epoch {epoch}, with receipt {act}", r(name))
+        }
         What::Unqueue { name } => format!("delete {}", r(name)),
         What::Bump { epoch } => format!("end epoch {epoch}"),
-        What::Sweep { names, epoch } => {
-            let names = (0..8).filter(|name| names & 1 << name != 0).map(q);
-            format!("delete {}, in epoch {epoch}", names.collect::<Vec<_>>().join(" and "))
-        }
-        What::Configure { since, limit } => {
+        What::Sweep { name } => format!("delete {} and {}", q(name), r(name)),
+        What::Configure { limit, settles } => {
             let closed = if limit.closed { ", closed" } else { "" };
-            format!("put N = {}{closed}, if `cfg` is still #{since}", limit.max)
+            let upto = if settles { format!(", granted up to #{}", limit.upto) } else { String::new() };
+            format!("put N = {}{closed}{upto}, if `cfg` is still #{}", limit.max, limit.since)
         }
-        What::Acquired { create, before, limit, .. } => {
-            let closed = if limit.closed { ", closed" } else { "" };
-            format!("#{create}, with {before} before it, N = {}{closed}", limit.max)
+        What::Acquired { create, before, .. } => format!("#{create}, with {before} before it"),
+        What::NotAcquired { found: 0, epoch, limit, .. } => {
+            format!("refused: epoch {epoch}, `cfg` #{}", limit.since)
         }
-        What::Found { create, .. } => format!("#{create} is there already"),
-        What::Refused { .. } => "refused, another epoch".into(),
+        What::NotAcquired { found, .. } | What::NotQueued { found, .. } if found != 0 => {
+            format!("#{found} is there already")
+        }
+        What::NotAcquired { epoch, .. } | What::NotQueued { epoch, .. } => format!("refused: epoch {epoch}"),
         What::Deleted { some: true, .. } => "deleted".into(),
         What::Deleted { some: false, .. } => "nothing to delete".into(),
-        What::MadeLoose { .. } => "done, or done before".into(),
+        What::MadeLoose { .. } => "done".into(),
+        What::NotMadeLoose { held: true, epoch, .. } => format!("refused: epoch {epoch}"),
+        What::NotMadeLoose { held: false, .. } => "it is not that one any more".into(),
         What::Queued { create, .. } => format!("#{create}"),
         What::Taken { .. } => "returned".into(),
-        What::NotTaken { .. } => "that one is gone".into(),
+        What::NotTaken { receipt, epoch, .. } => format!("refused: epoch {epoch}, receipt {receipt}"),
         What::Epoch { epoch } => format!("epoch {epoch}"),
-        What::Swept { done: true } => "swept".into(),
-        What::Swept { done: false } => "refused, another epoch".into(),
-        What::Configured { done: true } => "done".into(),
-        What::Configured { done: false } => "refused, `cfg` has changed".into(),
+        What::Swept { .. } => "swept".into(),
+        What::Configured { done: true, .. } => "done".into(),
+        What::Configured { done: false, .. } => "refused, `cfg` has changed".into(),
     }
 }
 
@@ -160,6 +173,7 @@ fn stage(slot: &Slot) -> String {
         Stage::Queue { .. } => "releases".into(),
         Stage::Blocked { create, .. } => format!("waits to return, with #{create}"),
         Stage::Take { loose, .. } => format!("returns the loose #{loose}"),
+        Stage::Settling { .. } => "waits for a new epoch, to look at its receipt".into(),
         Stage::Unqueue { .. } => "leaves the queue of returns".into(),
         Stage::Lost => "knows that it is lost".into(),
     }

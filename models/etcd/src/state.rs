@@ -10,6 +10,8 @@ pub(crate) type Revision = u8;
 pub(crate) type Name = u8;
 /// A set of names, a bit each.
 pub(crate) type Names = u8;
+/// The number of an attempt to take a loose permit, as its receipt has it; 0 is none.
+pub(crate) type Act = u8;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct State {
@@ -33,10 +35,10 @@ pub(crate) struct Engine {
     /// The keys below `r/`, by create revision.
     pub(crate) returns: Vec<Return>,
     pub(crate) limit: Limit,
-    /// When `cfg` was written last.
-    pub(crate) limit_since: Revision,
     /// `version(s/<lease>)` of each process; 0 when the lease has ended, and `s` with it.
     pub(crate) epochs: Vec<u8>,
+    /// `o/<lease>` of each process: its act that took a loose permit last.
+    pub(crate) receipts: Vec<Act>,
     /// What a watch may still deliver, by revision.
     pub(crate) log: Vec<Change>,
 }
@@ -63,13 +65,19 @@ pub(crate) struct Return {
     pub(crate) create: Revision,
     pub(crate) process: u8,
     pub(crate) name: Name,
+    /// No part of the protocol: there were enough loose permits once for it and those before it.
+    pub(crate) fitted: bool,
 }
 
-/// The value of `cfg`.
+/// The value of `cfg`. `was` is not in it: only readings look at that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct Limit {
     pub(crate) max: u8,
     pub(crate) closed: bool,
+    /// Keys up to this one were granted before the limit became what it is.
+    pub(crate) upto: Revision,
+    /// When it was written.
+    pub(crate) since: Revision,
 }
 
 /// All that one revision changed.
@@ -109,10 +117,24 @@ pub(crate) enum Caller {
     Session {
         process: u8,
     },
+    /// The same, for a name that is swept.
+    Sweep {
+        process: u8,
+        name: Name,
+    },
     /// Who changes the limit, and closes. `act` is which of its acts.
     Admin {
         act: u8,
     },
+}
+
+impl Caller {
+    pub(crate) fn process(self) -> Option<u8> {
+        match self {
+            Caller::Slot { process, .. } | Caller::Session { process } | Caller::Sweep { process, .. } => Some(process),
+            Caller::Admin { .. } => None,
+        }
+    }
 }
 
 /// Requests and replies. docs/decisions has the table of the transactions.
@@ -122,6 +144,7 @@ pub(crate) enum What {
         name: Name,
         units: u8,
         epoch: u8,
+        limit: Limit,
     },
     Delete {
         name: Name,
@@ -129,15 +152,21 @@ pub(crate) enum What {
     MakeLoose {
         name: Name,
         token: Revision,
+        epoch: u8,
     },
     Queue {
         name: Name,
         epoch: u8,
     },
+    /// `create` is that of the own key, or 0 if it is not blocked. `job` is no part of the protocol: which
+    /// release it is for.
     Take {
         name: Name,
         create: Revision,
         loose: Revision,
+        epoch: u8,
+        act: Act,
+        job: u8,
     },
     Unqueue {
         name: Name,
@@ -146,12 +175,12 @@ pub(crate) enum What {
         epoch: u8,
     },
     Sweep {
-        names: Names,
-        epoch: u8,
+        name: Name,
     },
+    /// `settles`: the second write.
     Configure {
-        since: Revision,
         limit: Limit,
+        settles: bool,
     },
 
     /// `before` is how many keys are older.
@@ -161,15 +190,12 @@ pub(crate) enum What {
         before: u8,
         limit: Limit,
     },
-    /// An earlier attempt put the key.
-    Found {
+    /// `found`: the create revision of its key, which an earlier attempt put, or 0. An epoch of 0: no lease.
+    NotAcquired {
         name: Name,
-        create: Revision,
-        max: u8,
-    },
-    /// Another epoch, or no lease.
-    Refused {
-        name: Name,
+        found: Revision,
+        epoch: u8,
+        limit: Limit,
     },
     /// `some`: there was something to delete.
     Deleted {
@@ -179,27 +205,39 @@ pub(crate) enum What {
     MadeLoose {
         name: Name,
     },
+    /// `held`: its key is as it was.
+    NotMadeLoose {
+        name: Name,
+        held: bool,
+        epoch: u8,
+    },
     Queued {
         name: Name,
         create: Revision,
     },
-    /// The loose permit is returned, and the own key gone.
-    Taken {
+    NotQueued {
         name: Name,
+        found: Revision,
+        epoch: u8,
     },
-    /// The loose permit is not there any more.
+    Taken {
+        act: Act,
+    },
     NotTaken {
-        name: Name,
+        act: Act,
+        receipt: Act,
+        epoch: u8,
     },
     Epoch {
         epoch: u8,
     },
-    /// `done`: not refused.
     Swept {
-        done: bool,
+        name: Name,
     },
+    /// What was written, or is there.
     Configured {
         done: bool,
+        limit: Limit,
     },
 }
 
@@ -210,13 +248,21 @@ pub(crate) struct Process {
     pub(crate) slots: Vec<Slot>,
     /// The epoch as far as it knows.
     pub(crate) epoch: u8,
+    /// `cfg` as far as it knows.
+    pub(crate) limit: Limit,
     pub(crate) fence: Fence,
-    /// Names that an acquire may still create, though the process has done with it.
-    pub(crate) dirty: Names,
-    /// Those of them that a sweep is under way for.
+    /// Names that a late request may put a key of,
+    pub(crate) ghosts: Names,
+    /// those of them that it cannot any more when the new epoch is known that is under way,
+    pub(crate) fenced: Names,
+    /// those that were in use then,
+    pub(crate) later: Names,
+    /// and those that a sweep is under way for.
     pub(crate) swept: Names,
-    /// Names that a delete may still delete, and those of loose permits: not used again.
+    /// Names that are not used again.
     pub(crate) burnt: Names,
+    /// A release without a name may still arrive.
+    pub(crate) doubt: bool,
     /// What it has seen by its watch, while a slot waits.
     pub(crate) view: Option<View>,
     /// The reply to a range that etcd has answered long ago, or a member that was behind.
@@ -229,8 +275,10 @@ pub(crate) struct Process {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) enum Fence {
     Clean,
-    Bumping,
-    Sweeping,
+    Bumping {
+        /// The one that ends.
+        epoch: u8,
+    },
 }
 
 /// What a process knows of the semaphore.
@@ -253,38 +301,37 @@ pub(crate) struct Slot {
     /// How many permits its present job wants; 1 between jobs.
     pub(crate) units: u8,
     pub(crate) stage: Stage,
+    /// No part of the protocol: which of its jobs took a loose permit, a bit each,
+    pub(crate) took: u8,
+    /// and which are told that they took none.
+    pub(crate) took_none: u8,
 }
 
-/// `repeated`: there was a timeout, and an earlier attempt may arrive later. `ambiguous`: so it was for the
-/// request that put the key.
+/// `repeated`: there was a timeout, and an earlier attempt may arrive later.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Idle,
-    /// `refused`: it is sent anew when the process knows its epoch.
     Acquire {
         name: Name,
         epoch: u8,
+        limit: Limit,
         repeated: bool,
-        refused: bool,
     },
     /// `max` is the limit when it came into the queue, which only a mutant looks at.
     Wait {
         name: Name,
         create: Revision,
-        ambiguous: bool,
         max: u8,
     },
     Held {
         name: Name,
         create: Revision,
-        ambiguous: bool,
         fitted: u8,
     },
     /// Of a held permit, or of a place in the queue.
     Release {
         name: Name,
         repeated: bool,
-        ambiguous: bool,
     },
     /// A permit that is to become loose waits for a new epoch.
     Fencing {
@@ -296,30 +343,36 @@ pub(crate) enum Stage {
         name: Name,
         create: Revision,
         fitted: u8,
+        epoch: u8,
         repeated: bool,
     },
     Queue {
         name: Name,
         epoch: u8,
         repeated: bool,
-        refused: bool,
     },
     Blocked {
         name: Name,
         create: Revision,
-        ambiguous: bool,
     },
+    /// `create` is 0 if it is not blocked.
     Take {
         name: Name,
         create: Revision,
         loose: Revision,
-        ambiguous: bool,
+        epoch: u8,
+        act: Act,
         repeated: bool,
+    },
+    /// One that is in doubt waits for the next epoch, to look at its receipt.
+    Settling {
+        name: Name,
+        create: Revision,
+        act: Act,
     },
     Unqueue {
         name: Name,
         repeated: bool,
-        ambiguous: bool,
     },
     Lost,
 }
@@ -328,8 +381,15 @@ pub(crate) enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Admin {
     pub(crate) act: u8,
-    /// The `cfg` that it has read, while its request is under way, and whether that was repeated.
-    pub(crate) asked: Option<(Revision, Limit, bool)>,
+    /// What it has sent, while that is under way.
+    pub(crate) asked: Option<Asked>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Asked {
+    pub(crate) limit: Limit,
+    pub(crate) settles: bool,
+    pub(crate) repeated: bool,
 }
 
 // ---- what the properties remember
@@ -347,8 +407,9 @@ pub(crate) struct Record {
     pub(crate) stays_closed: bool,
     /// Permits made loose less those returned: how many loose ones there have to be.
     pub(crate) loose: u8,
-    /// Loose permits returned for which no release has been told so yet; below 0 is wrong.
-    pub(crate) untold: i8,
+    pub(crate) one_for_each_release: bool,
+    /// No name is used for a new key while there is an old one.
+    pub(crate) names_are_free: bool,
 }
 
 impl State {
@@ -357,6 +418,35 @@ impl State {
         let message = Message { caller, awaited: true, what };
         let at = self.messages.partition_point(|other| *other < message);
         self.messages.insert(at, message);
+    }
+}
+
+impl Process {
+    pub(crate) fn new(slots: Vec<Slot>, limit: Limit) -> Process {
+        Process {
+            slots,
+            epoch: 1,
+            limit,
+            fence: Fence::Clean,
+            ghosts: 0,
+            fenced: 0,
+            later: 0,
+            swept: 0,
+            burnt: 0,
+            doubt: false,
+            view: None,
+            late: None,
+            lost: false,
+        }
+    }
+
+    /// Nothing that was sent before may still arrive.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.fence == Fence::Clean
+    }
+
+    pub(crate) fn uses(&self, name: Name) -> bool {
+        self.slots.iter().any(|slot| slot.stage.name() == Some(name))
     }
 }
 
@@ -370,22 +460,25 @@ impl What {
             | What::Queue { name, .. }
             | What::Take { name, .. }
             | What::Unqueue { name }
+            | What::Sweep { name }
             | What::Acquired { name, .. }
-            | What::Found { name, .. }
-            | What::Refused { name }
+            | What::NotAcquired { name, .. }
             | What::Deleted { name, .. }
             | What::MadeLoose { name }
+            | What::NotMadeLoose { name, .. }
             | What::Queued { name, .. }
-            | What::Taken { name }
-            | What::NotTaken { name } => Some(name),
-            What::Bump { .. } | What::Sweep { .. } | What::Configure { .. } => None,
-            What::Epoch { .. } | What::Swept { .. } | What::Configured { .. } => None,
+            | What::NotQueued { name, .. }
+            | What::Swept { name } => Some(name),
+            What::Taken { .. } | What::NotTaken { .. } | What::Bump { .. } | What::Epoch { .. } => None,
+            What::Configure { .. } | What::Configured { .. } => None,
         }
     }
 
     pub(crate) fn is_request(self) -> bool {
-        // In the order of the type: requests come first.
-        self < What::Acquired { name: 0, create: 0, before: 0, limit: Limit { max: 0, closed: false } }
+        let of_keys =
+            matches!(self, What::Acquire { .. } | What::Delete { .. } | What::MakeLoose { .. } | What::Queue { .. });
+        let of_returns = matches!(self, What::Take { .. } | What::Unqueue { .. } | What::Sweep { .. });
+        of_keys || of_returns || matches!(self, What::Bump { .. } | What::Configure { .. })
     }
 }
 
@@ -393,7 +486,7 @@ impl Stage {
     /// The name that it uses.
     pub(crate) fn name(self) -> Option<Name> {
         match self {
-            Stage::Idle | Stage::Lost => None,
+            Stage::Idle | Stage::Lost | Stage::Take { create: 0, .. } | Stage::Settling { create: 0, .. } => None,
             Stage::Acquire { name, .. }
             | Stage::Wait { name, .. }
             | Stage::Held { name, .. }
@@ -403,6 +496,7 @@ impl Stage {
             | Stage::Queue { name, .. }
             | Stage::Blocked { name, .. }
             | Stage::Take { name, .. }
+            | Stage::Settling { name, .. }
             | Stage::Unqueue { name, .. } => Some(name),
         }
     }
@@ -414,16 +508,23 @@ impl Stage {
 
     /// Whether a request of it is under way.
     pub(crate) fn awaits_reply(self) -> bool {
-        match self {
-            Stage::Acquire { refused, .. } | Stage::Queue { refused, .. } => !refused,
-            Stage::Release { .. } | Stage::Loosen { .. } | Stage::Take { .. } | Stage::Unqueue { .. } => true,
-            _ => false,
-        }
+        let is_deleting = matches!(self, Stage::Release { .. } | Stage::Unqueue { .. });
+        self.enters() || is_deleting || matches!(self, Stage::Loosen { .. } | Stage::Take { .. })
     }
 
     /// Whether it is about to look at the view.
     pub(crate) fn enters(self) -> bool {
         matches!(self, Stage::Acquire { .. } | Stage::Queue { .. })
+    }
+
+    /// Whether no other slot of its process may take a loose permit.
+    pub(crate) fn takes(self) -> bool {
+        matches!(self, Stage::Take { .. } | Stage::Settling { .. })
+    }
+
+    /// Whether it may fail before there is a reply.
+    pub(crate) fn may_be_abandoned(self) -> bool {
+        self.enters() || matches!(self, Stage::Take { create: 0, .. })
     }
 
     /// The revision of its key.
@@ -434,7 +535,8 @@ impl Stage {
             | Stage::Fencing { create, .. }
             | Stage::Loosen { create, .. }
             | Stage::Blocked { create, .. }
-            | Stage::Take { create, .. } => Some(create),
+            | Stage::Take { create, .. }
+            | Stage::Settling { create, .. } => Some(create),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::engine;
 use crate::rules::{Rule, Rules};
-use crate::state::{Change, Engine, Event, Key, Limit, Revision, View};
+use crate::state::{Change, Engine, Event, Key, Limit, Return, Revision, View};
 
 impl View {
     /// By a range over all keys, at the revision of now.
@@ -11,7 +11,7 @@ impl View {
             revision: engine.revision,
             is_doubtful: false,
             keys: engine.keys.iter().map(|key| Key { fitted: 0, ..*key }).collect(),
-            returns: engine.returns.clone(),
+            returns: engine.returns.iter().map(|key| Return { fitted: false, ..*key }).collect(),
             limit: engine.limit,
         }
     }
@@ -21,6 +21,7 @@ impl View {
         for event in &change.events {
             let event = match *event {
                 Event::Put(key) => Event::Put(Key { fitted: 0, ..key }),
+                Event::ReturnPut(key) => Event::ReturnPut(Return { fitted: false, ..key }),
                 event => event,
             };
             engine::apply(event, &mut self.keys, &mut self.returns, &mut self.limit);
@@ -33,7 +34,14 @@ impl View {
             return self.grants_what_fits(token, units, limit);
         }
         let before = self.keys.iter().filter(|key| key.create < token).map(|key| key.units).sum();
-        grants(rules, before, units, limit)
+        grants(rules, before, units, limit) || token <= limit.upto
+    }
+
+    /// The loose permit that a blocked release takes now.
+    pub(crate) fn part(&self, rules: Rules, create: Revision) -> Option<Revision> {
+        let place = self.returns.iter().position(|key| key.create == create)?;
+        let before = if rules.has(Rule::OwnPart) { place } else { 0 };
+        self.keys.iter().filter(|key| key.loose).nth(before).map(|key| key.create)
     }
 
     /// A wrong rule: what fits passes what does not.

@@ -130,7 +130,7 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo test --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz",
         ]),
     },
-    // So is the model of etcd's protocol. In this step it visits all states, which takes about a minute.
+    // So is the model of etcd's protocol. In this step it visits all states, in under two minutes.
     Step {
         name: "model-etcd",
         about: "the protocol on etcd: every state of its model, and a counterexample without each of its rules",
