@@ -54,11 +54,13 @@ impl Workshop {
     /// Makes the homes and the temporary directory, and copies all files of the checkout that git knows or would add.
     fn furnish(&self, root: &Path) -> Result<(), Box<dyn Error>> {
         let home = self.scratch.join("home");
-        for folder in ["home/permits", "home/.cargo/registry", "root", "tmp"] {
+        // The crates as they were fetched. They are unpacked there: some packages have files that only the user who
+        // has unpacked them may read.
+        for folder in ["home/permits", "home/.cargo/registry/cache", "home/.cargo/registry/index", "root", "tmp"] {
             fs::create_dir_all(self.scratch.join(folder))?;
         }
         fs::set_permissions(self.scratch.join("tmp"), Permissions::from_mode(0o1777))?;
-        for folder in ["", ".cargo", "permits"] {
+        for folder in ["", ".cargo", ".cargo/registry", "permits"] {
             chown(home.join(folder), Some(UID), Some(UID))?;
         }
         let listed = answer(Command::new("git").args(["ls-files", "-coz", "--exclude-standard"]).current_dir(root))?;

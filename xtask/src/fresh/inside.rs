@@ -66,9 +66,11 @@ fn enter(image: &Path, scratch: &Path, toolchain: &Path, registry: &Path) -> Res
     for (from, to) in [("tmp", "tmp"), ("home", "home/user"), ("root", "root")] {
         bind(&scratch.join(from), &image.join(to))?;
     }
-    for (from, to) in [(toolchain, "opt/rust"), (registry, "home/user/.cargo/registry")] {
-        bind(from, &image.join(to))?;
-        read_only(&image.join(to))?;
+    let crates = Path::new("home/user/.cargo/registry");
+    let [cache, index] = ["cache", "index"].map(|part| (registry.join(part), crates.join(part)));
+    for (from, to) in [(toolchain.to_owned(), "opt/rust".into()), cache, index] {
+        bind(&from, &image.join(&to))?;
+        read_only(&image.join(&to))?;
     }
     // Another run finds it as it was.
     read_only(image)?;
