@@ -61,22 +61,29 @@ pub use rig::{Policy, Rig};
 /// | `suite!(MyRig)` | the clauses for every reach, in modules `default_policy` and `fair` |
 /// | `suite!(MyRig, mortal)` | C18, for a rig that is [`Mortal`], in `deaths` and `deaths_fair` |
 /// | `suite!(MyRig, severed)` | C20 and C21, for a rig that can be [`Severed`], in `losses` and `losses_fair` |
+/// | `suite!(MyRig, if server_is_there())`, `suite!(MyRig, mortal, if …)` | the same, left out where that is false |
 /// | `suite!(name, MyRig)`, `suite!(name, MyRig, severed)` | the same inside a module `name`, for a second rig in one file |
 ///
 /// The rig is an expression, which each test evaluates anew.
 #[macro_export]
 macro_rules! suite {
     ($rig:expr) => {
-        $crate::suite! { @policy default_policy, Default, $rig }
-        $crate::suite! { @policy fair, Fair, $rig }
+        $crate::suite! { $rig, if true }
+    };
+    ($rig:expr, if $there:expr) => {
+        $crate::suite! { @policy default_policy, Default, $rig, $there }
+        $crate::suite! { @policy fair, Fair, $rig, $there }
     };
     ($rig:expr, mortal) => {
-        $crate::suite! { @tests deaths, Default, $rig, c18_death }
-        $crate::suite! { @tests deaths_fair, Fair, $rig, c18_death }
+        $crate::suite! { $rig, mortal, if true }
+    };
+    ($rig:expr, mortal, if $there:expr) => {
+        $crate::suite! { @tests deaths, Default, $rig, $there, c18_death }
+        $crate::suite! { @tests deaths_fair, Fair, $rig, $there, c18_death }
     };
     ($rig:expr, severed) => {
-        $crate::suite! { @tests losses, Default, $rig, c20_loss c21_unreachable }
-        $crate::suite! { @tests losses_fair, Fair, $rig, c20_loss c21_unreachable }
+        $crate::suite! { @tests losses, Default, $rig, true, c20_loss c21_unreachable }
+        $crate::suite! { @tests losses_fair, Fair, $rig, true, c20_loss c21_unreachable }
     };
     ($name:ident, $rig:expr $(, $kind:ident)?) => {
         mod $name {
@@ -85,20 +92,22 @@ macro_rules! suite {
             $crate::suite! { $rig $(, $kind)? }
         }
     };
-    (@policy $module:ident, $policy:ident, $rig:expr) => {
-        $crate::suite! { @tests $module, $policy, $rig,
+    (@policy $module:ident, $policy:ident, $rig:expr, $there:expr) => {
+        $crate::suite! { @tests $module, $policy, $rig, $there,
             c01_bounds c02_start c03_acquire c04_release c05_guards c06_forget c07_impossible c08_order c09_no_starvation
             c10_cancel c11_time c12_close c13_resize c14_memory c15_truth c17_mixed_waits c19_fencing c21_bad_input c22_batches
         }
     };
-    (@tests $module:ident, $policy:ident, $rig:expr, $($clause:ident)*) => {
+    (@tests $module:ident, $policy:ident, $rig:expr, $there:expr, $($clause:ident)*) => {
         mod $module {
             use super::*;
 
             $(
                 #[test]
                 fn $clause() {
-                    $crate::clauses::$clause(&$rig, $crate::Policy::$policy);
+                    if $there {
+                        $crate::clauses::$clause(&$rig, $crate::Policy::$policy);
+                    }
                 }
             )*
         }

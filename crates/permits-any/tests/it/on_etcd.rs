@@ -56,4 +56,4 @@ impl Rig for Machines {
     }
 }
 
-permits_conformance::suite!(Machines);
+permits_conformance::suite!(Machines, if cluster().is_some());
