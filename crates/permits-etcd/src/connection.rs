@@ -303,7 +303,7 @@ impl Etcd {
     }
 
     /// Gives the lease back, with all permits that are held and all places in queues, and ends the
-    /// connection. Later calls fail with [`ErrorKind::Unreachable`].
+    /// connection. Requests that wait, and later ones for permits, fail with [`ErrorKind::Unreachable`].
     pub fn disconnect(&self) -> Call<()> {
         Call::of(Calling::answer(&self.link, &Arc::from(""), |room| async move {
             room.base.end().await;

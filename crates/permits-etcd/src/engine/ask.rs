@@ -12,7 +12,7 @@ use crate::engine::stubs::{TxnRequest, TxnResponse};
 use crate::error::{self, Error};
 use crate::sizes::MAX_AT_ONCE;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -138,7 +138,7 @@ async fn attempt(room: &Rc<Room>, batch: &mut Vec<Ask>, mut count: usize) -> Res
             tell(room, &seat, batch, &names, revision, |behind| all - behind as u64 <= u64::from(config.max));
             return Ok(());
         }
-        if let Some(create) = placed_before(room, &answer.value, &seat, &names).filter(|_| answer.in_doubt) {
+        if let Some(create) = placed_before(&answer.value, &seat, &names).filter(|_| answer.in_doubt) {
             // A try that was not answered has placed them. Whether they fit is not known from this answer.
             tell(room, &seat, batch, &names, create, |_| false);
             return Ok(());
@@ -174,14 +174,12 @@ fn request(room: &Room, seat: &Seat, batch: &[Ask], names: &[Name], written: i64
     let mut compare: Vec<_> = keys().map(|key| ops::created_at(key, 0)).collect();
     compare.push(ops::version_is(space.member(seat.session.id), seat.epoch.get()));
     compare.push(ops::written_at(space.config(), written));
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
     let mut names_left = names;
     let mut success = Vec::with_capacity(names.len() + 1);
     for ask in batch {
         let (own, left) = names_left.split_at(ask.n as usize);
         names_left = left;
-        let value = Asked { k: ask.n, first: own[0].number, at }.written();
+        let value = Asked::now(ask.n, own[0]).written();
         success.extend(own.iter().map(|name| ops::put(space.place(*name), value.clone(), seat.session.id)));
     }
     success.push(ops::count(&space.queue()));
@@ -218,7 +216,7 @@ fn tell(
 }
 
 /// The revision at which all of them were placed, if they are there.
-fn placed_before(_room: &Room, answer: &TxnResponse, seat: &Seat, names: &[Name]) -> Option<i64> {
+fn placed_before(answer: &TxnResponse, seat: &Seat, names: &[Name]) -> Option<i64> {
     let mut creates = (0..names.len()).map(|place| {
         let key = ops::found(&answer.responses, place + 2)?;
         (key.lease == seat.session.id).then_some(key.create_revision)

@@ -23,7 +23,7 @@ async fn until_known(room: Rc<Room>, seat: Rc<Seat>) {
         // Those of calls that come in doubt while this one is under way are for the next epoch.
         let ghosts = seat.take_ghosts();
         let epoch = seat.epoch.get();
-        let value = serde_json::to_vec(&room.base.settings.member).expect("it has nothing that JSON has not");
+        let value = room.base.settings.member.written();
         let request = TxnRequest {
             // Of two tries one moves on: a bare put would do it twice, and nobody would know the epoch.
             compare: vec![ops::version_is(member.clone(), epoch)],

@@ -17,6 +17,7 @@ use crate::sizes::MAX_PERMITS;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a name keeps as it is in a key.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -235,6 +236,12 @@ pub(crate) struct Member {
     pub(crate) label: String,
 }
 
+impl Member {
+    pub(crate) fn written(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("it has nothing that JSON has not")
+    }
+}
+
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
@@ -248,6 +255,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Asked for now, with the first of its keys.
+    pub(crate) fn now(k: u32, first: Name) -> Asked {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Asked { k, first: first.number, at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX) }
+    }
+
     pub(crate) fn written(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("it has nothing that JSON has not")
     }

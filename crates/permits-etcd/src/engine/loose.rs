@@ -19,7 +19,6 @@ use crate::engine::{fence, watch};
 use crate::error::{self, Error};
 use crate::sizes::MAX_AT_ONCE;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 /// Leaves places as loose permits: they keep their order and lose their lease.
@@ -94,17 +93,15 @@ pub(crate) async fn forget(room: &Rc<Room>, names: &[Name]) -> Result<(), Error>
 }
 
 fn loose(count: usize, first: Name) -> Vec<u8> {
-    Asked { k: u32::try_from(count).unwrap_or(u32::MAX), first: first.number, at: milliseconds() }.written()
-}
-
-fn milliseconds() -> u64 {
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+    Asked::now(u32::try_from(count).unwrap_or(u32::MAX), first).written()
 }
 
 /// Returns `n` loose permits, waiting until that many are out.
 pub(crate) async fn release(room: Rc<Room>, n: u32, mut caller: Caller<()>) {
     let outcome = loop {
+        if room.base.is_ending() {
+            break Err(error::disconnected());
+        }
         // Waits as long as no server answers.
         let patience = room.patience();
         let read = tokio::select! {
@@ -296,7 +293,7 @@ async fn queued(room: &Rc<Room>, n: u32, caller: &mut Caller<()>) -> Queued {
     };
     let name = seat.take(1)[0];
     let (lease, key) = (&seat.session.lease, room.space.returning(name));
-    let value = Asked { k: n, first: name.number, at: milliseconds() }.written();
+    let value = Asked::now(n, name).written();
     let member = room.space.member(seat.session.id);
     let request = TxnRequest {
         compare: vec![ops::version_is(member.clone(), seat.epoch.get()), ops::created_at(key.clone(), 0)],

@@ -165,7 +165,7 @@ impl Room {
             return Ok(seat);
         }
         let member = self.space.member(session.id);
-        let value = serde_json::to_vec(&self.base.settings.member).expect("it has nothing that JSON has not");
+        let value = self.base.settings.member.written();
         let request = TxnRequest {
             compare: vec![ops::version_is(member.clone(), 0)],
             success: vec![ops::put(member.clone(), value, session.id)],

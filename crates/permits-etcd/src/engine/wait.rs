@@ -33,12 +33,7 @@ enum End {
 
 /// Acquires `n` permits, waiting for them.
 pub(crate) async fn acquire<P: From<Grant>>(room: Rc<Room>, n: u32, caller: Caller<P>) {
-    if n > MAX_AT_ONCE {
-        let outcome = too_many(&room, n).await;
-        return caller.done(Err(outcome));
-    }
-    if n == 0 {
-        let outcome = nothing(&room, &caller.link).await;
+    if let Some(outcome) = without_a_place(&room, n, &caller.link).await {
         return caller.done(outcome.map(P::from));
     }
     loop {
@@ -69,12 +64,7 @@ pub(crate) async fn acquire<P: From<Grant>>(room: Rc<Room>, n: u32, caller: Call
 
 /// Acquires `n` permits if they are free now.
 pub(crate) async fn try_acquire<P: From<Grant>>(room: Rc<Room>, n: u32, caller: Caller<P>) {
-    if n > MAX_AT_ONCE {
-        let outcome = too_many(&room, n).await;
-        return caller.done(Err(outcome));
-    }
-    if n == 0 {
-        let outcome = nothing(&room, &caller.link).await;
+    if let Some(outcome) = without_a_place(&room, n, &caller.link).await {
         return caller.done(outcome.map(P::from));
     }
     let limit = room.base.settings.answer;
@@ -124,6 +114,15 @@ async fn may_fit(room: &Room, n: u32, end: Instant) -> Result<(), Error> {
         Err(error::not_free(&room.name, n, state.available_permits))
     } else {
         Ok(())
+    }
+}
+
+/// The outcome of a request that needs no place: for no permit, or for more than one transaction can carry.
+async fn without_a_place(room: &Rc<Room>, n: u32, link: &Arc<Link>) -> Option<Result<Grant, Error>> {
+    match n {
+        0 => Some(nothing(room, link).await),
+        1..=MAX_AT_ONCE => None,
+        _ => Some(Err(too_many(room, n).await)),
     }
 }
 

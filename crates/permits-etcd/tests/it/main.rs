@@ -6,6 +6,7 @@ mod cluster;
 mod conformance;
 mod deaths;
 mod doubt;
+mod ending;
 mod frames;
 mod late;
 mod naming;
