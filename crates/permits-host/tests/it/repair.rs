@@ -421,13 +421,17 @@ fn granted_beyond_all_bounds() -> (Directory, HostSemaphore, AcquireOwned) {
 }
 
 #[test]
-fn units_beyond_all_bounds_end_in_an_error() {
-    let (_directory, _semaphore, mut request) = granted_beyond_all_bounds();
+fn units_beyond_all_bounds_are_told_as_damage() {
+    let (_directory, semaphore, mut request) = granted_beyond_all_bounds();
 
     let outcome = Pin::new(&mut request).poll(&mut Context::from_waker(Waker::noop()));
 
     let Poll::Ready(outcome) = outcome else { panic!("it is not queued any more") };
-    assert_eq!(kind(outcome), Some(ErrorKind::Damaged));
+    // The process looks after those of its tasks that wait, so it may have found the damage before the poll
+    // did. The request is then what the file calls it: granted.
+    let found_by_the_poll = outcome.map(OwnedPermit::forget).map_err(|error| error.kind());
+    assert!(matches!(found_by_the_poll, Ok(()) | Err(ErrorKind::Damaged)), "{found_by_the_poll:?}");
+    assert_eq!(kind(semaphore.state()), Some(ErrorKind::Damaged));
 }
 
 #[test]
