@@ -313,17 +313,17 @@ pub(crate) fn descriptors(semaphore: &HostSemaphore) -> String {
     let open = || std::fs::read_dir("/proc/self/fd").expect("there is /proc").count();
     let directory = semaphore.path().parent().expect("a file is in a directory");
     let before = open();
-    let permit = semaphore.try_acquire_owned().expect("it is free");
     for _ in 0..50 {
+        let permit = semaphore.try_acquire_owned().expect("it is free");
         let handle = HostSemaphore::options().directory(directory).open_existing(NAME).expect("it is there");
         let request = handle.acquire_owned();
-        let mut waits = Running::start(move || request.wait_timeout(Duration::from_millis(20)).map(drop));
+        let mut waits = Running::start(move || request.wait_timeout(DEADLINE).map(drop));
         assert!(eventually(DEADLINE, || threads() > 0), "it is watched");
         assert!(handle.try_acquire_owned().is_err());
         drop(handle);
-        waits.outcome(DEADLINE).expect("it ends").expect_err("nothing comes back");
+        drop(permit);
+        waits.outcome(DEADLINE).expect("it ends").expect("it is granted");
     }
-    drop(permit);
     assert!(eventually(DEADLINE, || threads() == 0), "nobody waits");
     format!("{} more", open().saturating_sub(before))
 }
