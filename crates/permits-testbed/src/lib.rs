@@ -31,7 +31,7 @@ pub use namespace::{
     enter_mount_namespace, enter_pid_namespace, enter_time_namespace, enter_user_namespace, mounts, pid_namespaces,
     time_namespaces, user_namespaces,
 };
-pub use sys::{before_exec, limit_descriptors_of, signal, signal_group, with_default_signals};
+pub use sys::{before_exec, in_child, limit_descriptors_of, signal, signal_group, with_default_signals};
 
 /// Whether this process is root of the host, who may give files to any user and make devices. The root of a user
 /// namespace may not.

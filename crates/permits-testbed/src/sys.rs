@@ -1,13 +1,20 @@
 //! System calls that neither the standard library nor nix has.
 #![allow(
     unsafe_code,
-    reason = "code is run between fork and exec and at exit; real-time signals are sent, and all reset; the limits of \
-              others are changed"
+    reason = "code is run after a fork, between fork and exec, and at exit; real-time signals are sent, and all reset; the \
+              limits of others are changed"
 )]
 
-use std::io;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 /// Runs `act` in the child between fork and exec.
 pub fn before_exec(command: &mut Command, act: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> &mut Command {
@@ -26,6 +33,39 @@ pub fn with_default_signals(command: &mut Command) -> &mut Command {
         }
         Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
     })
+}
+
+/// Runs `act` in a child of a fork, and returns what it says; `None` if it has said nothing after `limit`. The child
+/// has the calling thread alone, and ends with `act`.
+///
+/// # Panics
+///
+/// If there can be no child.
+pub fn in_child(limit: Duration, act: impl FnOnce() -> String) -> Option<String> {
+    let (mut from_child, mut to_parent) = io::pipe().expect("there can be a pipe");
+    // SAFETY: the child ends by `_exit`, so that nothing of the parent's is done twice. glibc allows it to allocate.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let said = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| "it panicked".to_owned());
+        // To nobody, if the parent is gone.
+        _ = to_parent.write_all(said.as_bytes());
+        // SAFETY: see above.
+        unsafe { libc::_exit(0) };
+    }
+    answer(child).expect("there can be a child");
+    drop(to_parent);
+    let (report, said) = channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        // The parent has given up, if it does not listen.
+        _ = report.send(from_child.read_to_string(&mut text).map(|_| text));
+    });
+    let said = said.recv_timeout(limit).ok().and_then(Result::ok);
+    let child = Pid::from_raw(child);
+    // It has ended by itself, or has to.
+    _ = kill(child, Signal::SIGKILL);
+    _ = waitpid(child, None);
+    said
 }
 
 /// Has `act` run when this process exits, after the report of the test harness.
@@ -77,7 +117,7 @@ pub fn limit_descriptors_of(pid: u32, limit: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::signal::{SigSet, Signal};
+    use nix::sys::signal::SigSet;
 
     #[test]
     fn command_ignores_and_blocks_nothing_that_its_parent_does() {
@@ -99,5 +139,20 @@ mod tests {
         assert!(blocked & bit(libc::SIGINT) != 0 && ignored & bit(libc::SIGHUP) != 0, "{blocked:x} {ignored:x}");
 
         assert_eq!(sets(with_default_signals(&mut command)), [0, 0]);
+    }
+
+    #[test]
+    fn child_says_what_it_finds_or_is_killed() {
+        const LONG: Duration = Duration::from_secs(30);
+        let parent = std::process::id();
+
+        assert_eq!(in_child(LONG, || (std::process::id() != parent).to_string()).as_deref(), Some("true"));
+        assert_eq!(in_child(LONG, || panic!("it does")).as_deref(), Some("it panicked"));
+        assert_eq!(
+            in_child(Duration::from_millis(10), || loop {
+                thread::park()
+            }),
+            None
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! connection.
 
 use crate::engine::core::Core;
-use crate::engine::link::Link;
+use crate::engine::link::{Link, Ours};
 use crate::engine::room::Room;
 use crate::error::{self, Error};
 use std::future::Future;
@@ -53,8 +53,14 @@ type Start<T> = Box<dyn FnOnce(Rc<Room>, Caller<T>) -> Pin<Box<dyn Future<Output
 
 enum State<T> {
     New { link: Arc<Link>, name: Arc<str>, start: Start<T> },
-    Running { steps: UnboundedReceiver<Step<T>>, go: UnboundedSender<()> },
+    Running(Ours<Ends<T>>),
     Over,
+}
+
+/// What a request that has begun hears, and says.
+struct Ends<T> {
+    steps: UnboundedReceiver<Step<T>>,
+    go: UnboundedSender<()>,
 }
 
 impl<T: Send + 'static> Calling<T> {
@@ -100,20 +106,23 @@ impl<T: Send + 'static> Future for Calling<T> {
                     if let Err(why) = link.run(job) {
                         return Poll::Ready(Err(why));
                     }
-                    self.0 = State::Running { steps, go };
+                    self.0 = State::Running(Ours::new(Ends { steps, go }));
                 }
-                State::Running { mut steps, go } => match steps.poll_recv(context) {
-                    Poll::Ready(Some(Step::Done(outcome))) => return Poll::Ready(outcome),
-                    Poll::Ready(Some(Step::Ready)) => {
-                        _ = go.send(());
-                        self.0 = State::Running { steps, go };
+                State::Running(mut ends) => {
+                    let Ends { steps, go } = ends.get_mut()?;
+                    match steps.poll_recv(context) {
+                        Poll::Ready(Some(Step::Done(outcome))) => return Poll::Ready(outcome),
+                        Poll::Ready(Some(Step::Ready)) => {
+                            _ = go.send(());
+                            self.0 = State::Running(ends);
+                        }
+                        Poll::Ready(None) => return Poll::Ready(Err(error::disconnected())),
+                        Poll::Pending => {
+                            self.0 = State::Running(ends);
+                            return Poll::Pending;
+                        }
                     }
-                    Poll::Ready(None) => return Poll::Ready(Err(error::disconnected())),
-                    Poll::Pending => {
-                        self.0 = State::Running { steps, go };
-                        return Poll::Pending;
-                    }
-                },
+                }
                 State::Over => panic!("a future was polled after it was ready"),
             }
         }

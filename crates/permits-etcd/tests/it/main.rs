@@ -7,6 +7,7 @@ mod conformance;
 mod deaths;
 mod doubt;
 mod ending;
+mod fork;
 mod frames;
 mod late;
 mod naming;
