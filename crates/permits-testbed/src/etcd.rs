@@ -1,7 +1,7 @@
 //! Clusters of etcd on free ports of the loopback device, with the engines that `cargo xtask servers` gets.
 
 use crate::left_out;
-use crate::sys::before_exec;
+use crate::sys::{at_exit, before_exec};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,12 +57,44 @@ pub fn engines() -> PathBuf {
 /// A cluster of its own, whose servers end with this, or with this process.
 pub struct Etcd {
     servers: Vec<Server>,
+    remains: Arc<Remains>,
+}
+
+/// What has to go in the end.
+struct Remains {
+    children: Vec<Arc<Mutex<Child>>>,
     folder: PathBuf,
+}
+
+/// Those that are not dropped yet. A cluster in a static never is, and goes when the process exits.
+static REMAINS: Mutex<Vec<Arc<Remains>>> = Mutex::new(Vec::new());
+
+impl Remains {
+    fn go(&self) {
+        for child in &self.children {
+            let mut child = locked(child);
+            // It may have ended by itself.
+            _ = child.kill();
+            _ = child.wait();
+        }
+        // What is left of it lies in a temporary directory.
+        _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+extern "C" fn all_go() {
+    for remains in locked(&REMAINS).drain(..) {
+        remains.go();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One server.
 pub struct Server {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     address: SocketAddr,
     /// Where it says how it is.
     health: SocketAddr,
@@ -126,10 +159,16 @@ impl Etcd {
             all.extend(["--data-dir".into(), folder.join(format!("n{node}")).into()]);
             let [address, health] = [client, health].map(|port| (Ipv4Addr::LOCALHOST, *port).into());
             let log = folder.join(format!("n{node}.log"));
-            let child = start(program, &all, &log);
+            let child = Arc::new(Mutex::new(start(program, &all, &log)));
             Server { child, address, health, program: program.to_owned(), arguments: all, log }
         });
-        Etcd { servers: servers.collect(), folder }
+        let servers: Vec<_> = servers.collect();
+        let children = servers.iter().map(|server| Arc::clone(&server.child)).collect();
+        let remains = Arc::new(Remains { children, folder });
+        static AT_EXIT: Once = Once::new();
+        AT_EXIT.call_once(|| at_exit(all_go));
+        locked(&REMAINS).push(Arc::clone(&remains));
+        Etcd { servers, remains }
     }
 
     /// Waits until each of them answers, or one has ended.
@@ -140,7 +179,7 @@ impl Etcd {
                 if server.is_healthy() {
                     return true;
                 }
-                if !matches!(server.child.try_wait(), Ok(None)) {
+                if !matches!(locked(&server.child).try_wait(), Ok(None)) {
                     return false;
                 }
                 thread::sleep(Duration::from_millis(10));
@@ -163,19 +202,14 @@ impl Etcd {
     /// Where its data and its logs are.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.remains.folder
     }
 }
 
 impl Drop for Etcd {
     fn drop(&mut self) {
-        for server in &mut self.servers {
-            // It may have ended by itself.
-            _ = server.child.kill();
-            _ = server.child.wait();
-        }
-        // What is left of it lies in a temporary directory.
-        _ = fs::remove_dir_all(&self.folder);
+        locked(&REMAINS).retain(|remains| !Arc::ptr_eq(remains, &self.remains));
+        self.remains.go();
     }
 }
 
@@ -183,7 +217,7 @@ impl Server {
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        locked(&self.child).id()
     }
 
     /// Where it listens for clients.
@@ -194,13 +228,14 @@ impl Server {
 
     /// Kills it, and waits until nothing is left of it.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it is a child of ours");
-        self.child.wait().expect("it is a child of ours");
+        let mut child = locked(&self.child);
+        child.kill().expect("it is a child of ours");
+        child.wait().expect("it is a child of ours");
     }
 
     /// Starts it again with what it has on disk, after it was killed. It may take some seconds to answer.
     pub fn restart(&mut self) {
-        self.child = start(&self.program, &self.arguments, &self.log);
+        *locked(&self.child) = start(&self.program, &self.arguments, &self.log);
     }
 
     /// Whether it says that it can do its work.
