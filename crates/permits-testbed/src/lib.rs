@@ -18,6 +18,7 @@ mod left_out;
 mod limit;
 mod namespace;
 mod sys;
+mod temporary;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
@@ -32,6 +33,7 @@ pub use namespace::{
     time_namespaces, user_namespaces,
 };
 pub use sys::{before_exec, in_child, limit_descriptors_of, signal, signal_group, with_default_signals};
+pub use temporary::remove_at_exit;
 
 /// Whether this process is root of the host, who may give files to any user and make devices. The root of a user
 /// namespace may not.

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary directory can be made"));
+static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    permits_testbed::remove_at_exit(directory.path());
+    directory
+});
 
 /// By an address, each handle with a mapping of its own.
 struct Processes;

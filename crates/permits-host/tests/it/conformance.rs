@@ -9,7 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-static DIRECTORY: LazyLock<Directory> = LazyLock::new(Directory::new);
+static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| {
+    let directory = Directory::new();
+    permits_testbed::remove_at_exit(directory.path());
+    directory
+});
 
 /// Semaphores of which each handle has a mapping and a seat of its own, as processes have.
 struct Processes;
