@@ -2,6 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let before = permits_fuzz::threads();
     permits_fuzz::run(bytes);
-    permits_fuzz::wait_for_threads();
+    permits_fuzz::wait_for_threads(&before);
 });

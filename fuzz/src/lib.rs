@@ -12,6 +12,8 @@
 //! that is acquired before the death is found, what the dead held comes back as well.
 
 use permits_host::{ErrorKind, HostSemaphore, Options, OwnedPermit, Repair};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::future::Future;
 use std::os::unix::fs::FileExt;
@@ -20,7 +22,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NAME: &str = "fuzzed";
 const MAX: u32 = 3;
@@ -255,15 +257,19 @@ impl Hands {
 /// Nobody asks for more at once.
 const MAX_ASKED: u32 = 4;
 
-/// Waits until the threads that the crate has started are gone: a fuzzer that looks for leaks right after a
-/// run finds what they are about to free.
-pub fn wait_for_threads() {
-    let runs = || {
-        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-        let names = tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default());
-        names.into_iter().any(|name| name.starts_with("permits-"))
-    };
-    while runs() {
+/// The threads of this process.
+#[must_use]
+pub fn threads() -> BTreeSet<OsString> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks.map(|task| task.file_name()).collect()
+}
+
+/// Waits until there are no more threads than those `before`: a fuzzer that looks for leaks right after a run finds
+/// what the others are about to free. Not by their names: a thread that has just begun has none yet.
+pub fn wait_for_threads(before: &BTreeSet<OsString>) {
+    // The fuzzer may start one of its own in its first run.
+    let end = Instant::now() + Duration::from_secs(20);
+    while !threads().is_subset(before) && Instant::now() < end {
         std::thread::sleep(Duration::from_micros(200));
     }
 }
