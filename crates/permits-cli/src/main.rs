@@ -1,13 +1,14 @@
 //! The program `permits`: counting semaphores between the processes of a host, for the shell.
 //!
-//! `args` says what there is, `values` how the values of arguments are written, and `commands` has a file for
-//! each command. What they share stands beside them: `reach` (names of this host, and addresses of machines),
-//! `place` (which semaphore), `neighbours` (users who count apart), `sharing` (users who cannot use what is made),
-//! `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals and wake-ups as things to poll
-//! for), `people` (who holds or waits, and taming what others wrote), `json` and `table` (what is printed), `columns`
-//! (widths), `failure` and `end` (exit codes), `out` (stdout and stderr), `slips` (what was probably meant),
-//! `leftovers` (of the killed), `similar` (names that a slip turns into one another), `sys` (system calls). No module
-//! imports this one, and none imports a module that imports it.
+//! `args` says what there is, `values` how the values of arguments are written, and `commands` has a file
+//! for each command. What they share stands beside them: `reach` (names of this host, and addresses of
+//! machines), `place` (which semaphore), `neighbours` (users who count apart), `sharing` (users who cannot
+//! use what is made), `waiting` (a wait that signals, a stop and a revocation can end), `events` (signals
+//! and wake-ups as things to poll for), `people` (who holds or waits, and taming what others wrote), `json`
+//! and `table` (what is printed), `columns` (widths), `failure` and `end` (exit codes), `out` (stdout and
+//! stderr), `slips` and `unknown` (what was probably meant), `leftovers` (of the killed), `similar` (names
+//! that a slip turns into one another), `sys` (system calls). No module imports this one, and none imports
+//! a module that imports it.
 
 mod args;
 mod columns;
@@ -28,6 +29,7 @@ mod slips;
 mod spacing;
 mod sys;
 mod table;
+mod unknown;
 mod values;
 mod waiting;
 
@@ -44,9 +46,11 @@ fn main() {
     let args = match parsed {
         Ok(args) => args,
         Err(mut error) => {
-            slips::leave_out_misleading(&mut error);
+            unknown::leave_out_guesses(&mut error, &words);
+            let way_out = unknown::way_out(&error, &words).or_else(|| slips::way_out(&error, &words));
+            slips::say_the_value_once(&mut error);
             slips::print(&error, &words);
-            if let Some(text) = slips::way_out(&error, &words) {
+            if let Some(text) = way_out {
                 eprintln!("\n{text}");
             }
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

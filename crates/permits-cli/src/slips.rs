@@ -1,6 +1,7 @@
 //! What was probably meant, where the arguments say something else: slips that the parser either takes for something
 //! else, or refuses without the way out.
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -27,12 +28,16 @@ pub(crate) fn misread(args: &[OsString]) -> Option<clap::Error> {
     Some(clap::Error::raw(ErrorKind::InvalidValue, text))
 }
 
-/// The tip to write `-- --Max`, where the option `--max` is near: after the dashes comes the command, and no value.
-pub(crate) fn leave_out_misleading(error: &mut clap::Error) {
-    error.remove(ContextKind::TrailingArg);
-    if error.get(ContextKind::SuggestedArg).is_some() {
-        error.remove(ContextKind::Suggested);
-    }
+/// What is wrong with a value names the value already, but no option. The parser's own words, as in `invalid value
+/// '0' for '--units <K|K%|nproc>'`, would say the value twice.
+pub(crate) fn say_the_value_once(error: &mut clap::Error) {
+    let (ErrorKind::ValueValidation, Some(reason)) = (error.kind(), error.source()) else { return };
+    let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return };
+    // A value without an option has a name in brackets.
+    let option = arg.split([' ', '=']).next().filter(|arg| arg.starts_with('-'));
+    let option = option.map(|option| format!("{option}: ")).unwrap_or_default();
+    let text = format!("{option}{reason}\n\nFor more information, try '--help'.\n");
+    *error = clap::Error::raw(ErrorKind::ValueValidation, text);
 }
 
 /// Prints what the parser says. It repeats arguments as they are: where a terminal would obey one, none of it is
@@ -58,14 +63,6 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
             Some("Put the command after `--`: permits run --max 2 build -- make -j4".to_owned())
         }
         ErrorKind::MissingRequiredArgument => missing(error, args),
-        ErrorKind::InvalidSubcommand if has_dashes => {
-            let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-            let at = args.iter().position(|arg| arg == name.as_str())?;
-            let (before, after) = args.split_at(at);
-            let words = before.iter().skip(1).map(OsString::as_os_str).chain([OsStr::new("run")]);
-            let words: Vec<String> = words.chain(after.iter().map(OsString::as_os_str)).map(quoted).collect();
-            Some(format!("Run a command with `run`: permits {}", words.join(" ")))
-        }
         ErrorKind::InvalidUtf8 => {
             let others: Vec<String> =
                 args.iter().filter(|arg| arg.to_str().is_none()).map(|arg| format!("`{}`", shown(arg))).collect();

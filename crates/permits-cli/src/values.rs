@@ -63,10 +63,15 @@ impl FromStr for Change {
             Number::Exactly(number) => Ok(number),
             Number::Percent(_) => Err(format!("`{text}` cannot be relative: give a number from 1 after `+` or `-`")),
         };
-        match text.as_bytes() {
-            [b'+', ..] => exactly(&text[1..]).map(Change::Grow),
-            [b'-', ..] => exactly(&text[1..]).map(Change::Shrink),
-            _ => text.parse().map(Change::To),
+        let is_number = |text: &str| text == "nproc" || text.strip_suffix('%').unwrap_or(text).parse::<u64>().is_ok();
+        match text.strip_prefix(['+', '-']) {
+            digits if !is_number(digits.unwrap_or(text)) => Err(format!(
+                "`{text}` is not a number of permits: give a number from 1, `nproc`, a percentage of the processors, such as \
+                 `50%`, or a change, such as `+1` or `-1`"
+            )),
+            Some(digits) if text.starts_with('+') => exactly(digits).map(Change::Grow),
+            Some(digits) => exactly(digits).map(Change::Shrink),
+            None => text.parse().map(Change::To),
         }
     }
 }

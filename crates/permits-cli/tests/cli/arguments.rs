@@ -28,8 +28,8 @@ fn wrong_arguments_are_64_and_named() {
         (&["run", "--max-hold", "1", "--signal", "-9", "a", "--", "true"], "`-9` is not a signal"),
         (&["run", "--pdeathsig", "-9", "a", "--", "true"], "`-9` is not a signal"),
         (&["run", "--grace", "-1", "a", "--", "true"], "`-1` is not a duration"),
-        (&["run", "-E", "-1", "a", "--", "true"], "invalid value '-1'"),
-        (&["run", "--report-fd", "-1", "a", "--", "true"], "invalid value '-1'"),
+        (&["run", "-E", "-1", "a", "--", "true"], "`-1` is not"),
+        (&["run", "--report-fd", "-1", "a", "--", "true"], "`-1` is not"),
         (&["--mode", "-1", "run", "a", "--", "true"], "`-1` is not a mode"),
         (&["status", "--watch", "--interval", "-1"], "`-1` is not a duration"),
         (&["top", "--interval", "-1"], "`-1` is not a duration"),
@@ -126,13 +126,63 @@ fn what_is_missing_is_told_with_an_example() {
 }
 
 #[test]
-fn mistyped_option_leads_to_the_one_that_exists_and_nowhere_else() {
+fn mistyped_option_leads_to_the_line_with_the_one_that_exists() {
     let place = Place::new();
+    let cases: [(&[&str], &str); 16] = [
+        (&["run", "--mx", "2", "x", "--", "true"], "Did you mean `--max`? permits run --max 2 x -- true"),
+        (&["run", "--mx=2", "x", "--", "true"], "Did you mean `--max`? permits run --max=2 x -- true"),
+        (
+            &["-q", "run", "--Max", "2", "a b", "--", "make"],
+            "Did you mean `--max`? permits -q run --max 2 'a b' -- make",
+        ),
+        (&["run", "-j4", "x", "--", "make"], "Did you mean `--max`? permits run --max=4 x -- make"),
+        (&["run", "--timeout", "5", "x", "--", "mx"], "Did you mean `--wait`? permits run --wait 5 x -- mx"),
+        (&["run", "--nonblock", "x", "--", "true"], "Did you mean `--try`? permits run --try x -- true"),
+        (&["run", "-c", "echo hi", "x"], "Did you mean `--shell`? permits run --shell 'echo hi' x"),
+        (&["status", "--jsn"], "Did you mean `--json`? permits status --json"),
+        (&["--dri", "/x", "list"], "Did you mean `--dir`? permits --dir /x list"),
+        (&["--max", "2", "run", "x", "--", "true"], "Write `--max` after `run`: permits run --max …"),
+        (&["run", "--id", "x", "--", "true"], "Write the name of the semaphore without an option: permits run build"),
+        (&["rn", "x", "--", "true"], "Did you mean `run`? permits run x -- true"),
+        (&["lint", "--", "make"], "Run a command with `run`: permits run lint -- make"),
+        (&["statsu", "x"], "Did you mean `status`? permits status x"),
+        (&["ls"], "Did you mean `list`? permits list"),
+        (&["status", "--max", "2", "x"], "For more information, try '--help'."),
+    ];
 
-    let said = stderr(&place.output(&["run", "--Max", "2", "build", "--", "make"]));
+    for (args, last) in cases {
+        let output = place.output(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(said.ends_with(&format!("{last}\n")), "{args:?}: {said}");
+        assert!(!said.contains("tip:") && !said.contains("max-hold"), "{args:?}: {said}");
+    }
+}
 
-    assert!(said.contains("a similar argument exists: '--max'"), "{said}");
-    assert!(!said.contains("as a value") && !said.contains("Put the command"), "{said}");
+#[test]
+fn wrong_value_is_said_once_and_with_its_option() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 4] = [
+        (&["release", "--units", "0", "x"], "error: --units: `0` is not a number of permits: give at least `1`\n"),
+        (
+            &["run", "-E", "900", "x", "--", "true"],
+            "error: --conflict-exit-code: `900` is not an exit code: give a number from 0 to 255\n",
+        ),
+        (
+            &["--mode=999", "list"],
+            "error: --mode: `999` is not a mode for a semaphore: give octal digits from 600 to 666, such as `660`\n",
+        ),
+        (
+            &["set", "x", "+a"],
+            "error: `+a` is not a number of permits: give a number from 1, `nproc`, a percentage of the processors, such as \
+             `50%`, or a change, such as `+1` or `-1`\n",
+        ),
+    ];
+
+    for (args, first) in cases {
+        let said = stderr(&place.output(args));
+        assert!(said.starts_with(first), "{args:?}: {said}");
+    }
 }
 
 #[test]
