@@ -54,6 +54,21 @@ fn names_are_offered_wherever_one_can_stand() {
 }
 
 #[test]
+fn name_is_completed_behind_an_open_quote() {
+    let place = Place::new();
+    create(&place, &["my name", "it's", "a$b`c", "q\"\\r"]);
+    let offered = |word: &str| offered(&place, ":", &format!("permits status {word}"));
+
+    // bash puts in what is offered as it stands, and then the end of the quote.
+    assert_eq!([offered("\"my"), offered("'my"), offered(r"m\y")], [["my name"], ["my name"], [r"my\ name"]]);
+    assert_eq!([offered("\"it"), offered("'it"), offered("\"it's")], [["it's"], [r"it'\''s"], ["it's"]]);
+    assert_eq!([offered("\"a"), offered("'a"), offered(r#""a\$"#)], [[r"a\$b\`c"], ["a$b`c"], [r"a\$b\`c"]]);
+    assert_eq!([offered("\"q"), offered("'q")], [[r#"q\"\\r"#], [r#"q"\r"#]]);
+    // A word that has ended is the word within its quotes.
+    assert_eq!(offered("'my name' it"), [r"it\'s"]);
+}
+
+#[test]
 fn no_name_stands_for_directories() {
     let place = Place::new();
     std::fs::create_dir(place.dir().join("below")).expect("it can be made");

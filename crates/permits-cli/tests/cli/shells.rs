@@ -34,6 +34,7 @@ fn fish_offers_what_can_stand_there() {
 
     assert_eq!(offered("permits status bu"), ["build\t2 of 2 free, 0 waiting", "bulk\t2 of 2 free, 0 waiting"]);
     assert_eq!(offered("permits status 'my"), ["my name\t2 of 2 free, 0 waiting"]);
+    assert_eq!(offered("permits status \"my na"), ["my name\t2 of 2 free, 0 waiting"]);
     assert_eq!(offered("permits status host:ga"), ["host:gate\t2 of 2 free, 0 waiting"]);
     assert_eq!(offered("permits run --jobserver=f"), ["--jobserver=fifo"]);
     assert_eq!(offered(&format!("permits --dir {dir}/be")), [format!("{dir}/below/")]);
@@ -69,6 +70,8 @@ fn zsh_completes_what_can_stand_there() {
     for (typed, words) in [
         ("status bui\t".to_owned(), "status|build".to_owned()),
         ("status my\t".to_owned(), "status|my name".to_owned()),
+        ("status \"my\t".to_owned(), "status|my name".to_owned()),
+        ("status 'my\t".to_owned(), "status|my name".to_owned()),
         ("status host\t".to_owned(), "status|host:gate".to_owned()),
         ("run --jobserver=f\tx".to_owned(), "run|--jobserver=fifo|x".to_owned()),
         (format!("--dir {dir}/be\t"), format!("--dir|{dir}/below")),

@@ -24,9 +24,10 @@ _permits() {
     # What of the last word stands before the part that bash replaces.
     [[ $raw == [=:] ]] && raw=
     prefix=${words[last]%"$raw"}
+    local quote REPLY
     for i in "${!words[@]}"; do
-        word=${words[i]//[\"\'\\]/}
-        words[i]=${word/#\~\//"$HOME/"}
+        _permits_unquote "${words[i]/#\~\//"$HOME/"}"
+        words[i]=$REPLY
     done
     while IFS= read -r line; do
         value=${line%%$'\t'*}
@@ -36,10 +37,34 @@ _permits() {
             mapfile -t COMPREPLY < <(compgen -d -- "$raw")
             return
         fi
-        printf -v value %q "$value"
+        # What bash puts behind a quote that is open at the cursor, it puts there as it is.
+        case $quote in
+            \") value=${value//\\/\\\\} value=${value//\"/\\\"} value=${value//\$/\\\$} value=${value//\`/\\\`} ;;
+            \') value=${value//\'/\'\\\'\'} ;;
+            *) printf -v value %q "$value" ;;
+        esac
         COMPREPLY+=("$value")
     # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
     done < <(command permits completions bash --word "$last" -- "${words[@]}" 2>/dev/null)
+}
+
+# The word in REPLY, without its quotes; in `quote` the one that is still open at its end.
+_permits_unquote() {
+    local word=$1 char
+    REPLY='' quote=''
+    while [[ -n $word ]]; do
+        char=${word:0:1} word=${word:1}
+        case $quote$char in
+            \'\' | \"\") quote= ;;
+            \' | \") quote=$char ;;
+            \\) REPLY+=${word:0:1} word=${word:1} ;;
+            \"\\)
+                [[ ${word:0:1} == [\"\\\$\`] ]] && char=${word:0:1} word=${word:1}
+                REPLY+=$char
+                ;;
+            *) REPLY+=$char ;;
+        esac
+    done
 }
 
 # The command that begins with that word, as bash completes it by itself.

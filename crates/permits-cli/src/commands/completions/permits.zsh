@@ -11,9 +11,11 @@ _permits() {
         return
     fi
     local line value help
-    local -a candidates
+    local -a candidates given=("${(@Q)words[1,CURRENT]}")
+    # A quote that is still open at the cursor: no word is unquoted without its end.
+    [[ -n ${compstate[quote]} ]] && given[CURRENT]=${(Q)${:-${words[CURRENT]}${compstate[quote]}}}
     # Not the program as it was written: a key that completes should execute nothing but what is in PATH.
-    for line in "${(@f)$(command permits completions zsh --word $((CURRENT - 1)) -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
+    for line in "${(@f)$(command permits completions zsh --word $((CURRENT - 1)) -- "${given[@]}" 2>/dev/null)}"; do
         value=${line%%$'\t'*}
         if [[ $value == */directories ]]; then
             compset -P '*='
