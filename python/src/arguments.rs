@@ -151,18 +151,26 @@ impl Count {
 
     /// It as the permissions of a semaphore's file, as the program `permits` takes them.
     pub(crate) fn permissions(self) -> PyResult<u32> {
-        match self {
-            Count::Some(mode) if mode & !0o666 == 0 && mode & 0o600 == 0o600 => Ok(mode),
-            other => {
-                let shown = match other {
-                    Count::Some(mode) => format!("0o{mode:03o}"),
-                    other => other.text(),
-                };
-                let text =
-                    format!("mode must be between `0o600` and `0o666` in each digit, such as `0o660`, it is `{shown}`");
-                Err(PyValueError::new_err(text))
-            }
-        }
+        const OWNER: u32 = 0o600;
+        let is_none = |mode: u32| mode & !0o666 != 0 || mode & OWNER != OWNER;
+        // The class of users is shifted over itself: may read, and not write.
+        let is_for_readers = |mode: u32| mode & 0o044 & !((mode & 0o022) << 1) != 0;
+        let shown = match self {
+            Count::Some(mode) if is_none(mode) => match u32::from_str_radix(&mode.to_string(), 8) {
+                // Another number than `0o660`.
+                Ok(meant) if !is_none(meant) => format!("`{mode}`, without `0o`"),
+                _ => format!("`0o{mode:03o}`"),
+            },
+            Count::Some(mode) if is_for_readers(mode) => format!(
+                "`0o{mode:03o}`, as it lets other users read and not write, and a user who can read a semaphore can lock \
+                 it and keep all others out"
+            ),
+            Count::Some(mode) => return Ok(mode),
+            Count::Negative(text) | Count::Huge(text) => format!("`{text}`"),
+        };
+        Err(PyValueError::new_err(format!(
+            "mode cannot be {shown}: give `0o600` for this user alone, `0o660` for the group too, or `0o666` for all users"
+        )))
     }
 
     /// It as a number for a semaphore to have (C2).
@@ -174,10 +182,14 @@ impl Count {
     }
 }
 
-/// `True` counts as 1 wherever Python wants a number; as a number of permits it is a slip.
-pub(crate) fn no_bool<'a, 'py>(n: &'a Bound<'py, PyAny>, what: &str) -> PyResult<&'a Bound<'py, PyAny>> {
+/// `True` counts as 1 wherever Python wants a number; as a number of permits it is a slip. What is no number is refused
+/// with the name of the argument, which Python's own error has not.
+pub(crate) fn number<'a, 'py>(n: &'a Bound<'py, PyAny>, what: &str) -> PyResult<&'a Bound<'py, PyAny>> {
     if n.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(format!("{what} must be a number, it is `{n}`")));
+    }
+    if !n.hasattr("__index__")? {
+        return Err(PyTypeError::new_err(format!("{what} must be an int, not {}", n.get_type().name()?)));
     }
     Ok(n)
 }

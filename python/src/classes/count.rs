@@ -1,6 +1,6 @@
 //! The semaphore of the contract: `CountSemaphore` and `HostSemaphore` are this, at two reaches.
 
-use crate::arguments::{Argument, Count, Patience, count_or_blocking, interval, no_bool, patience};
+use crate::arguments::{Argument, Count, Patience, count_or_blocking, interval, number, patience};
 use crate::asyncio::in_a_task;
 use crate::classes::coroutine::{Coroutine, Gives};
 use crate::classes::done::Done;
@@ -73,7 +73,7 @@ impl Counting {
     }
 
     fn _init_here(&self, permits: &Bound<'_, PyAny>, fair: bool) -> PyResult<()> {
-        let max = no_bool(permits, "permits").and_then(Count::given)?.have("permits")?;
+        let max = number(permits, "permits").and_then(Count::given)?.have("permits")?;
         let sem = if fair { Semaphore::fair(max) } else { Semaphore::new(max) };
         self.cell.set("CountSemaphore", Home::new(Reach::Here(Arc::new(Here::new(sem)))))
     }
@@ -88,8 +88,8 @@ impl Counting {
         options: (Option<std::path::PathBuf>, Option<Bound<'_, PyAny>>, Option<String>, bool, bool),
     ) -> PyResult<()> {
         let (directory, mode, label, resize, numbered) = options;
-        let max = max.map(|max| no_bool(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
-        let mode = mode.map(|mode| Count::given(&mode)?.permissions()).transpose()?;
+        let max = max.map(|max| number(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
+        let mode = mode.map(|mode| number(&mode, "mode").and_then(Count::given)?.permissions()).transpose()?;
         let mut options = permits_host::HostSemaphore::options().resize(resize).numbered(numbered);
         if let Some(directory) = directory {
             options = options.directory(directory);

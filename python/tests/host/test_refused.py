@@ -52,18 +52,32 @@ def test_text_that_is_none_is_named(opened, name, value):
 
 @pytest.mark.parametrize(
     ("mode", "shown"),
-    [(0o777, "0o777"), (0o7777, "0o7777"), (0, "0o000"), (0o400, "0o400"), (-1, "-1"), (2**70, str(2**70))],
+    [
+        (0o777, "`0o777`"),
+        (0o7777, "`0o7777`"),
+        (0, "`0o000`"),
+        (0o400, "`0o400`"),
+        (660, "`660`, without `0o`"),
+        (-1, "`-1`"),
+        (2**70, f"`{2**70}`"),
+        (0o644, "`0o644`, as it lets other users read and not write, and a user who can read a semaphore can lock it and "
+         "keep all others out"),
+    ],
 )
 def test_a_mode_that_is_none_is_a_value_error_and_makes_nothing(opened, directory, mode, shown):
-    with pytest.raises(ValueError, match="mode must be between `0o600` and `0o666`") as caught:
+    with pytest.raises(ValueError) as caught:
         opened(1, mode=mode)
 
-    assert str(caught.value).endswith(f"it is `{shown}`")
+    ways = "give `0o600` for this user alone, `0o660` for the group too, or `0o666` for all users"
+    assert str(caught.value) == f"mode cannot be {shown}: {ways}"
     assert os.listdir(directory) == []
 
 
-def test_a_mode_that_lets_others_read_alone_is_refused(opened, directory):
-    assert "keep all others out" in refused("insecure", opened, 1, mode=0o644)
+@pytest.mark.parametrize("name", ["max", "mode"])
+def test_a_number_that_is_none_is_named(directory, name):
+    with pytest.raises(TypeError, match=f"^{name} must be an int, not str$"):
+        HostSemaphore("build", directory=directory, **{"max": 1, name: "2"})
+
     assert os.listdir(directory) == []
 
 
