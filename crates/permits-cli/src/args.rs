@@ -120,7 +120,7 @@ pub(crate) struct Common {
     /// Permissions of a new semaphore: 600 for you, 660 for your group, 666 for all users [default: 600]
     #[arg(long, global = true, value_name = "OCTAL", value_parser = mode, allow_hyphen_values = true)]
     pub(crate) mode: Option<u32>,
-    /// Print errors only; that permits are busy is none
+    /// Print errors only, and nothing if permits are busy
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Report each step on stderr
@@ -214,7 +214,7 @@ pub(crate) struct Machines {
     pub(crate) ttl: Option<Duration>,
     /// Exit 69 if no server answers for DURATION
     ///
-    /// A run that waits in the queue already waits on.
+    /// A run that already waits in the queue keeps waiting.
     #[arg(
         long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration,
         allow_hyphen_values = true
@@ -501,7 +501,7 @@ pub(crate) struct Revoke {
     /// Wait until it has given up, at most DURATION, then exit 75
     #[arg(short, long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) wait: Option<Duration>,
-    /// Print what became of it, as JSON
+    /// Print the outcome, as JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Name of the semaphore

@@ -54,7 +54,7 @@ impl Failure {
         Failure { code, ..self }
     }
 
-    /// The same, with the name that was probably meant by one that is none.
+    /// The same, with the name that was probably meant, if there is no semaphore of the name.
     pub(crate) fn with_what_was_meant(mut self, options: &Options) -> Self {
         if let Some(meant) = self.missing.take().and_then(|name| similar::meant(options, &name)) {
             self.text = format!("{}; did you mean `{meant}`?", self.text);
@@ -119,7 +119,7 @@ fn hint_for_machines(kind: ErrorKind, address: &str) -> Option<String> {
         ErrorKind::MaxDiffers => format!("change the number with `--resize` or `permits set {address} N`"),
         ErrorKind::Unreachable => format!("look at each server with `permits doctor {address}`"),
         ErrorKind::Denied => {
-            "the user is that of the address or of ETCDCTL_USER, and the password that of PERMITS_PASSWORD or              ETCDCTL_PASSWORD"
+            "the user is that of the address or of ETCDCTL_USER, and the password that of PERMITS_PASSWORD or ETCDCTL_PASSWORD"
                 .into()
         }
         ErrorKind::NoSuchHolder => format!("see the grants of holders and waiters with `permits status {address}`"),
