@@ -186,7 +186,7 @@ pub(crate) fn tame(text: &str) -> String {
     tamed
 }
 
-/// Whether a terminal does something else than draw the character.
+/// Whether a terminal does something other than draw the character.
 ///
 /// They are the control characters, the separators of lines and paragraphs, the marks of interlinear
 /// annotations, and what Unicode calls

@@ -4,7 +4,7 @@ use permits_host::Options;
 
 use crate::people::tame;
 
-/// The semaphore that was probably meant by `name`, which is none: the one whose name differs by the fewest slips.
+/// The semaphore that was probably meant by `name`, if none has it: the one whose name differs by the fewest slips.
 ///
 /// What cannot be listed has no such name: to say so here would hide what went wrong.
 pub(crate) fn meant(options: &Options, name: &str) -> Option<String> {

@@ -113,8 +113,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadName`] for an endpoint or a namespace that is none, and [`ErrorKind::BadInterval`] for
-    /// a lease of a length that cannot be had; [`ErrorKind::System`] if there is no thread to be had.
+    /// [`ErrorKind::BadName`] for what is not an endpoint or a namespace, and [`ErrorKind::BadInterval`] for
+    /// a lease that is too short or too long; [`ErrorKind::System`] if no thread can be started.
     pub fn connect(self) -> Result<Etcd, Error> {
         let endpoints = self.endpoints()?;
         let root = root(&self.namespace)?;

@@ -1,4 +1,4 @@
-//! Tests that are left out for want of something, and the table that tells which.
+//! Tests that are left out because something is missing, and the table that lists them.
 
 use crate::sys::at_exit;
 use nix::fcntl::{Flock, FlockArg};

@@ -1,6 +1,6 @@
 //! What tests need of the machine that they run on: namespaces, root, programs to compare with.
 //!
-//! A test asks for it in its first line, and returns if it is not to be had:
+//! A test asks for it in its first line, and returns if it is missing:
 //!
 //! ```
 //! fn a_full_disk_loses_nothing() {

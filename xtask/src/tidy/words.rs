@@ -36,6 +36,10 @@ const AVOIDED: &[&str] = &[
     "that is to",
     "who is to",
     "which is to",
+    "for want of",
+    "else than",
+    "that is none",
+    "to be had",
 ];
 
 /// Where one of them is right, as in a quotation: the file, and some words that begin in the same line.

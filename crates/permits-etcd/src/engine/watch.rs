@@ -144,7 +144,7 @@ fn is_over(room: &Room, quiet_since: &mut Instant) -> bool {
     quiet_since.elapsed() >= LINGER
 }
 
-/// Reads all keys anew; whether they were to be had.
+/// Reads all keys again; whether they could be read.
 async fn list(room: &Rc<Room>) -> bool {
     let until = room.patience();
     let Ok(answer) = room.base.rpc.read(ops::all(&room.space.all()), until).await else { return false };

@@ -524,7 +524,7 @@ pub(crate) fn poll(fds: &[BorrowedFd<'_>], time: Duration) -> Vec<bool> {
     list.iter().map(|entry| entry.revents != 0).collect()
 }
 
-/// Backs a part of the file, so that a store to it cannot fail for want of room.
+/// Backs a part of the file, so that a store to it cannot fail because the file system is full.
 pub(crate) fn allocate(file: &File, from: u64, length: u64) -> io::Result<()> {
     let [from, length] = [from, length].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
     loop {

@@ -16,7 +16,7 @@
 //!
 //! | field | meaning |
 //! |---|---|
-//! | free | permits to be had; below zero while a shrink is owed (C13) |
+//! | free | free permits; below zero while a shrink is owed (C13) |
 //! | loose | permits given out that no guard owns |
 //! | budget, a side | how many newcomers may still pass that side's queue before they have to ask under the lock |
 //! | `RW` `AW` | the head of that side's queue is a thread that was woken and has not decided yet |
