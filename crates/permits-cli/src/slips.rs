@@ -60,8 +60,9 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
     match error.kind() {
         // With the dashes it is an option that does not exist.
         ErrorKind::UnknownArgument | ErrorKind::TooManyValues if has_run && !has_dashes => {
-            Some("Put the command after `--`: permits run --max 2 build -- make -j4".to_owned())
+            Some(format!("Put the command after `--`: permits {}", with_dashes(error, args)))
         }
+        ErrorKind::InvalidValue => without_value(error),
         ErrorKind::MissingRequiredArgument => missing(error, args),
         ErrorKind::InvalidUtf8 => {
             let others: Vec<String> =
@@ -70,6 +71,44 @@ pub(crate) fn way_out(error: &clap::Error, args: &[OsString]) -> Option<String> 
                 "{} is not UTF-8: only a command, --dir, --label, --shell and --on-lost may contain other bytes",
                 others.join(", ")
             ))
+        }
+        _ => None,
+    }
+}
+
+/// The line with dashes before the first word that can be no name; an example if that word is an option.
+fn with_dashes(error: &clap::Error, args: &[OsString]) -> String {
+    // A name stands before it: `permits run make make`.
+    let after_name = args.iter().position(|arg| arg == "run").map_or(0, |run| run + 2);
+    let first = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if !word.starts_with('-') => {
+            (after_name..args.len()).find(|&at| args[at] == word.as_str())
+        }
+        _ => None,
+    };
+    let Some(first) = first else { return "run --max 2 build -- make -j4".to_owned() };
+    let mut words: Vec<String> = args.iter().map(quoted).collect();
+    words.insert(first, "--".to_owned());
+    words[1..].join(" ")
+}
+
+/// An option that has to have a value, and stands alone.
+fn without_value(error: &clap::Error) -> Option<String> {
+    match (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue)) {
+        (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) if value.is_empty() => {
+            let (option, kind) = arg.split_once(' ')?;
+            let example = match kind.trim_matches(['<', '>']).split('|').next()? {
+                "DURATION" => "5m",
+                "N" | "K" => "2",
+                "SIGNAL" => "TERM",
+                "PID" => "$$",
+                "GRANT" => "0-1",
+                "OCTAL" => "660",
+                "CODE" => "1",
+                "DIR" => "/run/permits",
+                _ => return None,
+            };
+            Some(format!("Give it a value, such as: {option} {example}"))
         }
         _ => None,
     }
@@ -104,6 +143,10 @@ fn missing(error: &clap::Error, args: &[OsString]) -> Option<String> {
              time between starts alone"
                 .to_owned()
         }
+        _ if lacks("--max-hold <") => {
+            "--signal and --kill-after say how --max-hold stops the command: give that, too, as in `--max-hold 1h`".to_owned()
+        }
+        _ if lacks("--supersede <") => "Give the key, too, as in `--supersede KEY --supersede-running`".to_owned(),
         _ if lacks("<NAME>") => "Name a semaphore: `permits list` shows which there are".to_owned(),
         _ => return None,
     })

@@ -98,7 +98,7 @@ fn wrong_arguments_are_64_and_named() {
 #[test]
 fn what_is_missing_is_told_with_an_example() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 17] = [
         (
             &["run", "--", "make", "-j4"],
             "Name a semaphore, for instance `build`, before `--`: permits run build -- make -j4",
@@ -110,13 +110,25 @@ fn what_is_missing_is_told_with_an_example() {
         (&["set", "--create", "api"], "Give a number of permits: permits set --create api 4"),
         (&["revoke", "a"], "Give the grant of a holder or waiter, as `permits status` shows it: permits revoke a 0-1"),
         (&["acquire"], "Name a semaphore: `permits list` shows which there are"),
-        (&["run", "--max", "2", "build", "make"], "Put the command after `--`: permits run --max 2 build -- make -j4"),
+        (&["run", "--max", "2", "build", "make"], "Put the command after `--`: permits run --max 2 build -- make"),
+        (&["run", "a b", "make", "-j4"], "Put the command after `--`: permits run 'a b' -- make -j4"),
+        (&["run", "make", "make", "make"], "Put the command after `--`: permits run make -- make make"),
+        (&["list", "--idle"], "Give it a value, such as: --idle 5m"),
+        (&["run", "--max"], "Give it a value, such as: --max 2"),
+        (
+            &["run", "--kill-after", "5", "a", "--", "true"],
+            "--signal and --kill-after say how --max-hold stops the command: give that, too, as in `--max-hold 1h`",
+        ),
         (
             &["run", "--resize", "--every", "5s", "a", "--", "true"],
             "Give the number with --resize, too, as in `--max 4 --resize`; `permits set NAME --every DURATION` changes the \
              time between starts alone",
         ),
-        (&["run", "--supersede-running", "a", "--", "true"], "For more information, try '--help'."),
+        (
+            &["run", "--supersede-running", "a", "--", "true"],
+            "Give the key, too, as in `--supersede KEY --supersede-running`",
+        ),
+        (&["run", "--shell", "true", "a", "--", "true"], "For more information, try '--help'."),
     ];
 
     for (args, last) in cases {
