@@ -46,8 +46,8 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b'/').add(b'?').add(b'#').add(b'%').add
 const EXAMPLE: &str = "it looks like `etcd://10.0.0.1:2379/build`";
 
 impl Address {
-    /// Whether a text can be no name of a semaphore of this host, and is an address of machines: it contains
-    /// `://`, or begins with `@`.
+    /// Whether a text is an address of machines, and not the name of a semaphore of this host: it contains `://`,
+    /// or begins with `@`.
     #[must_use]
     pub fn is_of_machines(text: &str) -> bool {
         text.contains("://") || text.starts_with('@')

@@ -36,7 +36,7 @@ enum Terms {
 }
 
 impl Options {
-    /// Options that say nothing.
+    /// Options with their defaults.
     pub fn new() -> Options {
         Options::default()
     }
@@ -77,14 +77,14 @@ impl Options {
         self
     }
 
-    /// How long a lease lasts that is not renewed, for addresses that do not say it; 15 s by default. Whole
+    /// How long a lease lasts if it is not renewed, for addresses that do not say it; 15 s by default. Whole
     /// seconds, 1 s to 10 min.
     pub fn ttl(mut self, ttl: Duration) -> Options {
         self.ttl = Some(ttl);
         self
     }
 
-    /// In which time a call ends that no server answers; 5 s by default.
+    /// How long a call waits for the answer of a server; 5 s by default.
     pub fn answer_within(mut self, time: Duration) -> Options {
         self.answer = Some(time);
         self

@@ -214,7 +214,7 @@ pub(crate) struct Machines {
     pub(crate) ttl: Option<Duration>,
     /// Exit 69 if no server answers for DURATION
     ///
-    /// A run that already waits in the queue keeps waiting.
+    /// A run that waits in the queue already waits on.
     #[arg(
         long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration,
         allow_hyphen_values = true
@@ -247,8 +247,6 @@ pub(crate) struct Run {
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
-    #[command(flatten)]
-    pub(crate) machines: Machines,
     /// Exit with CODE if busy or timed out
     #[arg(
         short = 'E', long, value_name = "CODE", default_value = "75", value_parser = exit_code, allow_hyphen_values = true
@@ -335,6 +333,9 @@ pub(crate) struct Run {
     /// Command and its arguments
     #[arg(last = true, required_unless_present = "shell", value_name = "COMMAND", value_hint = ValueHint::CommandName)]
     pub(crate) command: Vec<OsString>,
+    // Last, since its heading would hold for all that follows.
+    #[command(flatten)]
+    pub(crate) machines: Machines,
 }
 
 /// Acquire permits that stay out until `permits release`.
@@ -352,8 +353,6 @@ pub(crate) struct Acquire {
     pub(crate) units: Number,
     #[command(flatten)]
     pub(crate) patience: Patience,
-    #[command(flatten)]
-    pub(crate) machines: Machines,
     /// Hold the permits in the background while process PID lives, and print the grant
     #[arg(long, value_name = "PID", value_parser = process, allow_hyphen_values = true)]
     pub(crate) while_pid: Option<i32>,
@@ -366,6 +365,9 @@ pub(crate) struct Acquire {
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    // Last, since its heading would hold for all that follows.
+    #[command(flatten)]
+    pub(crate) machines: Machines,
 }
 
 /// Release loose permits; wait while there are too few.

@@ -58,7 +58,7 @@ impl Options {
         self
     }
 
-    /// How long a lease lasts that is not renewed; whole seconds, 1 s to 10 min, 15 s by default. Permits of
+    /// How long a lease lasts if it is not renewed; whole seconds, 1 s to 10 min, 15 s by default. Permits of
     /// a process that dies come back after this time, and half a second more.
     ///
     /// It is renewed five times in that time. Below 5 s the loss of a leader of etcd can cost a lease.
@@ -67,7 +67,7 @@ impl Options {
         self
     }
 
-    /// In which time a call ends that no server answers; 5 s by default. Not that of a wait without a limit.
+    /// How long a call waits for the answer of a server; 5 s by default. A wait without a limit has none.
     pub fn answer_within(mut self, time: Duration) -> Options {
         self.answer = time;
         self
@@ -269,7 +269,7 @@ impl Etcd {
         self.opened(name, Ok(Opening::Existing))
     }
 
-    /// Opens a semaphore, and has it have `max` permits.
+    /// Opens a semaphore, and changes its number of permits to `max`.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ pub enum Level {
 }
 
 impl Finding {
-    /// One that was made elsewhere, to be told with these.
+    /// A finding of a program that makes checks of its own.
     pub fn new(level: Level, about: impl Into<String>, text: impl Into<String>) -> Finding {
         Finding { level, about: about.into(), text: text.into() }
     }

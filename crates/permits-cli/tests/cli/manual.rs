@@ -33,6 +33,20 @@ fn help_and_page_of_a_command_say_more_than_its_first_line() {
 }
 
 #[test]
+fn options_of_one_host_do_not_stand_among_those_for_machines() {
+    let place = Place::new();
+
+    for command in ["run", "acquire"] {
+        let help = stdout(&place.output(&[command, "--help"]));
+        let (before, after) = help.split_once("Options for machines").expect("the heading");
+        let options = after.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        assert!(before.contains("--max") && before.contains("--json") && before.contains("--label"), "{help}");
+        assert!(after.contains("--ttl") && !options.clone().any(|line| line.contains("--json")), "{help}");
+        assert!(!options.clone().any(|line| line.starts_with("-w") || line.starts_with("-x")), "{help}");
+    }
+}
+
+#[test]
 fn synopsis_has_the_dashes_before_the_command() {
     let place = Place::new();
 
