@@ -31,7 +31,7 @@ const MOST_STEPS: usize = 48;
 /// Each may sleep for a millisecond.
 const MOST_SLEEPS: usize = 4;
 
-/// Where things are in a file of format 3.0, in words; the crate's own `layout.rs` is private.
+/// Where things are in a file of format 4.0, in words; the crate's own `layout.rs` is private.
 mod layout {
     pub const ROOT: usize = 64;
     pub const SEATS_AT: usize = 512;

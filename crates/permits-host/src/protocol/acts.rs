@@ -17,8 +17,8 @@
 //! - **S2** The commit that starts one writes down when, with the grant itself: a start counts though its
 //!   process dies right after it. Releases are not spaced, and are served while acquirers wait for the time.
 //! - **S3** A start that its waiter has never taken is none: if the waiter gives up, or is found dead, and no
-//!   other acquisition was granted since, the next may start at once. One commit takes the waiter out and undoes
-//!   its start, so it is undone once.
+//!   other acquisition was granted since, the start before it is the last again, by which the next one goes. One
+//!   commit takes the waiter out and undoes its start, so it is undone once.
 
 use crate::protocol::book::{Book, MAX_INTERVAL, MAX_PERMITS, Side};
 use crate::protocol::layout::{self, WAITERS, seat, waiter};
@@ -242,7 +242,7 @@ impl Tx<'_> {
             && n > 0
             && let Some(now) = self.now
         {
-            self.book.started = now;
+            self.book.start(now);
         }
     }
 
@@ -270,7 +270,7 @@ impl Tx<'_> {
         debug_assert!(interval <= MAX_INTERVAL);
         self.book.interval = interval;
         if interval == 0 {
-            self.book.started = 0;
+            self.book.forget_starts();
         }
         // Its process has gone by what was.
         wakes.heads[index(Side::Acquire)] = self.book.acquirers.head;

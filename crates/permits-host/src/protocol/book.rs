@@ -58,6 +58,9 @@ pub(crate) struct Book {
     /// When the last start was, if they are spaced, in nanoseconds of the clock of `Tx::now`, below 2^60; 0:
     /// there was none.
     pub(crate) started: u64,
+    /// How long before that the start before it was, in whole milliseconds. A day if there was none, or a longer
+    /// time ago: it holds up nothing then, whatever the interval is.
+    pub(crate) started_after: u32,
 }
 
 const CLOSED: u64 = 1;
@@ -83,7 +86,9 @@ impl Book {
                 | u64::from(self.acquirers.tail) << 16
                 | u64::from(self.releasers.head) << 32
                 | u64::from(self.releasers.tail) << 48,
-            u64::from(self.acquirers.length) | u64::from(self.releasers.length) << 32,
+            u64::from(self.acquirers.length) & 0xffff
+                | (u64::from(self.releasers.length) & 0xffff) << 16
+                | u64::from(self.started_after) << 32,
             u64::from(self.pool)
                 | u64::from(self.waiters_used) << 16
                 | u64::from(self.waiters_backed) << 32
@@ -106,8 +111,8 @@ impl Book {
             gone: max & GONE != 0,
             sweep: max & SWEEP != 0,
             damaged: max & DAMAGED != 0,
-            acquirers: Queue { head: ends as u16, tail: (ends >> 16) as u16, length: lengths as u32 },
-            releasers: Queue { head: (ends >> 32) as u16, tail: (ends >> 48) as u16, length: (lengths >> 32) as u32 },
+            acquirers: Queue { head: ends as u16, tail: (ends >> 16) as u16, length: lengths as u32 & 0xffff },
+            releasers: Queue { head: (ends >> 32) as u16, tail: (ends >> 48) as u16, length: lengths as u32 >> 16 },
             pool: waiters as u16,
             waiters_used: (waiters >> 16) as u16,
             waiters_backed: (waiters >> 32) as u16,
@@ -118,6 +123,7 @@ impl Book {
             recovered: (seats >> 32) as u32,
             interval: max as u32 >> INTERVAL_SHIFT,
             started: started >> STARTED_SHIFT,
+            started_after: (lengths >> 32) as u32,
         }
     }
 
@@ -139,7 +145,8 @@ impl Book {
         if out < i64::from(self.loose) || out > i64::from(MAX_PERMITS) {
             return Some("its counts do not add up");
         }
-        if self.interval > MAX_INTERVAL || (self.interval == 0 && self.started != 0) {
+        let is_started = self.started != 0 || self.started_after != 0;
+        if self.interval.max(self.started_after) > MAX_INTERVAL || (self.interval == 0 && is_started) {
             return Some("its starts are not spaced as they can be");
         }
         let backed = (usize::from(self.waiters_backed), usize::from(self.seats_backed));
@@ -206,11 +213,26 @@ impl Book {
         if rest > 2 * interval { 0 } else { rest }
     }
 
-    /// The last start is none: the next one may be at once. When the one before it was need not be known: the
-    /// last came an interval after that or later, and so does whatever comes after the last. (If the interval
-    /// has become longer since, the one before counts by the old one.)
+    /// Writes a start down.
+    pub(crate) fn start(&mut self, now: u64) {
+        // Without one before it, or with one that is yet to come, which is nonsense: as if it was long ago.
+        let since = if self.started == 0 { u64::MAX } else { now.checked_sub(self.started).unwrap_or(u64::MAX) };
+        self.started_after =
+            u32::try_from(since / NANOSECONDS_PER_MILLISECOND).map_or(MAX_INTERVAL, |since| since.min(MAX_INTERVAL));
+        self.started = now;
+    }
+
+    /// The last start is none, so the one before it is the last again, and later by less than a millisecond than
+    /// it was. The interval does not tell when it was: it may be another one by now, and the undone start may have
+    /// come long after it was over.
     pub(crate) fn undo_start(&mut self) {
-        self.started = self.started.saturating_sub(u64::from(self.interval) * NANOSECONDS_PER_MILLISECOND);
+        self.started = self.started.saturating_sub(u64::from(self.started_after) * NANOSECONDS_PER_MILLISECOND);
+        self.started_after = 0;
+    }
+
+    /// There was no start.
+    pub(crate) fn forget_starts(&mut self) {
+        (self.started, self.started_after) = (0, 0);
     }
 
     /// How many could be had right now.
@@ -321,6 +343,7 @@ mod tests {
             recovered: 9,
             interval: MAX_INTERVAL,
             started: (1 << 60) - 1,
+            started_after: MAX_INTERVAL - 1,
         };
 
         assert_eq!(Book::unpack(book.pack()), book);

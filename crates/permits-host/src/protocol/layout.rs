@@ -15,7 +15,7 @@
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"PERMITS\n");
 
 /// A file of another major version is refused; a newer minor one only adds what an older reader may ignore.
-pub(crate) const FORMAT: (u16, u16) = (3, 0);
+pub(crate) const FORMAT: (u16, u16) = (4, 0);
 
 /// How many handles can take part at once.
 pub(crate) const SEATS: usize = if cfg!(permits_loom) { 3 } else { 4096 };

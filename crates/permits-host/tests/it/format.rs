@@ -1,4 +1,4 @@
-//! Where things are in a file of format 3.0. It is copied from `layout.rs` and `files.rs`, which are private:
+//! Where things are in a file of format 4.0. It is copied from `layout.rs` and `files.rs`, which are private:
 //! a change of either is a change of the format, and fails here.
 
 /// In bytes: where the header has the version, and the boot that the file belongs to, 16 of them; and where

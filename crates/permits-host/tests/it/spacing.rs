@@ -6,7 +6,7 @@ use crate::boot::reboot;
 use crate::look::{DEADLINE, kind, switches_of, waiter, waiting};
 use crate::place::{Directory, NAME, fresh};
 use permits_conformance::wait::{Polled, Running, eventually};
-use permits_host::{ErrorKind, HostSemaphore, Side};
+use permits_host::{ErrorKind, HostSemaphore, OwnedPermit, Side};
 use std::error::Error as _;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -283,6 +283,14 @@ fn a_start_counts_though_its_process_dies() {
     assert_eq!(semaphore.available_permits().expect("it can be read"), 5);
 }
 
+/// A semaphore all of whose permits are out, and which spaces its starts since: none of them was one.
+fn spaced_when_all_are_out() -> (Directory, HostSemaphore, OwnedPermit) {
+    let (directory, semaphore) = fresh(5);
+    let all = semaphore.try_acquire_many_owned(5).expect("they are free");
+    semaphore.set_interval(LONG).expect("it can be set");
+    (directory, semaphore, all)
+}
+
 /// It is granted when it has died, as no process looks; the next one that asks finds out.
 #[test]
 fn a_start_that_a_dead_waiter_was_granted_is_none() {
@@ -291,16 +299,14 @@ fn a_start_that_a_dead_waiter_was_granted_is_none() {
         |semaphore| semaphore.acquire_owned().wait_timeout(DEADLINE).is_ok(),
     ];
     for next in nexts {
-        let (directory, semaphore) = spaced(Duration::from_millis(1));
-        let all = semaphore.try_acquire_many_owned(5).expect("it is the first");
+        let (directory, semaphore, all) = spaced_when_all_are_out();
         let mut first = Actor::start(&directory);
         first.waits(1, &semaphore);
         first.kill_and_reap();
         let next_start = || directory.options().read(NAME).expect("it can be read").next_start;
-        assert!(eventually(DEADLINE, || next_start().is_none()));
+        assert!(next_start().is_none());
 
         drop(all);
-        semaphore.set_interval(LONG).expect("it can be set");
         assert!(next_start().is_some(), "the dead one was granted its start");
 
         assert!(next(&semaphore), "the start of the dead one is none");
@@ -310,14 +316,11 @@ fn a_start_that_a_dead_waiter_was_granted_is_none() {
 
 #[test]
 fn a_start_that_a_waiter_gives_up_before_it_takes_it_is_none() {
-    let (directory, semaphore) = spaced(Duration::from_millis(1));
-    let all = semaphore.try_acquire_many_owned(5).expect("it is the first");
+    let (directory, semaphore, all) = spaced_when_all_are_out();
     let mut first = Polled::new(semaphore.acquire_owned());
     assert!(first.poll().is_pending(), "none is free");
     let next_start = || directory.options().read(NAME).expect("it can be read").next_start;
-    assert!(eventually(DEADLINE, || next_start().is_none()));
     drop(all);
-    semaphore.set_interval(LONG).expect("it can be set");
     assert!(next_start().is_some(), "it was granted its start");
 
     drop(first);

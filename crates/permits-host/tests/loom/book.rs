@@ -6,8 +6,8 @@ use crate::protocol::book::{Book, MAX_PERMITS, Queue};
 fn every_book_unpacks_as_it_was_packed() {
     for extreme in [0, 1, u16::MAX] {
         let wide = u32::from(extreme) * 0x1_0001;
-        let queue =
-            |shift: u16| Queue { head: extreme ^ shift, tail: extreme ^ shift << 1, length: wide ^ u32::from(shift) };
+        let length = |shift| u32::from(extreme ^ shift << 2);
+        let queue = |shift| Queue { head: extreme ^ shift, tail: extreme ^ shift << 1, length: length(shift) };
         for flags in 0..16 {
             let book = Book {
                 free: wide.cast_signed(),
@@ -29,6 +29,7 @@ fn every_book_unpacks_as_it_was_packed() {
                 recovered: wide ^ 31,
                 interval: wide >> 5,
                 started: (u64::from(wide) << 32 | 41) >> 4,
+                started_after: wide ^ 43,
             };
 
             assert_eq!(Book::unpack(book.pack()), book);

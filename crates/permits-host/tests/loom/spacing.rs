@@ -152,6 +152,73 @@ fn the_start_of_a_waiter_that_gives_up_is_none_if_it_is_the_last() {
     });
 }
 
+/// Waiters of two seats, the first of which is granted its start at a time and has not taken it.
+fn the_first_of_two_starts(memory: &Arc<Memory>, at: u64) -> [u16; 2] {
+    let numbers = [1, 2].map(|seat| memory.process(seat).acquire(1).expect("who has no time queues"));
+    let _ = serve(&memory.process(0).at(at));
+    assert_eq!((memory.stages(numbers), memory.book().started), ([Stage::Granted, Stage::Queued], at));
+    numbers
+}
+
+/// Whatever the interval was in between: shorter, longer, or the same.
+#[test]
+fn when_a_start_is_undone_the_one_before_it_is_the_last_again() {
+    const LATE: u64 = FIRST + 10 * APART;
+    check(0, || {
+        for between in [INTERVAL / 2, INTERVAL, 20 * INTERVAL] {
+            let memory = Memory::spaced(4, INTERVAL);
+            assert_eq!(memory.process(0).at(FIRST).acquire(1), None);
+            let [first, second] = the_first_of_two_starts(&memory, LATE);
+
+            let space = |interval| memory.process(0).at(LATE).act(|tx, wakes| tx.space(interval, wakes));
+            let _ = space(between);
+            assert_eq!(memory.stage(second), Stage::Queued);
+            let _ = memory.process(1).collect(first, GiveUp::Wholly);
+            let _ = space(11 * INTERVAL);
+
+            assert_eq!((memory.book().started, memory.stage(second)), (FIRST, Stage::Queued), "with {between}");
+            let _ = serve(&memory.process(0).at(FIRST + 11 * APART - 1));
+            assert_eq!(memory.stage(second), Stage::Queued, "with {between}");
+            let _ = serve(&memory.process(0).at(FIRST + 11 * APART));
+            assert_eq!(memory.stage(second), Stage::Granted, "with {between}");
+        }
+    });
+}
+
+/// Nor of one that was longer ago than any interval, or is yet to come and thus nonsense.
+#[test]
+fn when_the_only_start_is_undone_the_next_may_be_at_once() {
+    const LONGEST: u32 = 24 * 60 * 60 * 1000;
+    const LATE: u64 = FIRST + 2 * LONGEST as u64 * 1_000_000;
+    check(0, || {
+        for before in [None, Some(FIRST), Some(1 << 59)] {
+            let memory = Memory::spaced(4, INTERVAL);
+            before.map(|before| assert!(memory.process(0).at(before).try_acquire(1)));
+            let [first, second] = the_first_of_two_starts(&memory, LATE);
+
+            let _ = memory.process(1).collect(first, GiveUp::Wholly);
+            let _ = memory.process(0).at(LATE).act(|tx, wakes| tx.space(LONGEST, wakes));
+
+            assert_eq!(memory.stage(second), Stage::Granted, "after {before:?}");
+        }
+    });
+}
+
+/// Less than a millisecond is not written down of how long ago the one before it was.
+#[test]
+fn part_of_a_millisecond_holds_up_no_start() {
+    const LATE: u64 = NEXT + 999_999;
+    check(0, || {
+        let memory = Memory::spaced(4, INTERVAL);
+        assert_eq!(memory.process(0).at(FIRST).acquire(1), None);
+        let [first, second] = the_first_of_two_starts(&memory, LATE);
+
+        let _ = memory.process(1).at(LATE).collect(first, GiveUp::Wholly);
+
+        assert_eq!(memory.stage(second), Stage::Granted);
+    });
+}
+
 #[test]
 fn a_start_that_was_taken_counts_though_its_process_dies() {
     check(0, || {
@@ -292,5 +359,8 @@ fn an_interval_that_cannot_be_is_damage() {
         assert_eq!(most.flaw(), None);
         assert!(Book { interval: most.interval + 1, ..most }.flaw().is_some());
         assert!(Book { interval: 0, started: 1, ..most }.flaw().is_some());
+        assert_eq!(Book { started_after: most.interval, ..most }.flaw(), None);
+        assert!(Book { started_after: most.interval + 1, ..most }.flaw().is_some());
+        assert!(Book { interval: 0, started_after: 1, ..most }.flaw().is_some());
     });
 }

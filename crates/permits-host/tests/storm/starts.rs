@@ -21,6 +21,8 @@ pub(crate) struct Starts {
     file: File,
     granted: u64,
     last: u64,
+    /// The last start that was granted is undone.
+    undone: bool,
     /// How many there were at least.
     pub(crate) seen: u32,
     /// How many more may have been too close to the one before, or that one was undone between two looks.
@@ -30,12 +32,12 @@ pub(crate) struct Starts {
 impl Starts {
     pub(crate) fn of(semaphore: &HostSemaphore) -> Starts {
         let file = File::open(semaphore.path()).expect("it is ours");
-        Starts { file, granted: 0, last: 0, seen: 0, unclear: 0 }
+        Starts { file, granted: 0, last: 0, undone: false, seen: 0, unclear: 0 }
     }
 
     /// No two may be closer than they have to be. Whatever was missed between two looks makes them further
     /// apart, but for a start that was undone, since its waiter died or gave up before it took it: the last
-    /// start is an interval earlier then.
+    /// start is the one before it then, an interval earlier or more.
     pub(crate) fn look(&mut self) {
         let root = self.word(ROOT);
         let number = root & 0xffff;
@@ -47,15 +49,16 @@ impl Starts {
             return;
         }
         let interval = u64::try_from(INTERVAL.as_nanos()).expect("it is short");
-        let apart = (started + interval).checked_sub(self.last).expect("the clock does not go back");
-        if granted == self.granted {
-            assert_eq!(apart, 0, "one start is undone, and once");
-        } else if apart >= 2 * interval {
+        let is_undone = granted == self.granted;
+        if is_undone {
+            assert!(started + interval <= self.last, "it is back at a start before it");
+            assert!(!self.undone, "a start is undone once");
+        } else if started >= self.last + interval {
             self.seen += 1;
         } else {
             self.unclear += 1;
         }
-        (self.granted, self.last) = (granted, started);
+        (self.granted, self.last, self.undone) = (granted, started, is_undone);
     }
 
     fn word(&self, at: u64) -> u64 {

@@ -30,7 +30,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a start is not written down (S2)",
         file: ACTS,
-        from: "            self.book.started = now;\n",
+        from: "            self.book.start(now);\n",
         to: "            let _ = now;\n",
         model: "the_start_of_one_who_dies_with_it_counts",
     },
@@ -54,6 +54,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         from: "            && self.read(layout::waiter(usize::from(number), waiter::LINKS))? == self.start_mark()\n",
         to: "",
         model: "a_start_since_that_of_a_dead_waiter_counts",
+    },
+    Mutant {
+        name: "an undone start is an interval earlier, whatever the interval is by now (S3)",
+        file: BOOK,
+        from: "saturating_sub(u64::from(self.started_after) *",
+        to: "saturating_sub(u64::from(self.interval) *",
+        model: "when_a_start_is_undone_the_one_before_it_is_the_last_again",
+    },
+    Mutant {
+        name: "the first start comes right after one that never was (S3)",
+        file: BOOK,
+        from: "map_or(MAX_INTERVAL, |since| since.min(MAX_INTERVAL))",
+        to: "map_or(0, |since| since.min(MAX_INTERVAL))",
+        model: "when_the_only_start_is_undone_the_next_may_be_at_once",
     },
     Mutant {
         name: "an acquisition of none is a start",

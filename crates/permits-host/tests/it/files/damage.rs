@@ -95,7 +95,7 @@ fn another_major_version_is_refused_naming_both() {
     let mut format = [0; 8];
     file.read_exact_at(&mut format, FORMAT_AT).expect("it has a second word");
     let format = u64::from_ne_bytes(format);
-    assert_eq!(format & 0xffff_ffff, 3 << 16, "this is format 3.0");
+    assert_eq!(format & 0xffff_ffff, 4 << 16, "this is format 4.0");
 
     file.write_all_at(&(format & !0xffff_ffff | 7 << 16 | 5).to_ne_bytes(), FORMAT_AT).expect("it is written");
 
@@ -103,7 +103,7 @@ fn another_major_version_is_refused_naming_both() {
     assert_refused(
         open(&directory),
         ErrorKind::ForeignFormat,
-        &["format `7.5`", "format `3.0`", "same version", &path],
+        &["format `7.5`", "format `4.0`", "same version", &path],
     );
 }
 
