@@ -2,6 +2,7 @@
 
 use crate::error::ErrorKind;
 use crate::process::directory::Directory;
+use crate::process::file_systems;
 use crate::process::files::{self, Place};
 use crate::process::sys;
 use crate::status;
@@ -96,8 +97,8 @@ fn file_system(directory: &Path) -> Option<Finding> {
     let about = "file system";
     let handle = Directory::find(directory).ok()??;
     Some(match sys::file_system(handle.as_fd()) {
-        Ok(kind) => match files::foreign_file_system(kind) {
-            None => Finding::new(Level::Good, about, format!("local (`{kind:#x}`)")),
+        Ok(kind) => match file_systems::foreign(kind) {
+            None => Finding::new(Level::Good, about, format!("local (`{}`)", file_systems::local(kind))),
             Some(name) => Finding::new(Level::Bad, about, format!("{name}: choose a local directory")),
         },
         Err(error) => Finding::new(Level::Warning, about, format!("it cannot be determined: {error}")),

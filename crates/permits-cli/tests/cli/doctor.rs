@@ -49,6 +49,23 @@ fn both(place: &Place, before: &str) -> (Option<i32>, Option<i32>, String) {
 }
 
 #[test]
+fn doctor_names_the_file_system() {
+    if !permits_testbed::mounts() {
+        return;
+    }
+    let place = Place::new();
+    let said_on = |kind: &str| {
+        let script = format!(r#"mount -t {kind} none "$PERMITS_DIR" && exec "$PERMITS" doctor"#);
+        stdout(&output(place.command("unshare").args(["--map-root-user", "--mount", "bash", "-c", &script])))
+    };
+
+    for kind in ["tmpfs", "ramfs"] {
+        let said = said_on(kind);
+        assert!(said.contains(&format!("file system: local (`{kind}`)")), "{said}");
+    }
+}
+
+#[test]
 fn doctor_finds_a_relative_directory_good_that_the_first_semaphore_makes() {
     let place = Place::new();
     let mut doctor = place.permits(["doctor", "--dir", "new"]);

@@ -4,6 +4,7 @@ use crate::crash::{Point, point};
 use crate::error::{self, Error, ErrorKind, LONGEST_NAME};
 use crate::process::commands::{self, CommandsFile};
 use crate::process::directory::{self, Directory};
+use crate::process::file_systems;
 use crate::process::sys::{self, LockKind, Region};
 use crate::protocol::book::Book;
 use crate::protocol::layout::{
@@ -24,8 +25,6 @@ const ATTACH_PATIENCE: Duration = Duration::from_secs(10);
 /// A new file that has no name of a semaphore after this time never gets one: its maker was killed, or finds
 /// it gone.
 const MAKING: Duration = Duration::from_secs(60);
-/// linux/magic.h
-const TMPFS: u64 = 0x0102_1994;
 
 /// The byte that is locked while a process attaches (shared), and while the file is replaced (exclusive).
 /// Locks may lie beyond the end of a file, and these do.
@@ -53,7 +52,7 @@ pub fn default_directory() -> PathBuf {
     // In a container `/tmp` is often of its own layers, where locks do not last; what it has of shared memory
     // is local.
     let layered = sys::refer(c"/tmp", libc::O_DIRECTORY).and_then(|directory| sys::file_system(directory.as_fd()));
-    let parent = if layered.is_ok_and(|kind| foreign_file_system(kind).is_some()) { "/dev/shm" } else { "/tmp" };
+    let parent = if layered.is_ok_and(|kind| file_systems::foreign(kind).is_some()) { "/dev/shm" } else { "/tmp" };
     PathBuf::from(format!("{parent}/permits-{}", sys::user()))
 }
 
@@ -349,7 +348,7 @@ impl Place {
         // Without a number nothing can be said; and files in memory do not outlast a boot.
         let ours = self::boot();
         let unknown = ours == [0, 0] || boot == [0, 0];
-        let in_memory = sys::file_system(file.as_fd()).is_ok_and(|kind| kind == TMPFS);
+        let in_memory = sys::file_system(file.as_fd()).is_ok_and(|kind| kind == file_systems::TMPFS);
         Ok(boot == ours || unknown || in_memory)
     }
 
@@ -461,7 +460,7 @@ impl Place {
     /// Is it a file system that the processes of a host share memory on, and lock bytes of files?
     pub(crate) fn check_file_system(&self, file: BorrowedFd<'_>) -> Result<(), Error> {
         let kind = sys::file_system(file).map_err(|error| self.failed("look at the file system of", error))?;
-        match foreign_file_system(kind) {
+        match file_systems::foreign(kind) {
             None => Ok(()),
             Some(system) => Err(Error::new(
                 ErrorKind::BadFileSystem,
@@ -555,29 +554,6 @@ fn word_of(file: &File, word: usize) -> u64 {
     let mut bytes = [0; 8];
     let read = file.read_exact_at(&mut bytes, word as u64 * 8);
     read.map_or(0, |()| u64::from_ne_bytes(bytes))
-}
-
-/// The name of a file system that will not do: linux/magic.h.
-pub(crate) fn foreign_file_system(kind: u64) -> Option<&'static str> {
-    Some(match kind {
-        0x794c_7630 => "overlayfs (the layers of a container: mount a volume)",
-        0x6175_6673 => "aufs",
-        0xf15f => "eCryptfs",
-        0x6969 => "NFS",
-        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
-        0x0102_1997 => "9p",
-        0x6573_5546 => "FUSE",
-        0x00c3_6400 => "Ceph",
-        0x5346_414f | 0x6b41_4653 => "AFS",
-        0x7375_7245 => "Coda",
-        0x0bd0_0bd0 => "Lustre",
-        0x4750_4653 => "GPFS",
-        0x1983_0326 => "BeeGFS",
-        0x2003_0528 => "OrangeFS",
-        0x786f_4256 => "vboxsf",
-        0x0161_1970 | 0x7461_636f => "a cluster file system",
-        _ => return None,
-    })
 }
 
 /// Version and sizes: a version with other ones cannot read the file.

@@ -11,6 +11,7 @@ pub(crate) mod commands;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod enter;
+pub(crate) mod file_systems;
 pub(crate) mod files;
 pub(crate) mod life;
 pub(crate) mod remove;
