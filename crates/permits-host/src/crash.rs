@@ -1,4 +1,4 @@
-//! Points where a test can have the process killed, or a thread panic: the steps between which the file does
+//! Points where a test can have the process killed or stopped, or a thread panic: the steps between which the file does
 //! not record the whole truth.
 
 /// A point at which the process dies. Each says what the file records then.
@@ -109,26 +109,36 @@ impl Point {
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 mod armed {
     use super::Point;
-    use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+    use crate::process::sys;
+    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
     static AT: AtomicU32 = AtomicU32::new(0);
     static PASSES: AtomicI64 = AtomicI64::new(0);
-    static PANICS: AtomicBool = AtomicBool::new(false);
+    static ACT: AtomicU32 = AtomicU32::new(DIE);
+    /// What happens there.
+    const DIE: u32 = 0;
+    const STOP: u32 = 1;
+    const PANIC: u32 = 2;
 
     /// Kills this process (SIGKILL) when it passes `point` for the `passes`-th time from now; 1 is the next
     /// time.
     pub fn die_at(point: Point, passes: u32) {
-        arm(point, passes, false);
+        arm(point, passes, DIE);
+    }
+
+    /// Stops this process (SIGSTOP) when it passes `point` for the `passes`-th time from now; 1 is the next time.
+    pub fn stop_at(point: Point, passes: u32) {
+        arm(point, passes, STOP);
     }
 
     /// Lets the thread panic that passes `point` for the `passes`-th time from now; 1 is the next time.
     pub fn panic_at(point: Point, passes: u32) {
-        arm(point, passes, true);
+        arm(point, passes, PANIC);
     }
 
-    fn arm(point: Point, passes: u32, panics: bool) {
+    fn arm(point: Point, passes: u32, act: u32) {
         // Relaxed: armed by the thread that then dies, or by one that does not care which thread does.
-        PANICS.store(panics, Ordering::Relaxed);
+        ACT.store(act, Ordering::Relaxed);
         PASSES.store(i64::from(passes), Ordering::Relaxed);
         AT.store(point as u32, Ordering::Relaxed);
     }
@@ -141,8 +151,13 @@ mod armed {
     #[inline]
     pub(crate) fn point(here: Point) {
         if AT.load(Ordering::Relaxed) == here as u32 && PASSES.fetch_sub(1, Ordering::Relaxed) == 1 {
-            assert!(!PANICS.load(Ordering::Relaxed), "it was told to panic at {here:?}");
-            crate::process::sys::kill_myself();
+            match ACT.load(Ordering::Relaxed) {
+                STOP => sys::signal_myself(libc::SIGSTOP),
+                PANIC => panic!("it was told to panic at {here:?}"),
+                _ => loop {
+                    sys::signal_myself(libc::SIGKILL);
+                },
+            }
         }
     }
 }
@@ -150,7 +165,7 @@ mod armed {
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 pub(crate) use armed::point;
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
-pub use armed::{die_at, live, panic_at};
+pub use armed::{die_at, live, panic_at, stop_at};
 
 #[cfg(any(not(feature = "crash-points"), permits_loom))]
 #[inline]

@@ -142,5 +142,5 @@ pub use permits::{
 /// Points where a test can have its process killed, or a thread panic.
 #[cfg(all(feature = "crash-points", not(permits_loom)))]
 pub mod crash_points {
-    pub use crate::crash::{Point, die_at, live, panic_at};
+    pub use crate::crash::{Point, die_at, live, panic_at, stop_at};
 }

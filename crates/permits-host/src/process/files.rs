@@ -193,15 +193,14 @@ impl Place {
         };
         self.check_file_system(directory.as_fd())?;
         let (file, temporary) = self.unnamed_file(directory).map_err(failed)?;
-        let made =
-            self.finish(directory, &file, temporary.as_deref(), terms, mode).or_else(|error| match error.kind() {
-                // A file without a name is given one through /proc, which a container may not have.
-                io::ErrorKind::NotFound if temporary.is_none() => {
-                    let (file, temporary) = self.named_file(directory)?;
-                    self.finish(directory, &file, Some(&temporary), terms, mode)
-                }
-                _ => Err(error),
-            });
+        let mut made = self.finish(directory, &file, temporary.as_deref(), terms, mode);
+        // A file without a name is given one through /proc, which a container may not have. One with a name has
+        // lost it if this process was stopped for so long that another took it for dead. Where the directory is
+        // gone, no file can be made.
+        while matches!(&made, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            let (file, temporary) = self.named_file(directory).map_err(failed)?;
+            made = self.finish(directory, &file, Some(&temporary), terms, mode);
+        }
         match made {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

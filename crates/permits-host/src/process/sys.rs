@@ -634,14 +634,12 @@ impl Drop for SignalsBlocked {
     }
 }
 
-/// Ends this process at once, as a crash would.
+/// Ends this process as a crash would, or stops it. The calling thread gets the signal: while another one did, this
+/// one would go on.
 #[cfg(feature = "crash-points")]
-pub(crate) fn kill_myself() -> ! {
-    let myself = std::process::id().cast_signed();
-    loop {
-        // SAFETY: it takes numbers.
-        unsafe { libc::kill(myself, libc::SIGKILL) };
-    }
+pub(crate) fn signal_myself(signal: libc::c_int) {
+    // SAFETY: it takes a number.
+    unsafe { libc::raise(signal) };
 }
 
 /// Whether any process has a lock on a byte of the file of that path, which is

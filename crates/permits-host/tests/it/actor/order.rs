@@ -39,6 +39,8 @@ pub(crate) enum Order {
     /// Opens or makes the semaphore, with so many permits.
     Open(u32),
     DieWhileCreating,
+    /// Until it is resumed.
+    StopWhileCreating,
     DieWhileSuperseding,
     RemoveByForce,
     /// Fills the file system up, and sees what becomes of everything.
@@ -83,7 +85,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    const ALL: [fn(u32) -> Order; 54] = [
+    const ALL: [fn(u32) -> Order; 55] = [
         |_| Order::Ping,
         Order::Hold,
         Order::HoldInThreads,
@@ -109,6 +111,7 @@ impl Order {
         |_| Order::Read,
         Order::Open,
         |_| Order::DieWhileCreating,
+        |_| Order::StopWhileCreating,
         |_| Order::DieWhileSuperseding,
         |_| Order::RemoveByForce,
         |_| Order::Fill,

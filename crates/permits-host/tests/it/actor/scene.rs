@@ -188,6 +188,10 @@ impl Scene {
                 crash_points::die_at(Point::Created, 1);
                 self.open(3);
             }
+            Order::StopWhileCreating => {
+                crash_points::stop_at(Point::Created, 1);
+                self.open(3);
+            }
             Order::DieWhileSuperseding => {
                 crash_points::die_at(Point::Superseded, 1);
                 let _ = self.semaphore().supersede("k", Supersede::Waiters);

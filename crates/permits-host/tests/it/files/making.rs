@@ -3,14 +3,14 @@
 use super::{assert_refused, open, set_mode, with_file};
 use crate::actor::{Actor, Order};
 use crate::boot::reboot;
-use crate::look::DEADLINE;
+use crate::look::{DEADLINE, state_of};
 use crate::mount;
 use crate::place::{Directory, NAME, file_in};
-use permits_conformance::wait::Running;
+use permits_conformance::wait::{Running, eventually};
 use permits_host::{ErrorKind, HolderId, HostSemaphore, Operation, Removal};
 use permits_testbed::mounts;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, SystemTime};
 
@@ -205,6 +205,36 @@ fn who_dies_while_making_it_leaves_nothing() {
 
     assert_eq!(fs::read_dir(directory.path()).expect("it is ours").count(), 0, "nothing is left over");
     assert!(open(&directory).expect("it is made").try_acquire_owned().is_ok());
+}
+
+/// Where no file can be made without a name, as without /proc, a half-made one of a process that seems to be dead
+/// is removed.
+#[test]
+fn who_is_stopped_until_its_new_file_is_removed_makes_another_one() {
+    if !mounts() {
+        return;
+    }
+    let directory = Directory::new();
+    let new_files = || {
+        let names = fs::read_dir(directory.path()).expect("it is ours").flatten().map(|entry| entry.path());
+        names.filter(|path| path.extension().is_some_and(|end| end == "new")).collect::<Vec<_>>()
+    };
+    let mut maker = Actor::start_in(directory.path(), || mount::tmpfs("/proc", ""));
+    maker.told(Order::StopWhileCreating);
+    assert!(eventually(DEADLINE, || state_of(maker.pid()) == Some('T')), "it stops");
+    let left = new_files();
+    assert_eq!(left.len(), 1, "it has made one: {left:?}");
+
+    let file = File::options().write(true).open(&left[0]).expect("it is ours");
+    file.set_modified(SystemTime::now() - Duration::from_secs(61)).expect("it is ours");
+    drop(open(&directory).expect("it is made"));
+    directory.options().remove(NAME, Removal::IfIdle).expect("it is idle");
+    assert_eq!(new_files(), Vec::<PathBuf>::new(), "the maker seems to be dead");
+    maker.resume();
+
+    assert_eq!(maker.hear(), "open");
+    assert_eq!((new_files(), maker.asked(Order::Try(1))), (Vec::new(), "got 1".to_owned()));
+    assert_eq!(open(&directory).expect("it is the same").available_permits().expect("it can be read"), 2);
 }
 
 #[test]
