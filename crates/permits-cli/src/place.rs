@@ -145,11 +145,15 @@ pub(crate) fn code_among_others(directory: &Path, name: &str, failure: &Failure)
 }
 
 /// Whether another user than root has made what has the name of a semaphore's file, where all users can make
-/// files.
+/// files: it may be a second name of the file of any user.
 fn is_strangers(directory: &Path, name: &str) -> bool {
     let is_for_all = fs::metadata(directory).is_ok_and(|found| found.mode() & 0o002 != 0);
-    let owner = fs::symlink_metadata(directory.join(neighbours::file_of(name))).map(|found| found.uid());
-    is_for_all && owner.is_ok_and(|owner| owner != 0 && owner != geteuid().as_raw())
+    let file = fs::symlink_metadata(directory.join(neighbours::file_of(name)));
+    let is_strangers = |found: fs::Metadata| {
+        let is_others = found.uid() != 0 && found.uid() != geteuid().as_raw();
+        is_others || (found.is_file() && found.nlink() > 1)
+    };
+    is_for_all && file.is_ok_and(is_strangers)
 }
 
 /// How many permits to ask for: a share is of the processors that this process may use, by its affinity and

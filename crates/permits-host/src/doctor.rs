@@ -6,7 +6,6 @@ use crate::process::file_systems;
 use crate::process::files::{self, Place};
 use crate::process::sys;
 use crate::status;
-use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -81,12 +80,6 @@ fn trust(directory: &Path) -> Vec<Finding> {
     if !sys::may_write(found.as_fd()) {
         let text = "this user has no write permission, and can create no semaphores there";
         findings.push(Finding::new(Level::Bad, about, text));
-    }
-    let links = fs::read_to_string("/proc/sys/fs/protected_hardlinks");
-    if found.is_for_all() && links.is_ok_and(|value| value.trim() == "0") {
-        let text = "any user can add hard links to the files in it, which `permits` then refuses: an administrator can set the \
-                    sysctl `fs.protected_hardlinks` to 1";
-        findings.push(Finding::new(Level::Warning, about, text));
     }
     findings
 }

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
 use serde_json::Value;
@@ -150,17 +150,52 @@ const JUNK: [(&str, Make); 6] = [
     }),
 ];
 
+/// The program, for users who may not be let in where it is.
+fn program_for_all() -> (tempfile::TempDir, PathBuf) {
+    let bin = tempfile::tempdir().expect("a temporary directory");
+    let program = bin.path().join("permits");
+    std::fs::copy(PERMITS, &program).expect("there is room for a copy");
+    std::fs::set_permissions(bin.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    (bin, program)
+}
+
+/// As any user can who may write to the file, or where `fs.protected_hardlinks` is 0.
+#[test]
+fn second_name_that_a_stranger_gives_a_semaphore_changes_no_exit_code() {
+    if !permits_testbed::root() {
+        return;
+    }
+    let (_bin, program) = program_for_all();
+    let place = Place::new();
+    std::fs::set_permissions(place.dir(), PermissionsExt::from_mode(0o1777)).expect("it is ours");
+    assert_eq!(place.code(&["--mode", "666", "set", "--create", "ours", "2"]), 0);
+    let [file, second] = ["ours.sem", "junk.sem"].map(|name| place.dir().join(name));
+    std::fs::hard_link(file, second).expect("root may");
+    let by_nobody = |args: &[&str]| output(place.command(&program).args(args).uid(NOBODY).gid(NOBODY));
+
+    for args in ABOUT_ALL {
+        let output = by_nobody(args);
+        let (said, told) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {said}{told}");
+        assert!(said.contains("ours") || args == ["doctor"], "{args:?}: {said}{told}");
+        let is_told = |text: &str| text.contains("junk") && text.contains("several names (hard links)");
+        assert!(is_told(&said) || is_told(&told), "{args:?}: {said}{told}");
+    }
+    assert_eq!(by_nobody(&["run", "--try", "ours", "--", "true"]).status.code(), Some(0));
+    for args in [&["run", "--try", "junk", "--", "true"][..], &["status", "junk"]] {
+        let output = by_nobody(args);
+        assert_eq!(output.status.code(), Some(78), "{args:?}");
+        assert!(stderr(&output).contains("choose another name"), "{}", stderr(&output));
+    }
+}
+
 /// The user has to be root to start processes of others.
 #[test]
 fn what_a_stranger_has_put_there_changes_no_exit_code() {
     if !permits_testbed::root() {
         return;
     }
-    // Where the program is, another user may not be let in.
-    let bin = tempfile::tempdir().expect("a temporary directory");
-    let program = bin.path().join("permits");
-    std::fs::copy(PERMITS, &program).expect("there is room for a copy");
-    std::fs::set_permissions(bin.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let (_bin, program) = program_for_all();
     for (junk, make) in JUNK {
         let place = Place::new();
         std::fs::set_permissions(place.dir(), PermissionsExt::from_mode(0o1777)).expect("it is ours");

@@ -105,6 +105,11 @@ impl Directory {
         self.file.metadata().map_or(true, |found| found.permissions().mode() & 0o002 != 0)
     }
 
+    /// The number of its inode.
+    pub(crate) fn number(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.ino())
+    }
+
     /// What has that name, without opening it: no link is followed, and no right on it is needed.
     pub(crate) fn look_at(&self, name: &OsStr) -> io::Result<Metadata> {
         sys::open_at(self.as_fd(), &c_string(name)?, libc::O_PATH | libc::O_NOFOLLOW, 0)?.metadata()

@@ -142,10 +142,32 @@ impl Place {
         };
         let found = file.metadata().map_err(|error| self.failed("look at", error))?;
         self.check_owner(directory, &found)?;
-        if found.nlink() > 1 {
-            return Err(self.insecure("it has a second name (a hard link): remove one of them"));
+        // Who comes by another name, or in another directory, would look for the commands of holders where they are
+        // not, and take what they hold. By the name that it was created by, it is used however many it has: any
+        // user may have added one.
+        if found.nlink() > 1 && !self.is_home_of(directory, &file) {
+            return Err(self.insecure(
+                "it has several names (hard links), and was not created by this one: remove this name, or all others, or \
+                 choose another name",
+            ));
         }
         Ok(Some(file))
+    }
+
+    /// Whether the file was created in this directory and by this name.
+    fn is_home_of(&self, directory: &Directory, file: &File) -> bool {
+        let mut found = [0; header::HOME_WORDS * 8];
+        let read = file.read_exact_at(&mut found, header::HOME as u64 * 8);
+        read.is_ok() && directory.number().is_ok_and(|number| found == self.home(number))
+    }
+
+    /// What the file says of its directory, of that inode, and of its name. All names of a file are in one file
+    /// system.
+    fn home(&self, directory: u64) -> [u8; header::HOME_WORDS * 8] {
+        let mut home = [0; header::HOME_WORDS * 8];
+        home[..8].copy_from_slice(&directory.to_ne_bytes());
+        home[8..8 + self.name.len()].copy_from_slice(self.name.as_bytes());
+        home
     }
 
     fn check_owner(&self, directory: &Directory, found: &Metadata) -> Result<(), Error> {
@@ -217,7 +239,7 @@ impl Place {
         terms: Terms,
         mode: u32,
     ) -> io::Result<()> {
-        let named = self.fill(file, terms, mode, sys::now()).and_then(|()| {
+        let named = self.fill(directory, file, terms, mode, sys::now()).and_then(|()| {
             point(Point::Created);
             match temporary {
                 None => directory.name(file, self.file_name()),
@@ -275,7 +297,7 @@ impl Place {
         }
     }
 
-    fn fill(&self, file: &File, terms: Terms, mode: u32, used: u64) -> io::Result<()> {
+    fn fill(&self, directory: &Directory, file: &File, terms: Terms, mode: u32, used: u64) -> io::Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         sys::without_size_signal(|| {
             file.set_len(BYTES)?;
@@ -305,6 +327,7 @@ impl Place {
         put(header::BOOT + 1, boot[1])?;
         put(header::CREATED, sys::now())?;
         put(header::USED, used)?;
+        file.write_all_at(&self.home(directory.number()?), header::HOME as u64 * 8)?;
         put(header::MAGIC, MAGIC)
     }
 
@@ -432,7 +455,7 @@ impl Place {
     pub(crate) fn replace(&self, directory: &Directory, terms: Terms, mode: u32, used: u64) -> Result<(), Error> {
         let failed = |error| self.failed("replace", error);
         let (file, temporary) = self.named_file(directory).map_err(failed)?;
-        let filled = self.fill(&file, terms, mode, used);
+        let filled = self.fill(directory, &file, terms, mode, used);
         filled.and_then(|()| directory.rename(&temporary, self.file_name())).map_err(|error| {
             let _ = directory.remove(&temporary);
             failed(error)

@@ -417,6 +417,25 @@ fn a_second_name_that_a_stranger_gives_a_commands_file_does_not_free_its_permits
     assert!(lives(command));
 }
 
+/// As where `fs.protected_hardlinks` is 0, or where all may write to the file.
+#[test]
+fn names_that_a_stranger_gives_the_semaphores_file_hinder_no_act() {
+    if !permits_testbed::root() {
+        return;
+    }
+    for owner in [NOBODY, 0] {
+        let directory = of_all();
+        drop(directory.options().mode(0o666).open(NAME, 1).expect("it can be made"));
+        chown(file_in(&directory), Some(owner), None).expect("root may");
+        for name in ["other.sem", "link"] {
+            let link = directory.path().join(name);
+            fs::hard_link(file_in(&directory), &link).expect("root may");
+        }
+
+        assert_eq!(all_by_nobody(&directory), ALL_WELL, "with a file of user {owner}");
+    }
+}
+
 /// Root removes what root has left.
 #[test]
 fn new_files_of_strangers_stay_where_they_are() {

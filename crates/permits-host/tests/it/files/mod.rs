@@ -31,7 +31,7 @@ fn with_file() -> (Directory, PathBuf) {
 
 /// What opening it comes to, which is an error of that kind whose text says all of that.
 #[track_caller]
-fn assert_refused(outcome: Result<HostSemaphore, Error>, kind: ErrorKind, says: &[&str]) {
+fn assert_refused<T: std::fmt::Debug>(outcome: Result<T, Error>, kind: ErrorKind, says: &[&str]) {
     let error = outcome.expect_err("it is refused");
     assert_eq!(error.kind(), kind, "{error}");
     for part in says {

@@ -3,8 +3,8 @@
 use super::{assert_refused, by_nobody, open, set_mode, with_file};
 use crate::actor::{Actor, NOBODY, Order};
 use crate::mount;
-use crate::place::{Directory, file_in};
-use permits_host::ErrorKind;
+use crate::place::{Directory, NAME, file_in};
+use permits_host::{ErrorKind, Removal};
 use permits_testbed::root;
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -35,13 +35,38 @@ fn nothing_is_made_at_the_end_of_a_dangling_symbolic_link() {
     assert!(!elsewhere.exists());
 }
 
+/// By another one, the commands of holders would be looked for by names that they do not have, and be taken for
+/// dead.
 #[test]
-fn a_hard_link_is_refused() {
+fn a_file_with_several_names_is_used_by_the_one_that_it_was_created_by() {
     let (directory, path) = with_file();
+    let other = Directory::new();
+    let seconds = [directory.path().join("second.sem"), other.path().join(format!("{NAME}.sem"))];
+    seconds.iter().for_each(|second| fs::hard_link(&path, second).expect("they are in one file system"));
+    let permit = open(&directory).expect("it is opened").try_acquire_many_owned(2).expect("they are free");
 
-    fs::hard_link(&path, directory.path().join("second")).expect("it can be made");
+    let by_others = [directory.options().open("second", 3), open(&other)];
+    let read_by_others = [directory.options().read("second"), other.options().read(NAME)];
 
-    assert_refused(open(&directory), ErrorKind::Insecure, &["a second name (a hard link): remove one of them"]);
+    let why = ["several names (hard links), and was not created by this one", "choose another name"];
+    by_others.into_iter().for_each(|outcome| assert_refused(outcome, ErrorKind::Insecure, &why));
+    read_by_others.into_iter().for_each(|outcome| assert_refused(outcome, ErrorKind::Insecure, &why));
+    assert_eq!(directory.options().read(NAME).expect("it can be read").state.given_out, 2);
+    drop(permit);
+    directory.options().remove(NAME, Removal::IfIdle).expect("it is idle");
+    assert!(!path.exists() && seconds.iter().all(|second| second.exists()));
+}
+
+/// One that was moved, or copied, has no other name.
+#[test]
+fn a_file_with_one_name_is_used_by_that() {
+    let (directory, path) = with_file();
+    let second = directory.path().join("second.sem");
+    fs::hard_link(&path, &second).expect("it can be made");
+
+    fs::remove_file(&path).expect("it is ours");
+
+    assert!(directory.options().open("second", 3).expect("it is opened").try_acquire_owned().is_ok());
 }
 
 #[test]
