@@ -129,13 +129,18 @@ fn hint_for_machines(kind: ErrorKind, address: &str) -> Option<String> {
 
 /// What to do about an error of the system, if it is a limit of this process that is reached.
 pub(crate) fn shortage(error: &io::Error) -> &'static str {
-    if error.raw_os_error() == Some(libc::EMFILE) { "; raise the limit with `ulimit -n`" } else { "" }
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => "; raise the limit with `ulimit -n`",
+        Some(libc::EAGAIN) => "; raise the limit of processes with `ulimit -u`, or that of the container",
+        _ => "",
+    }
 }
 
 /// What to do about a limit that a semaphore's file, or its lock, has reached.
 fn limit(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
         libc::EMFILE => "raise the limit with `ulimit -n`",
+        libc::EAGAIN => "raise the limit of processes with `ulimit -u`, or that of the container",
         libc::ENOSPC | libc::EDQUOT => {
             "a semaphore takes `70` KiB, and more with many users: choose another file system with `--dir` or PERMITS_DIR"
         }

@@ -54,9 +54,9 @@ const DESCRIPTORS: u32 = 3;
 pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
     let kind = match source.raw_os_error() {
         Some(libc::EACCES | libc::EPERM | libc::EROFS) => ErrorKind::Denied,
-        Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOLCK) => {
-            ErrorKind::Exhausted
-        }
+        Some(
+            libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOLCK | libc::EAGAIN,
+        ) => ErrorKind::Exhausted,
         // The name of a file is short, so it is the way to it that is wrong.
         Some(libc::ENOTDIR | libc::ENAMETOOLONG) => ErrorKind::BadDirectory,
         _ => ErrorKind::System,
@@ -66,6 +66,12 @@ pub(crate) fn system(what: impl Display, source: io::Error) -> Error {
             "{what}: this process has reached its limit of open descriptors (`ulimit -n`): opening a handle needs `{DESCRIPTORS}` more, \
              and the handle keeps `1`"
         ),
+        // Of a thread that cannot be started: a lock that is taken is no error.
+        Some(libc::EAGAIN) => {
+            format!(
+                "{what}: this user or this container has reached a limit of processes and threads (`ulimit -u`, `pids.max`)"
+            )
+        }
         _ => what.to_string(),
     };
     Error::new(kind, what).with_source(source)

@@ -1,8 +1,10 @@
 //! What is said when something is wrong: the value, the limit, and the way out.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 
 use crate::place::{Place, Running, output, stderr, stdout};
+use crate::strangers::{NOBODY, program_for_all};
 
 #[test]
 fn command_that_is_not_found_says_what_it_looks_like() {
@@ -129,6 +131,28 @@ fn limits_of_the_system_are_told_with_the_way_out() {
     assert!(size.contains("`8.4` MB") && size.contains("`ulimit -f`"), "{size}");
     assert!(space.contains("`70` KiB") && space.contains("`--dir`"), "{space}");
     assert!(none.contains("look for the cause with `permits doctor`") || none.contains("`--dir`"), "{none}");
+}
+
+/// Of processes and threads; root has none.
+#[test]
+fn limit_of_processes_is_told_with_the_way_out() {
+    if !permits_testbed::root() {
+        return;
+    }
+    let (_bin, program) = program_for_all();
+    let place = Place::new();
+    std::fs::set_permissions(place.dir(), PermissionsExt::from_mode(0o1777)).expect("it is ours");
+    assert_eq!(place.code(&["--mode", "666", "set", "--create", "a", "1"]), 0);
+
+    for act in ["run a -- true", "release --wait 60 a"] {
+        let script = format!(r#"ulimit -u 1; exec "$0" {act}"#);
+        let mut command = place.command("bash");
+        let output = output(command.args(["-c", &script]).arg(&program).uid(NOBODY).gid(NOBODY));
+
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(125), "{act}: {said}");
+        assert!(said.contains("`ulimit -u`, or that of the container"), "{act}: {said}");
+    }
 }
 
 #[test]

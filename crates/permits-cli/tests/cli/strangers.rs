@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::place::{PERMITS, Place, Running, output, stderr, stdout, until};
 
 /// Two users who share nothing.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 const STRANGER: u32 = 12_345;
 
 /// Clears a terminal, ends the line, turns the direction of writing, and hides a word between marks of no width.
@@ -151,7 +151,7 @@ const JUNK: [(&str, Make); 6] = [
 ];
 
 /// The program, for users who may not be let in where it is.
-fn program_for_all() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn program_for_all() -> (tempfile::TempDir, PathBuf) {
     let bin = tempfile::tempdir().expect("a temporary directory");
     let program = bin.path().join("permits");
     std::fs::copy(PERMITS, &program).expect("there is room for a copy");
