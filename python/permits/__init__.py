@@ -1,4 +1,4 @@
-"""A counting semaphore for threads, asyncio and processes, whose `release` waits too.
+"""A counting semaphore for threads, asyncio, processes and machines, whose `release` waits too.
 
 Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held permits
 belong to a `with` block or to a `Permit`, which return them. Loose permits have no owner: a bare `acquire()`
@@ -8,6 +8,7 @@ takes them, and any thread, task or process may `release()` them.
 |---|---|---|
 | `CountSemaphore` | threads and asyncio, in one queue | waits for its acquire |
 | `HostSemaphore` | the processes of this host (Linux) | the same |
+| `EtcdSemaphore`, made by `connect` | machines, on etcd (Linux) | the same |
 | `Semaphore`, `BoundedSemaphore` | drop-in replacements for `threading`'s | raises the value; ValueError |
 | `aio.Semaphore`, `aio.BoundedSemaphore` | drop-in replacements for `asyncio`'s | raises the value; ValueError |
 """
@@ -18,13 +19,18 @@ import os as _os
 from collections.abc import Coroutine as _Coroutine
 
 from . import _permits
+from ._machines import EtcdSemaphore, connect
 from ._permits import MAX_PERMITS, Permit, __version__
 from ._types import (
     ClosedError,
+    DeniedError,
+    EtcdError,
     HostError,
+    LostError,
     PermitsError,
     State,
     TooManyError,
+    UnreachableError,
     WaitTimeoutError,
     WouldBlockError,
 )
@@ -34,16 +40,22 @@ __all__ = [
     "BoundedSemaphore",
     "ClosedError",
     "CountSemaphore",
+    "DeniedError",
+    "EtcdError",
+    "EtcdSemaphore",
     "HostError",
     "HostSemaphore",
+    "LostError",
     "Permit",
     "PermitsError",
     "Semaphore",
     "State",
     "TooManyError",
+    "UnreachableError",
     "WaitTimeoutError",
     "WouldBlockError",
     "aio",
+    "connect",
 ]
 
 # asyncio takes them as tasks: they have all that a coroutine has but the type.
@@ -227,5 +239,8 @@ class HostSemaphore(_permits.Counting):
 def _reopen(cls, name, directory, label, numbered):
     return cls(name, directory=directory, label=label, numbered=numbered)
 
+
+# What is in files of their own is named as what is here.
+EtcdSemaphore.__module__ = connect.__module__ = __name__
 
 from . import aio  # noqa: E402  (it needs what is above)

@@ -1,4 +1,4 @@
-"""A counting semaphore for threads, asyncio and processes, whose `release` waits too.
+"""A counting semaphore for threads, asyncio, processes and machines, whose `release` waits too.
 
 Permits are *free*, *held* or *loose*: `max_permits` in all, unless a shrink is still owed. Held permits
 belong to a `with` block or to a `Permit`, which return them. Loose permits have no owner: a bare `acquire()`
@@ -8,6 +8,7 @@ takes them, and any thread, task or process may `release()` them.
 |---|---|---|
 | `CountSemaphore` | threads and asyncio, in one queue | waits for its acquire |
 | `HostSemaphore` | the processes of this host (Linux) | the same |
+| `EtcdSemaphore`, made by `connect` | machines, on etcd (Linux) | the same |
 | `Semaphore`, `BoundedSemaphore` | drop-in replacements for `threading`'s | raises the value; ValueError |
 | `aio.Semaphore`, `aio.BoundedSemaphore` | drop-in replacements for `asyncio`'s | raises the value; ValueError |
 """
@@ -15,27 +16,35 @@ takes them, and any thread, task or process may `release()` them.
 from collections.abc import Coroutine, Generator
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, SupportsFloat, SupportsIndex, final, overload
+from typing import Any, Final, Literal, NamedTuple, SupportsFloat, SupportsIndex, final, overload, type_check_only
 
 from typing_extensions import Self, TypeAlias
 
 from . import aio as aio
+from ._machines import EtcdSemaphore as EtcdSemaphore
+from ._machines import connect as connect
 
 __all__ = [
     "MAX_PERMITS",
     "BoundedSemaphore",
     "ClosedError",
     "CountSemaphore",
+    "DeniedError",
+    "EtcdError",
+    "EtcdSemaphore",
     "HostError",
     "HostSemaphore",
+    "LostError",
     "Permit",
     "PermitsError",
     "Semaphore",
     "State",
     "TooManyError",
+    "UnreachableError",
     "WaitTimeoutError",
     "WouldBlockError",
     "aio",
+    "connect",
 ]
 
 # Any number: int, float, Decimal, Fraction, one of numpy.
@@ -86,6 +95,38 @@ class HostError(PermitsError):
     One of "bad-directory", "bad-file-system", "damaged", "denied", "exhausted", "foreign-format", "gone",
     "insecure", "max-differs", "not-found", "not-ours", "system"; later versions may add more.
     """
+
+class EtcdError(PermitsError):
+    """Something is wrong with a semaphore of machines: its servers, its keys, or how they are used.
+
+    The text says what is wrong, and the way out if there is one. A program can tell the cases apart by the
+    class, and by `kind`.
+    """
+
+    def __init__(self, message: str, kind: str) -> None: ...
+
+    kind: str
+    """The kind of the error.
+
+    One of "damaged", "denied", "exhausted", "foreign-format", "gone", "lost", "max-differs", "not-found",
+    "not-ours", "system", "unreachable"; later versions may add more.
+    """
+
+class LostError(EtcdError):
+    """The permits were lost before they came back.
+
+    No server could renew their lease in time, or another client has revoked them. Other holders may have
+    them already.
+    """
+
+class UnreachableError(EtcdError):
+    """No server answers, or not in time.
+
+    A wait for permits without a timeout waits on instead.
+    """
+
+class DeniedError(EtcdError):
+    """The servers refuse the user, or what the user asks for."""
 
 class State(NamedTuple):
     """All readings of a semaphore at one instant.
@@ -147,8 +188,53 @@ class Permit:
         (0,)
         """
 
+    @property
+    def token(self) -> int | None:
+        """The fencing token of its grant; None unless its semaphore is an EtcdSemaphore.
+
+        It is greater than that of every earlier grant of the semaphore, over all machines. Let what the
+        permit protects keep the greatest token that it has seen, and refuse smaller ones.
+        """
+
+    @property
+    def remaining(self) -> float | None:
+        """For how many seconds it holds its permits for certain, if the lease is not renewed; None unless its semaphore is an EtcdSemaphore.
+
+        0 if they are lost. The lease is renewed five times in the length of its `ttl`, so this goes up again.
+        """
+
+    def lost(self) -> bool:
+        """Whether the permits are lost. Only those of an EtcdSemaphore can be.
+
+        Look before each use of what they protect: it is true before another process can have them, as far as
+        the clock of this machine allows. It asks no server.
+        """
+
+    def lost_async(self) -> Coroutine[Any, Any, Literal[True]]:
+        """For a task: await it. It ends once the permits are lost, with the result True.
+
+        It does not hold the permits: when they are returned it goes on waiting, so cancel it. ValueError if
+        it holds none.
+
+        >>> import asyncio
+        >>> from permits import CountSemaphore
+        >>> async def work(permit):
+        ...     return permit.count
+        >>> async def main():
+        ...     async with CountSemaphore(1).permit_async() as permit:
+        ...         working, lost = asyncio.create_task(work(permit)), asyncio.create_task(permit.lost_async())
+        ...         await asyncio.wait({working, lost}, return_when=asyncio.FIRST_COMPLETED)
+        ...         (working if lost.done() else lost).cancel()
+        ...         return await working
+        >>> asyncio.run(main())
+        1
+        """
+
     def release(self) -> None:
-        """Return the permits. Never waits; a second call does nothing."""
+        """Return the permits. Never waits; a second call does nothing. Raises LostError if they were lost before.
+
+        So does the end of its `with` block, unless the block ends by an exception of its own.
+        """
 
     def forget(self) -> None:
         """Drop the permits and leave them given out, as loose ones, which any caller may release().
@@ -495,48 +581,9 @@ class BoundedSemaphore(Semaphore):
     def state(self) -> State:
         """All readings at one instant."""
 
-class HostSemaphore:
-    """A semaphore, shared by its name, for all processes of this host. Linux only.
-
-    All that open the same name in the same directory share the semaphore: `multiprocessing` workers, other
-    programs, the command `permits` of the shell. If there is none, it is created with `max` permits; with
-    `max=None` it must exist.
-
-    *Permits that `with sem:` or a `Permit` holds come back when the process dies, however it dies.* Permits
-    that a bare `acquire()` took are loose, have no owner, and stay out. First come, first served.
-
-    `directory` is by default /run/permits if that exists, otherwise /tmp/permits-UID. `mode` sets the
-    permissions of a new file, by default 0o600: for this user alone; others get read and write permission, or
-    none, as by 0o660 and 0o666. `permits status` shows `label` to others. With `resize=True` a semaphore that
-    has another number of permits is resized; otherwise that is an error. With `numbered=True` each permit
-    that a `Permit` holds has a number: see `Permit.slots`.
-
-    With `every=2.0`, at most one acquisition is granted in two seconds, over all processes, of any number of
-    permits, in the order of the queue. The time is stored with the semaphore. Without `every` the stored time
-    holds; another time raises a HostError of the kind "interval-differs", unless `resize=True`. It ranges
-    from 0.001 to 86400 seconds, in whole milliseconds; 0 means none.
-
-    It may be used after a fork, and passed to a process that `multiprocessing` spawns.
-
-    >>> from permits import HostSemaphore
-    >>> builds = HostSemaphore("builds", 2, directory=directory)
-    >>> with builds:
-    ...     builds.available
-    1
-    """
-
-    def __init__(
-        self,
-        name: str,
-        max: SupportsIndex | None = None,
-        *,
-        directory: str | PathLike[str] | None = None,
-        mode: int | None = None,
-        label: str | None = None,
-        resize: bool = False,
-        numbered: bool = False,
-        every: _Seconds | None = None,
-    ) -> None: ...
+@type_check_only
+class _Shared:
+    """What all processes share that open it: on a host by its name, or over machines by its address."""
 
     # A bool is no count: it is `blocking`, in the order of `threading`.
     @overload
@@ -598,7 +645,7 @@ class HostSemaphore:
         """Close the semaphore for good: waiters and later calls get ClosedError. Permits that are out can
         still come back.
 
-        This holds for all processes, including those that open the name later.
+        This holds for all processes, including those that open it later.
         """
 
     @property
@@ -619,6 +666,92 @@ class HostSemaphore:
 
     def shrink(self, n: SupportsIndex = 1) -> None:
         """Remove n permits: free ones now, those that are out as they come back."""
+
+    @property
+    def max_permits(self) -> int:
+        """How many permits there are."""
+
+    @property
+    def available(self) -> int:
+        """How many permits are free. A reading, not a promise."""
+
+    @property
+    def given_out(self) -> int:
+        """How many permits are out, held or loose.
+
+        By any process.
+        """
+
+    @property
+    def loose(self) -> int:
+        """How many permits are out and have no owner: release() can return these."""
+
+    @property
+    def waiting(self) -> int:
+        """How many threads and tasks wait, to acquire or to release.
+
+        In any process.
+        """
+
+    @property
+    def waiting_acquirers(self) -> int:
+        """How many threads and tasks wait to acquire.
+
+        In any process.
+        """
+
+    @property
+    def waiting_releasers(self) -> int:
+        """How many threads and tasks wait to release.
+
+        In any process.
+        """
+
+    def state(self) -> State:
+        """All readings at one instant."""
+
+class HostSemaphore(_Shared):
+    """A semaphore, shared by its name, for all processes of this host. Linux only.
+
+    All that open the same name in the same directory share the semaphore: `multiprocessing` workers, other
+    programs, the command `permits` of the shell. If there is none, it is created with `max` permits; with
+    `max=None` it must exist.
+
+    *Permits that `with sem:` or a `Permit` holds come back when the process dies, however it dies.* Permits
+    that a bare `acquire()` took are loose, have no owner, and stay out. First come, first served.
+
+    `directory` is by default /run/permits if that exists, otherwise /tmp/permits-UID. `mode` sets the
+    permissions of a new file, by default 0o600: for this user alone; others get read and write permission, or
+    none, as by 0o660 and 0o666. `permits status` shows `label` to others. With `resize=True` a semaphore that
+    has another number of permits is resized; otherwise that is an error. With `numbered=True` each permit
+    that a `Permit` holds has a number: see `Permit.slots`.
+
+    With `every=2.0`, at most one acquisition is granted in two seconds, over all processes, of any number of
+    permits, in the order of the queue. The time is stored with the semaphore. Without `every` the stored time
+    holds; another time raises a HostError of the kind "interval-differs", unless `resize=True`. It ranges
+    from 0.001 to 86400 seconds, in whole milliseconds; 0 means none.
+
+    It may be used after a fork, and passed to a process that `multiprocessing` spawns.
+
+    >>> from permits import HostSemaphore
+    >>> builds = HostSemaphore("builds", 2, directory=directory)
+    >>> with builds:
+    ...     builds.available
+    1
+    """
+
+    def __init__(
+        self,
+        name: str,
+        max: SupportsIndex | None = None,
+        *,
+        directory: str | PathLike[str] | None = None,
+        mode: int | None = None,
+        label: str | None = None,
+        resize: bool = False,
+        numbered: bool = False,
+        every: _Seconds | None = None,
+    ) -> None: ...
 
     @property
     def interval(self) -> float | None:
@@ -666,49 +799,6 @@ class HostSemaphore:
     @property
     def path(self) -> str:
         """The path of its file."""
-
-    @property
-    def max_permits(self) -> int:
-        """How many permits there are."""
-
-    @property
-    def available(self) -> int:
-        """How many permits are free. A reading, not a promise."""
-
-    @property
-    def given_out(self) -> int:
-        """How many permits are out, held or loose.
-
-        By any process.
-        """
-
-    @property
-    def loose(self) -> int:
-        """How many permits are out and have no owner: release() can return these."""
-
-    @property
-    def waiting(self) -> int:
-        """How many threads and tasks wait, to acquire or to release.
-
-        In any process.
-        """
-
-    @property
-    def waiting_acquirers(self) -> int:
-        """How many threads and tasks wait to acquire.
-
-        In any process.
-        """
-
-    @property
-    def waiting_releasers(self) -> int:
-        """How many threads and tasks wait to release.
-
-        In any process.
-        """
-
-    def state(self) -> State:
-        """All readings at one instant."""
 
 @final
 class _PermitRequest(Coroutine[Any, Any, Permit]):

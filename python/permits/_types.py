@@ -35,8 +35,8 @@ class WouldBlockError(PermitsError):
     __module__ = "permits"
 
 
-class HostError(PermitsError):
-    """Something is wrong with a semaphore of this host: its file, its directory, or the system."""
+class _OfKind(PermitsError):
+    """An error that a program tells from others of its class by its `kind`."""
 
     __module__ = "permits"
 
@@ -46,6 +46,36 @@ class HostError(PermitsError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class HostError(_OfKind):
+    """Something is wrong with a semaphore of this host: its file, its directory, or the system."""
+
+    __module__ = "permits"
+
+
+class EtcdError(_OfKind):
+    """Something is wrong with a semaphore of machines: its servers, its keys, or how they are used."""
+
+    __module__ = "permits"
+
+
+class LostError(EtcdError):
+    """The permits were lost before they came back."""
+
+    __module__ = "permits"
+
+
+class UnreachableError(EtcdError):
+    """No server answers, or not in time."""
+
+    __module__ = "permits"
+
+
+class DeniedError(EtcdError):
+    """The servers refuse the user, or what the user asks for."""
+
+    __module__ = "permits"
 
 
 class State(NamedTuple):

@@ -79,6 +79,16 @@ pub(crate) fn interval(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     })
 }
 
+/// A length of time in seconds, more than zero.
+pub(crate) fn time(value: &Bound<'_, PyAny>, what: &str, most: Duration) -> PyResult<Duration> {
+    let seconds = seconds(value)?;
+    let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero() && *time <= most);
+    time.ok_or_else(|| {
+        let limit = if most < Duration::MAX { format!(", at most `{}`", most.as_secs()) } else { String::new() };
+        PyValueError::new_err(format!("{what} must be a number of seconds above `0`{limit}, it is `{seconds:?}`"))
+    })
+}
+
 /// As a float; a whole number beyond all floats is an infinite one.
 fn seconds(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
     let is_whole = timeout.is_instance_of::<PyInt>()

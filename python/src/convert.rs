@@ -17,7 +17,9 @@ pub(crate) fn resize(reach: &Reach, change: Change, n: &Bound<'_, PyAny>) -> PyR
         (Count::Huge(n), _) => return Err(out_of_range("a change of max_permits", &n)),
     };
     match reach.resize(change, n) {
-        Err(Failure::Other(error)) if error.kind() == ErrorKind::BadMax && change != Change::Set => {
+        Err(Failure::Other(error) | Failure::Machines(error))
+            if error.kind() == ErrorKind::BadMax && change != Change::Set =>
+        {
             let (what, has) = (if change == Change::Grow { "grow" } else { "shrink" }, reach.state()?.max_permits);
             let text = format!(
                 "cannot {what} by `{n}`: max_permits is `{has}`, and must be between `1` and `{}`",

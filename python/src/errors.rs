@@ -21,6 +21,10 @@ pub(crate) enum Failure {
         max: u32,
     },
     Other(Error),
+    /// Of machines: by another name where it would be one of this host.
+    Machines(Error),
+    /// A signal's handler has ended a wait.
+    Raised(PyErr),
 }
 
 impl Failure {
@@ -29,8 +33,10 @@ impl Failure {
         match self {
             Failure::TryAcquire(error) => matches!(error, TryAcquireError::NoPermits { .. }),
             Failure::TryRelease(error) => matches!(error, TryReleaseError::NotLoose { .. }),
-            Failure::TooMany { .. } => false,
-            Failure::Other(error) => matches!(error.kind(), ErrorKind::NotNow | ErrorKind::TimedOut),
+            Failure::TooMany { .. } | Failure::Raised(_) => false,
+            Failure::Other(error) | Failure::Machines(error) => {
+                matches!(error.kind(), ErrorKind::NotNow | ErrorKind::TimedOut)
+            }
         }
     }
 }
@@ -84,24 +90,39 @@ static TOO_MANY: Class = Class::new("TooManyError");
 static TIMEOUT: Class = Class::new("WaitTimeoutError");
 static WOULD_BLOCK: Class = Class::new("WouldBlockError");
 static HOST: Class = Class::new("HostError");
+static MACHINES: Class = Class::new("EtcdError");
+static LOST: Class = Class::new("LostError");
+static UNREACHABLE: Class = Class::new("UnreachableError");
+static DENIED: Class = Class::new("DeniedError");
 
 impl From<Failure> for PyErr {
     #[cold]
     fn from(failure: Failure) -> PyErr {
         match failure {
-            Failure::TryAcquire(error) => exception(Error::from(error)),
-            Failure::TryRelease(error) => exception(Error::from(error)),
+            Failure::TryAcquire(error) => exception(&Error::from(error), of_host),
+            Failure::TryRelease(error) => exception(&Error::from(error), of_host),
             Failure::TooMany { requested, max } => {
                 TOO_MANY.error(format!("asked for `{requested}` permits at once, the semaphore has `{max}`"))
             }
-            Failure::Other(error) => exception(error),
+            Failure::Other(error) => exception(&error, of_host),
+            Failure::Machines(error) => exception(&error, of_machines),
+            Failure::Raised(error) => error,
         }
     }
 }
 
-/// The kinds that Python code meets in the course of things have classes of their own; `HostError` has a
-/// `kind` for all others.
-fn exception(error: Error) -> PyErr {
+/// How a `with` block ends whose permits came back with this outcome: an exception that the block has raised is
+/// not replaced by the news of their loss.
+pub(crate) fn end_of_block(exception: &Bound<'_, PyAny>, outcome: PyResult<()>) -> PyResult<()> {
+    match outcome {
+        Err(error) if !exception.is_none() && error.is_instance(exception.py(), LOST.get(exception.py())?) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// The kinds that Python code meets in the course of things have classes of their own; for all others there
+/// is a class with a `kind`, and a hint.
+fn exception(error: &Error, other: fn(ErrorKind) -> (&'static Class, Option<&'static str>)) -> PyErr {
     match error.kind() {
         ErrorKind::Closed => CLOSED.error(error),
         ErrorKind::TooMany => TOO_MANY.error(error),
@@ -109,26 +130,46 @@ fn exception(error: Error) -> PyErr {
         ErrorKind::TimedOut => TIMEOUT.error(error),
         ErrorKind::BadMax | ErrorKind::BadInterval | ErrorKind::BadName => PyValueError::new_err(error.to_string()),
         kind => Python::attach(|py| {
-            let text = match hint(kind) {
+            let (class, hint) = other(kind);
+            let text = match hint {
                 Some(hint) => format!("{error}; {hint}"),
                 None => error.to_string(),
             };
-            let made = HOST.get(py).and_then(|class| class.call1((text, kind.to_string())));
+            let made = class.get(py).and_then(|class| class.call1((text, kind.to_string())));
             made.map_or_else(|error| error, PyErr::from_value)
         }),
     }
 }
 
-/// What to do about it in Python, if there is something. The fact is the crate's.
-fn hint(kind: ErrorKind) -> Option<&'static str> {
-    Some(match kind {
-        ErrorKind::MaxDiffers => "`resize=True` changes the number, `max=None` takes it as it is",
-        ErrorKind::NotFound => "give `max` to create it",
+/// The class, and what to do about it in Python, if there is something. The fact is the crate's.
+fn of_host(kind: ErrorKind) -> (&'static Class, Option<&'static str>) {
+    let hint = match kind {
+        ErrorKind::MaxDiffers | ErrorKind::NotFound => of_any(kind),
         ErrorKind::Denied => {
-            "the owner shares it by `mode=0o660` or `0o666` when it is made, `directory=` names another place"
+            Some("the owner shares it by `mode=0o660` or `0o666` when it is made, `directory=` names another place")
         }
-        ErrorKind::BadDirectory | ErrorKind::BadFileSystem | ErrorKind::Insecure => "`directory=` names another place",
-        ErrorKind::Damaged => "the program `permits` says what can be done: `permits repair NAME`",
-        _ => return None,
-    })
+        ErrorKind::BadDirectory | ErrorKind::BadFileSystem | ErrorKind::Insecure => {
+            Some("`directory=` names another place")
+        }
+        ErrorKind::Damaged => Some("the program `permits` says what can be done: `permits repair NAME`"),
+        _ => None,
+    };
+    (&HOST, hint)
+}
+
+fn of_machines(kind: ErrorKind) -> (&'static Class, Option<&'static str>) {
+    match kind {
+        ErrorKind::Lost => (&LOST, None),
+        ErrorKind::Unreachable => (&UNREACHABLE, None),
+        ErrorKind::Denied => (&DENIED, None),
+        kind => (&MACHINES, of_any(kind)),
+    }
+}
+
+fn of_any(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::MaxDiffers => Some("`resize=True` changes the number, `max=None` takes it as it is"),
+        ErrorKind::NotFound => Some("give `max` to create it"),
+        _ => None,
+    }
 }

@@ -1,13 +1,22 @@
 //! Permits that an object of Python's holds.
 
-use crate::here::Guard;
-use crate::reach::{Granted, Reach};
+use crate::errors::Failure;
+use crate::here::{Guard, Here};
+#[cfg(target_os = "linux")]
+use crate::machines::Lent;
+#[cfg(target_os = "linux")]
+use crate::reach::loss_of;
+use crate::reach::{BoxedWaiting, Granted, Never, Reach};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Permits that an object of Python's holds, at their reach. They are returned when it is dropped.
 pub(crate) enum Held {
     Here(Guard),
     #[cfg(target_os = "linux")]
     Host(permits_host::OwnedPermit),
+    #[cfg(target_os = "linux")]
+    Machines(Lent),
 }
 
 impl Held {
@@ -18,6 +27,8 @@ impl Held {
             Granted::Here(permit) => Some(Held::Here(Guard::new(reach.here()?, permit))),
             #[cfg(target_os = "linux")]
             Granted::Host(permit) => Some(Held::Host(permit)),
+            #[cfg(target_os = "linux")]
+            Granted::Machines(permit) => Some(Held::Machines(Lent::new(reach.machines()?, permit))),
         }
     }
 
@@ -26,24 +37,78 @@ impl Held {
             Held::Here(guard) => guard.count(),
             #[cfg(target_os = "linux")]
             Held::Host(permit) => permit.count(),
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.count(),
         }
     }
 
     /// The numbers of its permits, if they have any.
     pub(crate) fn slots(&self) -> &[u32] {
         match self {
-            Held::Here(_) => &[],
             #[cfg(target_os = "linux")]
             Held::Host(permit) => permit.slots(),
+            _ => &[],
         }
     }
 
-    pub(crate) fn forget(self) {
+    /// The fencing token, if its reach has them (C19).
+    pub(crate) fn token(&self) -> Option<u64> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.token(),
+            _ => None,
+        }
+    }
+
+    /// How long they are held for certain, if they are held under a lease.
+    pub(crate) fn remaining(&self) -> Option<Duration> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.remaining(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.is_lost(),
+            _ => false,
+        }
+    }
+
+    /// Why they cannot be used any more, if they are lost (C20).
+    pub(crate) fn loss(&self) -> Option<Failure> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.loss(),
+            _ => None,
+        }
+    }
+
+    /// A request that is granted once they are lost, and the reach that it is of. It does not hold them.
+    pub(crate) fn loss_to_come(&self) -> (Reach, BoxedWaiting) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => (Reach::Machines(Arc::clone(permit.of())), loss_of(permit)),
+            _ => (Reach::Here(Arc::new(Here::new(permits::Semaphore::new(1)))), Box::pin(Never)),
+        }
+    }
+
+    /// Returns them, without waiting; an error if they were lost before.
+    pub(crate) fn give_back(self) -> Result<(), Failure> {
+        self.loss().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn forget(self) -> Result<(), Failure> {
         match self {
             Held::Here(guard) => guard.into_permit().forget(),
             #[cfg(target_os = "linux")]
             Held::Host(permit) => permit.forget(),
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.forget()?,
         }
+        Ok(())
     }
 
     /// The permits alone.
@@ -52,6 +117,8 @@ impl Held {
             Held::Here(guard) => Granted::Here(guard.into_permit()),
             #[cfg(target_os = "linux")]
             Held::Host(permit) => Granted::Host(permit),
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => Granted::Machines(permit.into_permit()),
         }
     }
 
@@ -61,6 +128,8 @@ impl Held {
             Held::Here(guard) => guard.split(n).map(Held::Here),
             #[cfg(target_os = "linux")]
             Held::Host(permit) => permit.split(n).ok().map(Held::Host),
+            #[cfg(target_os = "linux")]
+            Held::Machines(permit) => permit.split(n).map(Held::Machines),
         }
     }
 
@@ -72,6 +141,8 @@ impl Held {
             (Held::Host(mine), Held::Host(theirs)) => {
                 mine.merge(theirs).map_err(|error| Held::Host(error.into_permit()))
             }
+            #[cfg(target_os = "linux")]
+            (Held::Machines(mine), Held::Machines(theirs)) => mine.merge(theirs).map_err(Held::Machines),
             #[cfg(target_os = "linux")]
             (_, theirs) => Err(theirs),
         }

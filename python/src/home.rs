@@ -44,10 +44,10 @@ impl Home {
         let own = entered.iter().rposition(|(thread, _)| *thread == me);
         // A block may end in another thread than it began in.
         let last = own.or_else(|| entered.len().checked_sub(1));
-        let held = last.map(|place| entered.remove(place));
+        let held = last.map(|place| entered.remove(place).1);
         // Before the permit is returned.
         drop(entered);
-        held.map(drop).ok_or_else(|| PyRuntimeError::new_err("the `with` block was not entered"))?;
+        held.ok_or_else(|| PyRuntimeError::new_err("the `with` block was not entered"))?.give_back()?;
         raised()
     }
 }

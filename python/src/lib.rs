@@ -25,6 +25,8 @@
 mod arguments;
 mod asyncio;
 mod classes;
+#[cfg(target_os = "linux")]
+mod connecting;
 mod convert;
 mod ending;
 mod errors;
@@ -37,7 +39,11 @@ mod locks;
 #[cfg(target_os = "linux")]
 mod loops;
 #[cfg(target_os = "linux")]
+mod machines;
+#[cfg(target_os = "linux")]
 mod mailbox;
+#[cfg(target_os = "linux")]
+mod own;
 mod park;
 mod raised;
 mod reach;
@@ -78,6 +84,20 @@ mod _permits {
     use crate::classes::threading::{BoundedSemaphore, Semaphore};
     use crate::refuse_subinterpreters;
     use pyo3::prelude::*;
+
+    /// Gives back the leases of all connections to machines, and waits until the servers have them.
+    #[cfg(target_os = "linux")]
+    #[pyfunction]
+    fn _leave_machines() -> PyResult<()> {
+        Ok(crate::machines::leave()?)
+    }
+
+    /// Whether a text is an address of machines, and not a name of this host.
+    #[cfg(target_os = "linux")]
+    #[pyfunction]
+    fn _is_of_machines(text: &str) -> bool {
+        permits_any::Address::is_of_machines(text)
+    }
 
     /// See `ending`.
     #[pyfunction]

@@ -1,7 +1,43 @@
 //! Where a thread sleeps.
 
+use pyo3::Python;
 use std::sync::Arc;
-use std::task::Wake;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+/// How soon, and how often at last, a waiting main thread looks for signals of itself; doubled in between.
+const FIRST_LOOK: Duration = Duration::from_millis(4);
+const LAST_LOOK: Duration =
+    if cfg!(target_os = "linux") { Duration::from_millis(512) } else { Duration::from_millis(16) };
+
+/// A thread of Python's that waits, and is woken by its waker.
+pub(crate) struct Sleeper {
+    parker: Arc<Parker>,
+    waker: Waker,
+    /// After which time it looks for signals, if it is the main thread.
+    look: Option<Duration>,
+}
+
+impl Sleeper {
+    pub(crate) fn new() -> Sleeper {
+        let parker = Arc::new(Parker::default());
+        let waker = Waker::from(Arc::clone(&parker));
+        Sleeper { parker, waker, look: is_main_thread().then_some(FIRST_LOOK) }
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Sleeps, detached from the interpreter, until it is woken, for `limit` at most, or for no reason.
+    /// Whether signals are its business.
+    pub(crate) fn sleep(&mut self, py: Python<'_>, limit: Option<Duration>) -> bool {
+        let limit = [limit, self.look].into_iter().flatten().min();
+        py.detach(|| self.parker.sleep(limit));
+        self.look = self.look.map(|look| (look * 2).min(LAST_LOOK));
+        self.look.is_some()
+    }
+}
 
 #[cfg(target_os = "linux")]
 pub(crate) fn is_main_thread() -> bool {

@@ -1,7 +1,13 @@
-//! The contract at the reaches that Python has: this process, and the processes of this host.
+//! The contract at the reaches that Python has: this process, the processes of this host, and machines.
 
 use crate::errors::Failure;
 use crate::here::Here;
+#[cfg(target_os = "linux")]
+use crate::machines::{Lent, Machines, answer};
+#[cfg(target_os = "linux")]
+use crate::own::Own;
+#[cfg(target_os = "linux")]
+use permits::limit::{Limit, Wait};
 use permits::{Handle, Kind, Request, Semaphore, State};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -32,6 +38,8 @@ pub(crate) enum Granted {
     Here(permits::OwnedPermit),
     #[cfg(target_os = "linux")]
     Host(permits_host::OwnedPermit),
+    #[cfg(target_os = "linux")]
+    Machines(Own<permits_any::AnyPermit>),
 }
 
 /// A request that waits, at any reach. Dropping it gives up its place, or passes on what it was granted
@@ -72,10 +80,21 @@ where
     }
 }
 
+/// What never comes about.
+pub(crate) struct Never;
+
+impl Waiting for Never {
+    fn poll(self: Pin<&mut Self>, _: Manner, _: &mut Context<'_>) -> Poll<Result<Granted, Failure>> {
+        Poll::Pending
+    }
+}
+
 pub(crate) enum Reach {
     Here(Arc<Here>),
     #[cfg(target_os = "linux")]
     Host(permits_host::HostSemaphore),
+    #[cfg(target_os = "linux")]
+    Machines(Arc<Machines>),
 }
 
 impl Reach {
@@ -97,6 +116,16 @@ impl Reach {
                 Ask::Held => Ok(host.try_acquire_many_owned(n)?.granted()),
                 Ask::Back => Ok(host.try_release_many(n)?.granted()),
             },
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => match ask {
+                Ask::Loose => {
+                    let held = answer(of.sem()?.acquire_many(n).try_now())?;
+                    Lent::new(of, Own::new(held)).forget()?;
+                    Ok(Granted::Nothing)
+                }
+                Ask::Held => Ok(answer(of.sem()?.acquire_many(n).try_now())?.granted()),
+                Ask::Back => Ok(answer(of.sem()?.release_many(n).try_now())?.granted()),
+            },
         }
     }
 
@@ -116,6 +145,16 @@ impl Reach {
                 Ask::Loose => Ok(host.acquire_many(n).loose().wait_timeout(Duration::ZERO)?.granted()),
                 Ask::Held => Ok(host.acquire_many_owned(n).wait_timeout(Duration::ZERO)?.granted()),
                 Ask::Back => Ok(host.release_many(n).wait_timeout(Duration::ZERO)?.granted()),
+            },
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => match ask {
+                Ask::Loose => {
+                    let held = of.last_try(of.sem()?.acquire_many(n))?;
+                    Lent::new(of, Own::new(held)).forget()?;
+                    Ok(Granted::Nothing)
+                }
+                Ask::Held => Ok(of.last_try(of.sem()?.acquire_many(n))?.granted()),
+                Ask::Back => Ok(of.last_try(of.sem()?.release_many(n))?.granted()),
             },
         }
     }
@@ -137,6 +176,8 @@ impl Reach {
                 Ask::Held => Box::pin(host.acquire_many_owned(n)),
                 Ask::Back => Box::pin(host.release_many_owned(n)),
             },
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => machines::request(of, ask, n),
         }
     }
 
@@ -158,6 +199,9 @@ impl Reach {
                 Err(failure) if failure.is_not_now() => None,
                 outcome => Some(outcome),
             },
+            // A task does not wait for an answer.
+            #[cfg(target_os = "linux")]
+            Reach::Machines(_) => None,
         }
     }
 
@@ -166,6 +210,8 @@ impl Reach {
             Reach::Here(here) => Ok(here.sem().state()),
             #[cfg(target_os = "linux")]
             Reach::Host(host) => Ok(host.state()?),
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => of.state(),
         }
     }
 
@@ -174,6 +220,8 @@ impl Reach {
             Reach::Here(here) => here.sem().close(),
             #[cfg(target_os = "linux")]
             Reach::Host(host) => host.close()?,
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => answer(of.sem()?.close())?,
         }
         Ok(())
     }
@@ -183,6 +231,8 @@ impl Reach {
             Reach::Here(here) => Ok(here.sem().is_closed()),
             #[cfg(target_os = "linux")]
             Reach::Host(host) => Ok(host.is_closed()?),
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => Ok(of.state()?.closed),
         }
     }
 
@@ -199,6 +249,15 @@ impl Reach {
                 Change::Grow => host.grow(n)?,
                 Change::Shrink => host.shrink(n)?,
             },
+            #[cfg(target_os = "linux")]
+            Reach::Machines(of) => {
+                let sem = of.sem()?;
+                match change {
+                    Change::Set => answer(sem.set_max_permits(n))?,
+                    Change::Grow => answer(sem.grow(n))?,
+                    Change::Shrink => answer(sem.shrink(n))?,
+                }
+            }
         }
         Ok(())
     }
@@ -213,7 +272,25 @@ impl Reach {
         match self {
             Reach::Here(here) => Some(here),
             #[cfg(target_os = "linux")]
-            Reach::Host(_) => None,
+            Reach::Host(_) | Reach::Machines(_) => None,
+        }
+    }
+
+    /// Does every call wait for an answer from elsewhere?
+    #[inline]
+    pub(crate) fn asks_servers(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return matches!(self, Reach::Machines(_));
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    /// The semaphore, if it is one of machines.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn machines(&self) -> Option<&Arc<Machines>> {
+        match self {
+            Reach::Machines(of) => Some(of),
+            _ => None,
         }
     }
 }
@@ -263,5 +340,70 @@ mod host {
         fn poll(self: Pin<&mut Self>, _: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>> {
             Future::poll(self, context).map(|outcome| Ok(outcome?.granted()))
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use machines::loss_of;
+
+#[cfg(target_os = "linux")]
+mod machines {
+    use super::{
+        Arc, Ask, BoxedWaiting, Context, Failure, Granted, Lent, Limit, Machines, Manner, Own, Pin, Poll, Waiting,
+        Yield,
+    };
+    use crate::machines::not_ours;
+    use permits::Error;
+    use permits_any::AnyPermit;
+
+    impl Yield for AnyPermit {
+        fn granted(self) -> Granted {
+            Granted::Machines(Own::new(self))
+        }
+    }
+
+    type Call = Pin<Box<dyn Future<Output = Result<Granted, Error>> + Send>>;
+
+    /// A request, which a child of a fork neither polls nor drops.
+    struct Asked {
+        /// `None` if it was made in a child.
+        call: Option<Own<Call>>,
+        // After the call: the last of these gives the lease back.
+        of: Arc<Machines>,
+    }
+
+    impl Waiting for Asked {
+        /// First come, first served, threads and tasks alike: there is one manner.
+        fn poll(self: Pin<&mut Self>, _: Manner, context: &mut Context<'_>) -> Poll<Result<Granted, Failure>> {
+            let Asked { call, of } = self.get_mut();
+            match call.as_mut().and_then(Own::get_mut) {
+                Some(call) => call.as_mut().poll(context).map_err(Failure::Machines),
+                None => Poll::Ready(Err(not_ours(of.name()))),
+            }
+        }
+    }
+
+    pub(super) fn request(of: &Arc<Machines>, ask: Ask, n: u32) -> BoxedWaiting {
+        let call = of.sem().ok().map(|sem| match ask {
+            Ask::Loose => call(sem.acquire_loose_many(n)),
+            Ask::Held => call(sem.acquire_many(n).into_future()),
+            Ask::Back => call(sem.release_many(n).into_future()),
+        });
+        Box::pin(Asked { call: call.map(Own::new), of: Arc::clone(of) })
+    }
+
+    fn call<T: Yield>(asked: impl Future<Output = Result<T, Error>> + Send + 'static) -> Call {
+        Box::pin(async move { Ok(asked.await?.granted()) })
+    }
+
+    /// A request that is granted once permits are lost. It does not hold them.
+    pub(crate) fn loss_of(permit: &Lent) -> BoxedWaiting {
+        let call = permit.lost().map(|lost| -> Call {
+            Box::pin(async move {
+                lost.await;
+                Ok(Granted::Nothing)
+            })
+        });
+        Box::pin(Asked { call: call.map(Own::new), of: Arc::clone(permit.of()) })
     }
 }

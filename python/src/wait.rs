@@ -4,39 +4,36 @@
 //! handlers without `SA_RESTART`. The standard library's own waits would go on sleeping. Signals are Python's
 //! main thread's business, and the kernel prefers that one for a signal that is sent to the process
 //! (signal(7)). Between the last look for signals and the call there is a moment in which one is not noticed;
-//! for that, and for signals that went to another thread, the main thread looks again after [`FIRST_LOOK`],
-//! and ever more rarely.
+//! for that, and for signals that went to another thread, the main thread looks again after a few
+//! milliseconds, and ever more rarely ([`Sleeper`]).
 
 use crate::arguments::Patience;
+use crate::errors::Failure;
 use crate::held::Held;
 use crate::here::generation;
 use crate::home::Home;
-use crate::park::{Parker, is_main_thread};
+use crate::park::Sleeper;
 use crate::raised::raised;
 use crate::reach::{Ask, Granted, Manner};
 use pyo3::prelude::*;
 use std::mem;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
-
-/// How soon, and how often at last, a waiting main thread looks for signals of itself; doubled in between.
-const FIRST_LOOK: Duration = Duration::from_millis(4);
-const LAST_LOOK: Duration =
-    if cfg!(target_os = "linux") { Duration::from_millis(512) } else { Duration::from_millis(16) };
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 impl Home {
     /// Asks, and waits as a thread if it must. `None` when the time is over.
     #[inline]
     pub(crate) fn wait(&self, py: Python<'_>, ask: Ask, n: u32, patience: Patience) -> PyResult<Option<Granted>> {
-        let outcome = match self.reach.try_now(ask, n) {
-            Ok(granted) => Ok(Some(granted)),
-            Err(failure) if failure.is_not_now() => match patience {
-                Patience::Try => Ok(None),
-                Patience::Endless => wait(py, self, ask, n, None),
-                Patience::Until(deadline) => wait(py, self, ask, n, Some(deadline)),
-            },
-            Err(failure) => Err(failure.into()),
+        let tried = match patience {
+            // It waits for servers that do not answer, where a try fails.
+            Patience::Endless | Patience::Until(_) if self.reach.asks_servers() => None,
+            _ => Some(self.reach.try_now(ask, n)).filter(|tried| !tried.as_ref().is_err_and(Failure::is_not_now)),
+        };
+        let outcome = match (tried, patience) {
+            (Some(tried), _) => tried.map(Some).map_err(Into::into),
+            (None, Patience::Try) => Ok(None),
+            (None, Patience::Endless) => wait(py, self, ask, n, None),
+            (None, Patience::Until(deadline)) => wait(py, self, ask, n, Some(deadline)),
         };
         let Err(error) = raised() else { return outcome };
         if let Ok(Some(granted)) = outcome {
@@ -71,30 +68,28 @@ impl Home {
 /// has gone on to the next (P3).
 #[cold]
 fn wait(py: Python<'_>, home: &Home, ask: Ask, n: u32, deadline: Option<Instant>) -> PyResult<Option<Granted>> {
-    let parker = Arc::new(Parker::default());
-    let waker = Waker::from(Arc::clone(&parker));
-    let mut context = Context::from_waker(&waker);
+    let mut sleeper = Sleeper::new();
     // Loose ones are held until this returns, so that a signal's exception can still return them.
     let held = if ask == Ask::Loose { Ask::Held } else { ask };
     let mut request = home.reach.request(held, n);
     let mut since = generation();
-    let mut look = is_main_thread().then_some(FIRST_LOOK);
     loop {
+        let mut context = Context::from_waker(sleeper.waker());
         // Before the poll, so that what is granted by the end of the time is taken (C11).
         let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if let Poll::Ready(outcome) = request.as_mut().poll(Manner::Thread, &mut context) {
-            return Ok(Some(let_go(home, ask, outcome?)));
+            return Ok(Some(let_go(home, ask, outcome?)?));
         }
         if rest.is_some_and(|rest| rest.is_zero()) {
             return Ok(None);
         }
-        let limit = [rest, look].into_iter().flatten().min();
-        py.detach(|| parker.sleep(limit));
-        let Some(next_look) = &mut look else { continue };
-        *next_look = (*next_look * 2).min(LAST_LOOK);
+        if !sleeper.sleep(py, rest) {
+            continue;
+        }
         // A handler may wait for this very semaphore, and take long. While it runs, this request is as a
         // task's: what is for it is kept for it, and whoever is next goes on, rather than that all wait for
         // it to take its permits by itself.
+        let mut context = Context::from_waker(sleeper.waker());
         if let Poll::Ready(outcome) = request.as_mut().poll(Manner::Task, &mut context) {
             let granted = outcome?;
             // What was given back is back, signal or not.
@@ -102,7 +97,7 @@ fn wait(py: Python<'_>, home: &Home, ask: Ask, n: u32, deadline: Option<Instant>
                 let held = Held::new(&home.reach, granted);
                 py.check_signals()?;
                 let granted = held.map_or(Granted::Nothing, Held::into_granted);
-                return Ok(Some(let_go(home, ask, granted)));
+                return Ok(Some(let_go(home, ask, granted)?));
             }
             return Ok(Some(granted));
         }
@@ -116,12 +111,12 @@ fn wait(py: Python<'_>, home: &Home, ask: Ask, n: u32, deadline: Option<Instant>
 }
 
 /// Makes permits loose that were asked for as such.
-fn let_go(home: &Home, ask: Ask, granted: Granted) -> Granted {
+fn let_go(home: &Home, ask: Ask, granted: Granted) -> Result<Granted, Failure> {
     if ask == Ask::Loose {
         if let Some(held) = Held::new(&home.reach, granted) {
-            held.forget();
+            held.forget()?;
         }
-        return Granted::Nothing;
+        return Ok(Granted::Nothing);
     }
-    granted
+    Ok(granted)
 }

@@ -15,7 +15,7 @@ import permits
 
 README = Path(__file__).parent.parent / "README.md"
 # Those that were installed: so the wheel has them.
-STUBS = [Path(permits.__file__).parent / name for name in ("__init__.pyi", "aio.pyi")]
+STUBS = [Path(permits.__file__).parent / name for name in ("__init__.pyi", "_machines.pyi", "aio.pyi")]
 
 
 def run_doctest(text, name, file, line, **known):
@@ -42,12 +42,12 @@ def test_examples_of_docstrings_hold(file, line, text, tmp_path):
     run_doctest(text, file.name, file, line, directory=tmp_path / "permits")
 
 
-def blocks():
-    """The code of the README: those with prompts, and programs with what they print."""
+def blocks(machines=False):
+    """The code of the README: those with prompts, and programs with what they print. That for machines needs a server."""
     text = README.read_text()
     found = list(re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     for block, after in zip(found, found[1:] + [None]):
-        if block[1] == "python":
+        if block[1] == "python" and ("etcd://" in block[2]) == machines:
             line = text.count("\n", 0, block.start()) + 2
             heading = re.findall(r"^##+ (.*)$", text[: block.start()], re.MULTILINE)[-1]
             printed = after[2] if after and after[1] == "text" else None
@@ -62,6 +62,10 @@ def test_examples_of_the_readme_hold(line, code, printed, tmp_path):
     # In a directory of this test's own.
     where = "directory={!r}".format(str(tmp_path / "permits"))
     code = re.sub(r'HostSemaphore\(("[^()]*)\)', r"HostSemaphore(\1, {})".format(where), code)
+    run_program(code, printed, tmp_path)
+
+
+def run_program(code, printed, tmp_path):
     program = tmp_path / "example.py"
     program.write_text(code)
 

@@ -9,11 +9,11 @@ import asyncio
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Literal, Optional, Union
 
 import permits
 import permits.aio
-from permits import BoundedSemaphore, CountSemaphore, HostSemaphore, Permit, Semaphore, State
+from permits import BoundedSemaphore, CountSemaphore, EtcdSemaphore, HostSemaphore, Permit, Semaphore, State
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -122,3 +122,24 @@ def host() -> None:
     except (permits.ClosedError, permits.TooManyError, permits.WaitTimeoutError, permits.WouldBlockError):
         pass
     HostSemaphore()  # type: ignore[call-arg]
+
+
+async def machines() -> None:
+    sem = permits.connect("etcd://10.0.0.1/build", 2, ttl=30, connect_timeout=2.5, ca=Path("ca.pem"), label="nightly")
+    assert_type(sem, Union[EtcdSemaphore, HostSemaphore])
+    assert_type(sem.name, str)
+    assert_type(EtcdSemaphore("@build", user="alice", password="…", resize=True).address, str)
+    assert_type(sem.acquire(True, 0.5), bool)
+    with sem.permit() as permit:
+        assert_type(permit.token, Optional[int])
+        assert_type(permit.remaining, Optional[float])
+        assert_type(permit.lost(), bool)
+    async with sem.permit_async(2) as permit:
+        assert_type(await permit.lost_async(), Literal[True])
+    try:
+        permit.release()
+    except (permits.LostError, permits.UnreachableError, permits.DeniedError) as error:
+        assert_type(error.kind, str)
+
+    sem.address  # type: ignore[union-attr]
+    permits.connect()  # type: ignore[call-arg]

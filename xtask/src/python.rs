@@ -41,11 +41,13 @@ pub(crate) struct Options {
     /// Empty: all that are found.
     pythons: Vec<PathBuf>,
     pytest: Vec<String>,
+    /// Tests that are left out for want of something are failures.
+    all: bool,
 }
 
 impl Options {
     pub(crate) fn parse(args: &[String]) -> Result<Options> {
-        let mut options = Options { pythons: Vec::new(), pytest: Vec::new() };
+        let mut options = Options { pythons: Vec::new(), pytest: Vec::new(), all: false };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -88,9 +90,9 @@ struct Workshop<'a> {
     start: Instant,
 }
 
-/// Builds and tests on all interpreters that are found.
+/// Builds and tests on all interpreters that are found, and leaves no test out.
 pub(crate) fn check(root: &Path) -> Result<()> {
-    run(root, &Options { pythons: Vec::new(), pytest: Vec::new() })
+    run(root, &Options { pythons: Vec::new(), pytest: Vec::new(), all: true })
 }
 
 /// Builds, installs and tests; fails if anything does on any interpreter.
@@ -119,7 +121,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     complete(&pythons)?;
 
     let wheel = shop.build(newest)?;
-    let (passed, failed) = shop.test_all(&pythons, &wheel, &options.pytest);
+    let (passed, failed) = shop.test_all(&pythons, &wheel, options);
     if !failed.is_empty() {
         return Err(format!("failed on {}", failed.join(", ")).into());
     }
@@ -262,7 +264,7 @@ impl Workshop<'_> {
     }
 
     /// As many interpreters at a time as there are cores. Gives those that passed, and those that failed.
-    fn test_all(&self, pythons: &[Interpreter], wheel: &Path, pytest: &[String]) -> (Vec<String>, Vec<String>) {
+    fn test_all(&self, pythons: &[Interpreter], wheel: &Path, options: &Options) -> (Vec<String>, Vec<String>) {
         // The newest first: it has the most to do.
         let queue = Mutex::new(pythons.iter().rev().collect::<VecDeque<_>>());
         let verdicts = Mutex::new((Vec::new(), Vec::new()));
@@ -270,7 +272,7 @@ impl Workshop<'_> {
             loop {
                 let Some(python) = queue.lock().expect("nobody panics with the queue").pop_front() else { return };
                 let newest = std::ptr::eq(python, &pythons[pythons.len() - 1]);
-                let outcome = self.test(python, wheel, pytest, newest);
+                let outcome = self.test(python, wheel, options, newest);
                 let mut verdicts = verdicts.lock().expect("nobody panics with the verdicts");
                 match outcome {
                     Ok(()) => verdicts.0.push(python.version.clone()),
@@ -290,7 +292,7 @@ impl Workshop<'_> {
         verdicts.into_inner().expect("nobody panics with the verdicts")
     }
 
-    fn test(&self, python: &Interpreter, wheel: &Path, pytest: &[String], with_types: bool) -> Result<()> {
+    fn test(&self, python: &Interpreter, wheel: &Path, options: &Options, newest: bool) -> Result<()> {
         let version = &python.version;
         let log = Log::new(self.folder.join(format!("{version}.log")))?;
         let tests = self.root.join("python/tests");
@@ -301,16 +303,27 @@ impl Workshop<'_> {
         let mut tester = self.tool("pytest", &environment);
         tester.arg("-c").arg(self.root.join("python/pyproject.toml"));
         tester.arg("-o").arg(format!("cache_dir={}", self.folder.join("pytest-cache").display()));
+        if options.all {
+            tester.env("PERMITS_TEST_ALL", "1");
+        }
+        if !newest {
+            // What needs a server is for the newest alone, but for a smoke test.
+            tester.env("PERMITS_TEST_OTHER", "1");
+        }
         // Files are named as one sees them in `python`.
-        let (files, others): (Vec<_>, Vec<_>) = pytest.iter().partition(|argument| argument.starts_with("tests/"));
+        let (files, others): (Vec<_>, Vec<_>) =
+            options.pytest.iter().partition(|argument| argument.starts_with("tests/"));
         tester.args(others).args(files.iter().map(|file| self.root.join("python").join(file)));
         if files.is_empty() {
             tester.arg(&tests);
         }
         log.run(&mut tester)?;
+        for line in log.text()?.lines().filter(|line| line.starts_with("SKIPPED")) {
+            self.say(&format!("{version}: {line}"));
+        }
         self.say(&format!("{version}: {}", log.last_line()?));
 
-        if with_types {
+        if newest {
             let requirements = tests.join("requirements-typing.txt");
             log.run(pip(&environment).arg("-r").arg(requirements))?;
             let sample = tests.join("typing_sample.py");
@@ -389,11 +402,13 @@ impl Log {
         Err(format!("`{program}`: {status}; {}:\n{}", self.path.display(), String::from_utf8_lossy(text)).into())
     }
 
+    fn text(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.path)?).into_owned())
+    }
+
     /// The verdict of the tools that run here stands in their last line.
     fn last_line(&self) -> Result<String> {
-        let text = fs::read(&self.path)?;
-        let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().next_back().unwrap_or_default().trim_matches(['=', ' ']).to_owned())
+        Ok(self.text()?.lines().next_back().unwrap_or_default().trim_matches(['=', ' ']).to_owned())
     }
 }
 

@@ -4,6 +4,7 @@ use crate::arguments::Argument;
 use crate::asyncio::in_a_task;
 use crate::classes::coroutine::Gives;
 use crate::classes::done::Done;
+use crate::classes::permit::Permit;
 use crate::classes::request::{PermitRequest, Request};
 use crate::classes::valued::Valued;
 use crate::raised::raised;
@@ -67,7 +68,7 @@ impl AsyncSemaphore {
     /// Take n permits that a Permit holds: await it, or use it in `async with`.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn permit(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit")?))
+        Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit(Permit::make), "permit")?))
     }
 
     /// Acquire, as `await acquire()` does.

@@ -5,7 +5,6 @@
 //! happens before its first step.
 
 use crate::asyncio::{resolve, running_loop};
-use crate::classes::permit::Permit;
 use crate::held::Held;
 use crate::here::generation;
 use crate::home::Home;
@@ -26,27 +25,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// What its task gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Gives {
     True,
     /// What `async with` on a semaphore gets.
     Nothing,
-    Permit,
+    /// An object that holds them, as this makes it; it has a method `release`.
+    Permit(fn(Python<'_>, Option<Held>) -> PyResult<Py<PyAny>>),
 }
 
 pub(crate) struct Coroutine {
-    /// The semaphore's object, which refers to all who wait for it.
+    /// The semaphore's object, which refers to all who wait for it; or a class.
     owner: Py<PyAny>,
     home: Arc<Home>,
     ask: Ask,
     n: u32,
     gives: Gives,
+    /// What it waits for in place of permits; `None` inside once it is waited for.
+    once: Option<Mutex<Option<BoxedWaiting>>>,
     /// The method that made it.
     name: &'static str,
     progress: Mutex<Progress>,
     /// It is used by `async with`, whose end returns what was made.
     entered: AtomicBool,
-    made: Attached<Option<Py<Permit>>>,
+    made: Attached<Option<Py<PyAny>>>,
 }
 
 enum Progress {
@@ -81,10 +83,31 @@ impl Coroutine {
             ask,
             n,
             gives,
+            once: None,
             name,
             progress: Mutex::new(Progress::New),
             entered: AtomicBool::new(false),
             made: Attached::new(None),
+        }
+    }
+
+    /// One that waits for this request, which takes no permits, and whose task gets True.
+    pub(crate) fn once(
+        owner: &Bound<'_, PyAny>,
+        home: &Arc<Home>,
+        request: BoxedWaiting,
+        name: &'static str,
+    ) -> Coroutine {
+        let mut coroutine = Coroutine::new(owner, home, (Ask::Back, 0), (Gives::True, name));
+        coroutine.once = Some(Mutex::new(Some(request)));
+        coroutine
+    }
+
+    /// A request to wait for. One that cannot be made again is the parent's, in a child after fork.
+    fn request(&self) -> PyResult<BoxedWaiting> {
+        match &self.once {
+            None => Ok(self.home.reach.request(self.ask, self.n)),
+            Some(once) => lock(once).take().ok_or_else(used_up),
         }
     }
 
@@ -127,13 +150,16 @@ impl Coroutine {
     }
 
     fn begin(&self, py: Python<'_>) -> PyResult<Step> {
+        if self.once.is_some() {
+            return self.wait(py, self.request()?);
+        }
         let yields = self.ask != Ask::Back && self.home.waiters.are_resuming();
         // A guard, if it yields: loose permits could be returned by others before it has seen them.
         let ask = if yields && self.ask == Ask::Loose { Ask::Held } else { self.ask };
         if let Some(outcome) = self.home.reach.try_as_task(ask, self.n) {
             return self.may_yield(py, outcome?, yields);
         }
-        self.wait(py, self.home.reach.request(self.ask, self.n))
+        self.wait(py, self.request()?)
     }
 
     fn may_yield(&self, py: Python<'_>, granted: Granted, yields: bool) -> PyResult<Step> {
@@ -154,7 +180,7 @@ impl Coroutine {
         Ok(Step::Done(match self.ask {
             Ask::Held => held.into_granted(),
             Ask::Loose => {
-                held.forget();
+                held.forget()?;
                 Granted::Nothing
             }
             Ask::Back => {
@@ -191,11 +217,11 @@ impl Coroutine {
         if slot.generation != generation() {
             return match request.and_then(|request| self.inherit(request)) {
                 Some(permit) => self.turned_into(permit),
-                None => self.wait(py, self.home.reach.request(self.ask, self.n)),
+                None => self.wait(py, self.request()?),
             };
         }
         // It is `None` if it was passed on, and its task goes on nevertheless.
-        let Some(mut request) = request else { return self.wait(py, self.home.reach.request(self.ask, self.n)) };
+        let Some(mut request) = request else { return self.wait(py, self.request()?) };
         match request.as_mut().poll(Manner::Task, &mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => Ok(Step::Done(outcome?)),
             // Somebody else has resolved the future; whoever grants it from here on is seen by the next poll.
@@ -232,8 +258,8 @@ impl Coroutine {
                 self.home.enter(granted);
                 Ok(None)
             }
-            Gives::Permit => {
-                let permit = Py::new(py, Permit::new(Held::new(&self.home.reach, granted)))?;
+            Gives::Permit(make) => {
+                let permit = make(py, Held::new(&self.home.reach, granted))?;
                 // Relaxed: the same thread wrote it.
                 if self.entered.load(Ordering::Relaxed) {
                     *self.made.lock(py) = Some(permit.clone_ref(py));
@@ -250,7 +276,7 @@ impl Coroutine {
                 let inherited = slot.end(py).and_then(|request| self.inherit(request));
                 // A release that is given up leaves its permits loose.
                 match inherited {
-                    Some(held) if self.ask == Ask::Back => held.forget(),
+                    Some(held) if self.ask == Ask::Back => drop(held.forget()),
                     inherited => drop(inherited),
                 }
             }
@@ -287,7 +313,9 @@ impl Coroutine {
     }
 
     pub(crate) fn qualified_name(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("{}.{}", self.owner.bind(py).get_type().qualname()?, self.name))
+        let owner = self.owner.bind(py);
+        let class = owner.cast::<PyType>().map_or_else(|_| owner.get_type(), Clone::clone);
+        Ok(format!("{}.{}", class.qualname()?, self.name))
     }
 
     /// `async with` begins: its end returns what is made.
@@ -299,7 +327,7 @@ impl Coroutine {
     /// `async with` ends.
     pub(crate) fn exit(&self, py: Python<'_>) -> PyResult<()> {
         let permit = self.made.lock(py).take();
-        permit.map_or(Ok(()), |permit| permit.get().give_back())
+        permit.map_or(Ok(()), |permit| permit.call_method0(py, pyo3::intern!(py, "release")).map(drop))
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -6,11 +6,15 @@ use crate::classes::coroutine::{Coroutine, Gives};
 use crate::classes::done::Done;
 use crate::classes::permit::Permit;
 use crate::classes::request::{PermitRequest, Request};
+#[cfg(target_os = "linux")]
+use crate::connecting::Connecting;
 use crate::convert::{one, opening, resize, state_to_python};
-use crate::errors::Failure;
+use crate::errors::{Failure, end_of_block};
 use crate::held::Held;
 use crate::here::Here;
 use crate::home::{Cell, Home};
+#[cfg(target_os = "linux")]
+use crate::machines::{Machines, Terms};
 use crate::raised::raised;
 use crate::reach::{Ask, Change, Reach};
 use permits::{Semaphore, State};
@@ -111,6 +115,28 @@ impl Counting {
         let host = opened.map_err(Failure::from)?;
         let _ = self.host.set(host.clone());
         self.cell.set("HostSemaphore", Home::new(Reach::Host(host)))
+    }
+
+    /// Its name, and its address as it may be shown.
+    #[cfg(target_os = "linux")]
+    fn _init_machines(
+        &self,
+        address: &str,
+        backend: Option<&str>,
+        max: Option<Bound<'_, PyAny>>,
+        resize: bool,
+        options: Connecting<'_>,
+    ) -> PyResult<(String, String)> {
+        let max = max.map(|max| no_bool(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
+        let terms = match max {
+            Some(max) if resize => Terms::Resized(max),
+            Some(max) => Terms::Max(max),
+            None => Terms::Existing,
+        };
+        let machines = Machines::open(address, backend, terms, &options.options()?)?;
+        let named = (machines.name().to_owned(), machines.address());
+        self.cell.set("EtcdSemaphore", Home::new(Reach::Machines(machines)))?;
+        Ok(named)
     }
 
     #[cfg(target_os = "linux")]
@@ -219,7 +245,7 @@ impl Counting {
     /// permit() for a task: await it, or use it in `async with`.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn permit_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(slf.get().request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
+        Ok(PermitRequest::new(slf.get().request(slf, Ask::Held, n, Gives::Permit(Permit::make), "permit_async")?))
     }
 
     /// Take one permit, and hold it until the end of the block. Waits while none is free.
@@ -232,9 +258,9 @@ impl Counting {
     }
 
     /// Give it back.
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
-    fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.home()?.exit()
+    #[pyo3(signature = (_t, v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _t: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
+        end_of_block(v, self.home()?.exit())
     }
 
     /// The same for `async with`.
@@ -243,15 +269,15 @@ impl Counting {
     }
 
     /// Give it back.
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    #[pyo3(signature = (_t, v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,
         py: Python<'_>,
         _t: &Bound<'_, PyAny>,
-        _v: &Bound<'_, PyAny>,
+        v: &Bound<'_, PyAny>,
         _tb: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Done>> {
-        in_a_task(|| self.home()?.exit())?;
+        end_of_block(v, in_a_task(|| self.home()?.exit()))?;
         Done::nothing(py)
     }
 
@@ -350,7 +376,11 @@ impl Counting {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let opening = opening(slf.as_any())?;
-        // A repr does not fail.
+        // A repr asks no servers, and does not fail.
+        #[cfg(target_os = "linux")]
+        if let Some(machines) = slf.get().cell.get().ok().and_then(|home| home.reach.machines()) {
+            return Ok(format!("{opening}: {}>", machines.address()));
+        }
         let Ok(state) = slf.get().state() else { return Ok(format!("{opening}: not open>")) };
         Ok(format!("{opening}: {state}>"))
     }

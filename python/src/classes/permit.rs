@@ -1,8 +1,12 @@
 //! `Permit`: permits that an object holds.
 
 use crate::arguments::{Argument, Count};
+use crate::classes::coroutine::Coroutine;
 use crate::classes::done::Done;
+use crate::classes::request::Request;
+use crate::errors::end_of_block;
 use crate::held::Held;
+use crate::home::Home;
 use crate::locks::lock;
 use crate::raised::{raised, report_raised};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -25,12 +29,24 @@ impl Permit {
         Permit { held: Mutex::new(held) }
     }
 
+    /// As an object of Python's.
+    pub(crate) fn make(py: Python<'_>, held: Option<Held>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(py, Permit::new(held))?.into_any())
+    }
+
     /// Once; later it does nothing.
     pub(crate) fn give_back(&self) -> PyResult<()> {
         // Apart, so that the lock is free when the permits are returned.
-        let held = self.take();
-        drop(held);
+        if let Some(held) = self.take() {
+            held.give_back()?;
+        }
         raised()
+    }
+
+    /// An error if its permits were lost.
+    fn is_held(&self) -> PyResult<()> {
+        let loss = lock(&self.held).as_ref().and_then(Held::loss);
+        loss.map_or(Ok(()), |loss| Err(loss.into()))
     }
 
     fn take(&self) -> Option<Held> {
@@ -59,7 +75,34 @@ impl Permit {
         PyTuple::new(py, slots)
     }
 
-    /// Return the permits. Never waits; a second call does nothing.
+    /// The fencing token of its grant; None unless its semaphore is an EtcdSemaphore.
+    #[getter]
+    fn token(&self) -> Option<u64> {
+        lock(&self.held).as_ref().and_then(Held::token)
+    }
+
+    /// For how many seconds it holds its permits for certain, if the lease is not renewed; None unless its
+    /// semaphore is an EtcdSemaphore.
+    #[getter]
+    fn remaining(&self) -> Option<f64> {
+        lock(&self.held).as_ref().and_then(Held::remaining).map(|time| time.as_secs_f64())
+    }
+
+    /// Whether the permits are lost. Only those of an EtcdSemaphore can be.
+    fn lost(&self) -> bool {
+        lock(&self.held).as_ref().is_some_and(Held::is_lost)
+    }
+
+    /// For a task: await it. It ends once the permits are lost, with the result True.
+    fn lost_async(&self, py: Python<'_>) -> PyResult<Request> {
+        let watched = lock(&self.held).as_ref().map(Held::loss_to_come);
+        let (reach, request) = watched.ok_or_else(|| PyValueError::new_err("it holds no permits any more"))?;
+        // Not the permit: it comes back when nothing else refers to it.
+        let class = py.get_type::<Permit>();
+        Ok(Request::new(Coroutine::once(class.as_any(), &Home::new(reach), request, "lost_async")))
+    }
+
+    /// Return the permits. Never waits; a second call does nothing. Raises LostError if they were lost before.
     fn release(&self) -> PyResult<()> {
         self.give_back()
     }
@@ -67,7 +110,7 @@ impl Permit {
     /// Drop the permits and leave them given out, as loose ones, which any caller may release().
     fn forget(&self) -> PyResult<()> {
         if let Some(held) = self.take() {
-            held.forget();
+            held.forget()?;
         }
         raised()
     }
@@ -76,6 +119,7 @@ impl Permit {
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn split(&self, n: Argument<'_, '_>) -> PyResult<Permit> {
         let n = Count::new(n)?;
+        self.is_held()?;
         let mut held = self.take();
         let count = held.as_ref().map_or(0, Held::count);
         let outcome = match (n, &mut held) {
@@ -101,6 +145,8 @@ impl Permit {
         if slf.is(other) {
             return Err(PyValueError::new_err("a permit cannot be merged with itself"));
         }
+        slf.get().is_held()?;
+        other.get().is_held()?;
         let Some(theirs) = other.get().take() else { return Ok(()) };
         let Some(mut mine) = slf.get().take() else {
             other.get().put(theirs);
@@ -120,9 +166,9 @@ impl Permit {
     }
 
     /// Release what it holds.
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
-    fn __exit__(&self, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.give_back()
+    #[pyo3(signature = (_t, v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __exit__(&self, _t: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<()> {
+        end_of_block(v, self.give_back())
     }
 
     /// The same for `async with`.
@@ -131,15 +177,15 @@ impl Permit {
     }
 
     /// Release what it holds.
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    #[pyo3(signature = (_t, v, _tb, /), text_signature = "($self, t, v, tb, /)")]
     fn __aexit__(
         &self,
         py: Python<'_>,
         _t: &Bound<'_, PyAny>,
-        _v: &Bound<'_, PyAny>,
+        v: &Bound<'_, PyAny>,
         _tb: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Done>> {
-        self.give_back()?;
+        end_of_block(v, self.give_back())?;
         Done::nothing(py)
     }
 

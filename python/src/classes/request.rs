@@ -2,6 +2,7 @@
 
 use crate::classes::coroutine::Coroutine;
 use crate::classes::done::Done;
+use crate::errors::end_of_block;
 use crate::raised::raised;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
@@ -100,9 +101,9 @@ coroutine!(PermitRequest {
     }
 
     /// Release it.
-    #[pyo3(signature = (_t, _v, _tb, /), text_signature = "($self, t, v, tb, /)")]
-    fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, _v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
-        self.coroutine.exit(py)?;
+    #[pyo3(signature = (_t, v, _tb, /), text_signature = "($self, t, v, tb, /)")]
+    fn __aexit__(&self, py: Python<'_>, _t: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>, _tb: &Bound<'_, PyAny>) -> PyResult<Py<Done>> {
+        end_of_block(v, self.coroutine.exit(py))?;
         Done::nothing(py)
     }
 });

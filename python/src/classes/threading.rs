@@ -89,7 +89,13 @@ impl Semaphore {
     /// permit() for a task: await it, or use it in `async with`.
     #[pyo3(signature = (n = Argument::NONE), text_signature = "($self, n=1)")]
     fn permit_async(slf: &Bound<'_, Self>, n: Argument<'_, '_>) -> PyResult<PermitRequest> {
-        Ok(PermitRequest::new(slf.get().valued.request(slf, Ask::Held, n, Gives::Permit, "permit_async")?))
+        Ok(PermitRequest::new(slf.get().valued.request(
+            slf,
+            Ask::Held,
+            n,
+            Gives::Permit(Permit::make),
+            "permit_async",
+        )?))
     }
 
     /// Acquire, as `acquire()` does.

@@ -247,11 +247,13 @@ def test_errors_are_of_the_kinds_that_users_catch():
     assert issubclass(permits.TooManyError, (permits.PermitsError,)) and issubclass(permits.TooManyError, ValueError)
     assert issubclass(permits.WaitTimeoutError, permits.PermitsError) and issubclass(permits.WaitTimeoutError, TimeoutError)
     assert issubclass(permits.WouldBlockError, permits.PermitsError)
+    assert issubclass(permits.EtcdError, permits.PermitsError) and not issubclass(permits.EtcdError, permits.HostError)
     for name in permits.__all__:
         thing = getattr(permits, name)
         if isinstance(thing, type) and issubclass(thing, Exception):
             assert (thing.__module__, thing.__name__) == ("permits", name)
-            arguments = ("text", "not-found") if thing is permits.HostError else ("text",)
+            has_kind = issubclass(thing, (permits.HostError, permits.EtcdError))
+            arguments = ("text", "not-found") if has_kind else ("text",)
             assert type(pickle.loads(pickle.dumps(thing(*arguments)))) is thing
 
 

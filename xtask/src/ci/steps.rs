@@ -152,6 +152,8 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo fmt --manifest-path python/Cargo.toml --check",
             "cargo clippy --locked --all-targets --manifest-path python/Cargo.toml --target-dir target/python-rust \
              -- -D warnings",
+            "cargo clippy --locked --no-default-features --manifest-path python/Cargo.toml --target-dir target/python-rust \
+             -- -D warnings",
         ]),
     },
     Step {

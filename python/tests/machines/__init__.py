@@ -1,0 +1,1 @@
+"""`HostSemaphore`: one semaphore for the processes of this host, that may die at any moment."""
