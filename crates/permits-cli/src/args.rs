@@ -77,7 +77,7 @@ pub(crate) struct Args {
     pub(crate) act: Act,
 }
 
-/// [`Args`] for `run` alone: building the other thirteen takes longer than anything else at the start, and
+/// [`Args`] for `run` alone: building the other fourteen takes longer than anything else at the start, and
 /// `run` is started often.
 ///
 /// It decides nothing: what it cannot parse, help included, is left to [`Args`].
@@ -140,6 +140,7 @@ pub(crate) enum Act {
     Top(Top),
     Set(Set),
     Wait(Wait),
+    Check(Check),
     Revoke(Revoke),
     #[command(visible_alias = "rm", alias = "delete")]
     Remove(Remove),
@@ -488,6 +489,33 @@ pub(crate) struct Wait {
     /// Name of the semaphore
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+}
+
+/// Check whether a grant still holds its permits.
+///
+/// For a command of `permits run`, before an act that must not overlap with that of another holder. It exits 0 if the
+/// grant of the command holds its permits at that moment, and 76 if it has lost them. With an address the servers
+/// decide, and the exit code is 69 if none answers: then it is not known.
+///
+/// The permits can be lost right after it. Where that must do no harm, what the permits protect has to compare
+/// PERMITS_TOKEN.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Check {
+    /// Exit 69 if no server answers for DURATION
+    #[arg(
+        long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration,
+        allow_hyphen_values = true
+    )]
+    pub(crate) connect_timeout: Duration,
+    /// Print what was found, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Name of the semaphore [default: $PERMITS_NAME]
+    #[arg(value_name = "NAME", requires = "grant")]
+    pub(crate) name: Option<String>,
+    /// Grant of the holder, as `permits status` shows it [default: $PERMITS_GRANT]
+    #[arg(value_name = "GRANT", allow_negative_numbers = true)]
+    pub(crate) grant: Option<String>,
 }
 
 /// Ask a holder or waiter to give up.

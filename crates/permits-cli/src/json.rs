@@ -61,6 +61,16 @@ pub(crate) struct Removed<'a> {
     pub(crate) waiting_releasers: u32,
 }
 
+/// What `check` found.
+#[derive(Serialize)]
+pub(crate) struct Checked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) grant: &'a str,
+    /// The fencing token that was compared; `null` if none was.
+    pub(crate) token: Option<u64>,
+    pub(crate) held: bool,
+}
+
 /// What became of a `revoke`.
 #[derive(Serialize)]
 pub(crate) struct Revoked<'a> {

@@ -3,6 +3,8 @@
 //! An environment variable never moves a bare name to machines: a command that counted on this host goes on doing
 //! so. What the variables say here is for addresses alone.
 
+use std::time::Duration;
+
 use permits_any::{Address, Cluster};
 
 use crate::args::{Act, Common, Run};
@@ -31,6 +33,7 @@ fn names(act: &Act) -> Vec<&String> {
         Act::Top(args) => args.names.iter().collect(),
         Act::Remove(args) => args.names.iter().collect(),
         Act::List(args) => args.namespace.iter().collect(),
+        Act::Check(args) => args.name.iter().collect(),
         Act::Doctor(args) => args.address.iter().collect(),
         Act::Completions(_) | Act::Man(_) => Vec::new(),
     }
@@ -185,6 +188,17 @@ pub(crate) fn status(address: &str) -> Result<permits_host::Status, Failure> {
     Err(left_out(address))
 }
 
+/// The same, within a time; nothing if there is no such semaphore.
+pub(crate) fn status_if_any(address: &str, answer: Duration) -> Result<Option<permits_host::Status>, Failure> {
+    #[cfg(feature = "etcd")]
+    return Machines::connect_within(address, answer)?.status_if_any();
+    #[cfg(not(feature = "etcd"))]
+    {
+        let _ = answer;
+        Err(left_out(address))
+    }
+}
+
 #[cfg(feature = "etcd")]
 pub(crate) use connected::Machines;
 
@@ -195,7 +209,7 @@ mod connected {
     use std::time::Duration;
 
     use permits_any::{Cluster, Options};
-    use permits_etcd::{Etcd, EtcdSemaphore, Status};
+    use permits_etcd::{ErrorKind, Etcd, EtcdSemaphore, Status};
 
     use super::{parse, variable};
     use crate::args::Machines as Settings;
@@ -214,6 +228,11 @@ mod connected {
         /// Connects, to look or to change something. No server is asked yet.
         pub(crate) fn connect(address: &str) -> Result<Machines, Failure> {
             Self::connect_with(address, Options::new())
+        }
+
+        /// The same, for calls that end when no server answers in that time.
+        pub(crate) fn connect_within(address: &str, answer: Duration) -> Result<Machines, Failure> {
+            Self::connect_with(address, Options::new().answer_within(answer))
         }
 
         /// Connects, to hold permits.
@@ -263,6 +282,16 @@ mod connected {
         pub(crate) fn status(&self) -> Result<Status, Failure> {
             let status = self.existing()?.status().wait();
             status.map_err(|error| Failure::of_machines(error, &self.address))
+        }
+
+        /// The same; nothing if there is no such semaphore.
+        pub(crate) fn status_if_any(&self) -> Result<Option<Status>, Failure> {
+            let read = self.etcd.open_existing(self.name()?).wait().and_then(|semaphore| semaphore.status().wait());
+            match read {
+                Ok(status) => Ok(Some(status)),
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
+                Err(error) => Err(Failure::of_machines(error, &self.address)),
+            }
         }
 
         /// How long its leases last.

@@ -4,6 +4,7 @@
 //! revokes).
 
 mod acquire;
+mod check;
 mod completions;
 mod doctor;
 mod list;
@@ -42,6 +43,7 @@ pub(crate) fn run(act: &Act, scene: Scene<'_>) -> Result<End, Failure> {
         Act::Top(top) => top::run(scene, top),
         Act::Set(set) => set::run(scene, set),
         Act::Wait(wait) => wait::run(scene, wait),
+        Act::Check(check) => check::run(scene, check),
         Act::Revoke(revoke) => revoke::run(scene, revoke),
         Act::Remove(remove) => remove::run(scene, remove),
         Act::Repair(repair) => repair::run(scene, repair),

@@ -45,7 +45,8 @@ fn names_are_offered_wherever_one_can_stand() {
     let place = Place::new();
     create(&place, &["build", "bulk", "my name", "host:gate", "link"]);
 
-    for command in ["run", "acquire", "release", "status", "top", "set", "wait", "revoke", "remove", "repair"] {
+    for command in ["run", "acquire", "release", "status", "top", "set", "wait", "check", "revoke", "remove", "repair"]
+    {
         assert_eq!(offered(&place, ":", &format!("permits {command} bu")), ["build", "bulk"], "{command}");
     }
     assert_eq!(offered(&place, ":", "permits status my"), [r"my\ name"]);

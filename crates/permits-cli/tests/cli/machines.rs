@@ -53,6 +53,7 @@ impl Machines {
             "PERMITS_PASSWORD",
             "PERMITS_PASSWORD_FILE",
             "PERMITS_TOKEN",
+            "PERMITS_VALID_UNTIL",
         ] {
             command.env_remove(variable);
         }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod background;
+mod check;
 mod completions;
 mod death;
 mod doctor;

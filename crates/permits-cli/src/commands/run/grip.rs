@@ -37,6 +37,8 @@ impl Grip<'_> {
                     // Not those of a run around this one.
                     None => command.env_remove("PERMITS_SLOT").env_remove("PERMITS_SLOTS"),
                 };
+                // Nor the lease of one on machines.
+                command.env_remove("PERMITS_TOKEN").env_remove("PERMITS_VALID_UNTIL");
             }
             #[cfg(feature = "etcd")]
             Grip::Leased(leased) => leased.tell(command),
