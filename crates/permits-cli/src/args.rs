@@ -234,9 +234,10 @@ pub(crate) struct Machines {
 ///
 /// With an address, permits are held under a lease. If it cannot be renewed, --on-lost ends the command before the
 /// lease ends. PERMITS_TOKEN is the fencing token of the grant, a number that is greater than those of earlier
-/// grants. PERMITS_VALID_UNTIL says until when the lease was held as the command started, in milliseconds of the
-/// clock since boot (CLOCK_BOOTTIME). If KILL ends `permits`, it ends the command too, but not what the command has
-/// started, and the permits come back when the lease ends.
+/// grants; no permit that was out when the command started has a token below PERMITS_TOKEN_OLDEST.
+/// PERMITS_VALID_UNTIL says until when the lease was held at that time, in milliseconds of the clock since boot
+/// (CLOCK_BOOTTIME). If KILL ends `permits`, it ends the command too, but not what the command has started, and the
+/// permits come back when the lease ends.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {

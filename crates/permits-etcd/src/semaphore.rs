@@ -10,7 +10,7 @@ use crate::handle::Shared;
 use crate::request::{Acquire, Release};
 use crate::sizes;
 use crate::status;
-use permits::{HolderId, State, Status};
+use permits::{HolderId, State, Status, Token};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -98,6 +98,22 @@ impl EtcdSemaphore {
             let view = room.read(room.patience()).await.map_err(|why| why.with_operation(Operation::Read))?;
             Ok(status::of(&room.name, &view))
         })
+    }
+
+    /// A token that no permit which is out is older than, at one instant of the call; `None` if none is out.
+    ///
+    /// For the resource, where several permits may be out at a time: it keeps the greatest of these that it was
+    /// told, and refuses a smaller [token](crate::EtcdPermit::token). So it never refuses one that is still held,
+    /// and refuses one that is lost from the next holder on that was granted its permit when all older ones were
+    /// back. Loose permits count as out, and places in the queue once all permits are back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Denied`].
+    pub fn oldest_token(&self) -> Call<Option<Token>> {
+        self.call(
+            |room| async move { status::oldest_token(&room).await.map_err(|why| why.with_operation(Operation::Read)) },
+        )
     }
 
     /// Sets the number of permits to `n` (C13).

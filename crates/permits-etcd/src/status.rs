@@ -1,13 +1,13 @@
 //! Who holds and who waits.
 
 use crate::engine::grant;
-use crate::engine::keys::{Asked, Member, Name};
+use crate::engine::keys::{Asked, Key, Member, Name};
 use crate::engine::ops;
 use crate::engine::room::Room;
-use crate::engine::stubs::TxnRequest;
+use crate::engine::stubs::{RangeRequest, TxnRequest};
 use crate::engine::view::{Rank, View, groups};
 use crate::error::{Error, ErrorKind};
-use permits::{Holder, HolderId, Participant, Side, Status, Waiter};
+use permits::{Holder, HolderId, Participant, Side, Status, Token, Waiter};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -50,6 +50,15 @@ fn participant(view: &View, name: Name, first: u32) -> Participant {
 
 fn since(asked: &Asked) -> SystemTime {
     UNIX_EPOCH.checked_add(Duration::from_millis(asked.at)).unwrap_or(UNIX_EPOCH)
+}
+
+/// A number that no token of a place is smaller than; `None` if there is none.
+pub(crate) async fn oldest_token(room: &Rc<Room>) -> Result<Option<Token>, Error> {
+    let request = RangeRequest { keys_only: true, ..ops::all(&room.space.queue()) };
+    let answer = room.base.rpc.read(request, room.patience()).await.map_err(|failure| room.failed(failure))?;
+    // What was granted is older than what waits (V1).
+    let places = answer.kvs.iter().filter(|key| matches!(room.space.parse(&key.key), Key::Place(_)));
+    Ok(places.map(|key| key.create_revision).min().map(|create| grant::token(create, 0)))
 }
 
 /// Deletes the places of one request, if they are still those that were seen.

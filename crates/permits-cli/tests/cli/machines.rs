@@ -53,6 +53,7 @@ impl Machines {
             "PERMITS_PASSWORD",
             "PERMITS_PASSWORD_FILE",
             "PERMITS_TOKEN",
+            "PERMITS_TOKEN_OLDEST",
             "PERMITS_VALID_UNTIL",
         ] {
             command.env_remove(variable);
@@ -149,6 +150,30 @@ fn command_finds_a_token_that_grows_and_the_end_of_its_lease() {
 
     assert!(second > first, "{first} {second}");
     assert!((began + 10_000..=since_boot() + 20_000).contains(&until), "{until} {began}");
+}
+
+#[test]
+fn command_finds_the_oldest_token_that_is_still_out() {
+    let Some(machines) = Machines::new() else { return };
+    let tokens = |run: &mut Running| -> (u64, u64) {
+        let line = run.line_with("tokens ");
+        let (own, oldest) = line["tokens ".len()..].split_once(' ').expect("two words");
+        (own.parse().expect("a number"), oldest.parse().expect("a number"))
+    };
+    let script = "echo tokens $PERMITS_TOKEN $PERMITS_TOKEN_OLDEST; read line";
+    let mut first = machines.hold(&["--max", "2"], script);
+    let (one, of_one) = tokens(&mut first);
+    let mut second = machines.hold(&["--report-fd", "1"], script);
+    let granted = second.line_with("granted");
+    let (two, of_two) = tokens(&mut second);
+    first.let_go();
+    assert!(first.end().success());
+    let mut third = machines.hold(&[], script);
+
+    let (_, of_three) = tokens(&mut third);
+
+    assert_eq!((of_one, of_two, of_three), (one, one, two));
+    assert!(granted.contains(&format!("\"oldest_token\":{one},")), "{granted}");
 }
 
 #[test]

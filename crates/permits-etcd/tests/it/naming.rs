@@ -1,4 +1,4 @@
-//! Names of semaphores and of holders, as people and programs find them.
+//! Names of semaphores and of holders, and the tokens of grants, as people and programs find them.
 
 use crate::cluster;
 use permits::ErrorKind;
@@ -42,4 +42,27 @@ fn holder_of_a_permit_is_the_one_of_the_status() {
     let id = other.holder().expect("it holds one");
     semaphore.revoke(id).wait().expect("it is there");
     assert_eq!(semaphore.revoke(id).wait().expect_err("it is gone").kind(), ErrorKind::NoSuchHolder);
+}
+
+#[test]
+fn oldest_token_is_that_of_the_permit_that_is_out_longest() {
+    let Some(endpoints) = cluster::endpoints() else { return };
+    let etcd = Etcd::connect(endpoints).expect("the endpoints are good");
+    let semaphore = etcd.open("naming/oldest", 2).wait().expect("it is new");
+    let oldest = || semaphore.oldest_token().wait().expect("the server answers");
+    assert_eq!(oldest(), None);
+
+    let first = semaphore.acquire().wait().expect("it is free");
+    let second = semaphore.acquire().wait().expect("it is free");
+    assert_eq!(oldest(), Some(first.token()));
+    first.release().wait().expect("it is held");
+    assert_eq!(oldest(), Some(second.token()));
+
+    // A loose permit is out as well, though it has no holder.
+    let token = second.token();
+    second.forget().wait().expect("it is held");
+    let third = semaphore.acquire().wait().expect("one is free");
+    assert_eq!(oldest(), Some(token));
+    semaphore.release().wait().expect("it is loose");
+    assert_eq!(oldest(), Some(third.token()));
 }

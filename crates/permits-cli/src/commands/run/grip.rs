@@ -38,7 +38,9 @@ impl Grip<'_> {
                     None => command.env_remove("PERMITS_SLOT").env_remove("PERMITS_SLOTS"),
                 };
                 // Nor the lease of one on machines.
-                command.env_remove("PERMITS_TOKEN").env_remove("PERMITS_VALID_UNTIL");
+                for variable in ["PERMITS_TOKEN", "PERMITS_TOKEN_OLDEST", "PERMITS_VALID_UNTIL"] {
+                    command.env_remove(variable);
+                }
             }
             #[cfg(feature = "etcd")]
             Grip::Leased(leased) => leased.tell(command),

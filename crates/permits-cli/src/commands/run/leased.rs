@@ -7,6 +7,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use permits::Token;
 use permits_etcd::{ErrorKind, EtcdPermit, Lost};
 
 use super::loss::Loss;
@@ -24,6 +25,8 @@ const BEFORE_THE_END: Duration = Duration::from_millis(200);
 pub(super) struct Leased {
     machines: Machines,
     permit: EtcdPermit,
+    /// No permit that was out when these were granted has an older one.
+    oldest: Token,
     lost: Lost,
     /// How much of the lease the command needs to end.
     needed: Duration,
@@ -33,13 +36,19 @@ pub(super) struct Leased {
 }
 
 impl Leased {
-    pub(super) fn new(machines: Machines, permit: EtcdPermit, on_lost: &OnLost, grace: Duration) -> Self {
+    pub(super) fn new(
+        machines: Machines,
+        permit: EtcdPermit,
+        oldest: Token,
+        on_lost: &OnLost,
+        grace: Duration,
+    ) -> Self {
         let needed = match on_lost {
             OnLost::Term | OnLost::Command(_) => grace + BEFORE_THE_END,
             OnLost::Kill => BEFORE_THE_END,
             OnLost::Ignore => Duration::ZERO,
         };
-        Leased { machines, lost: permit.lost(), permit, needed, on_lost: on_lost.clone(), is_told: false }
+        Leased { machines, lost: permit.lost(), permit, oldest, needed, on_lost: on_lost.clone(), is_told: false }
     }
 
     pub(super) fn tell(&self, command: &mut Command) {
@@ -48,6 +57,7 @@ impl Leased {
             .env_remove("PERMITS_SLOT")
             .env_remove("PERMITS_SLOTS")
             .env("PERMITS_TOKEN", self.permit.token().to_string())
+            .env("PERMITS_TOKEN_OLDEST", self.oldest.to_string())
             .env("PERMITS_VALID_UNTIL", valid_until.as_millis().to_string());
     }
 

@@ -35,10 +35,14 @@ pub(super) fn run(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(
     let began = Instant::now();
     let asked = machines::open(&machines, &args.terms).map_err(Ungranted::from).and_then(|semaphore| {
         let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
-        Asking::new(scene, &args.name, &semaphore, units, &args.patience).acquire(&mut events, queued)
+        let permit = Asking::new(scene, &args.name, &semaphore, units, &args.patience).acquire(&mut events, queued)?;
+        let oldest = semaphore.oldest_token().wait().map_err(|error| Failure::of_machines(error, &args.name))?;
+        // Its own, if its lease has ended since.
+        let oldest = oldest.unwrap_or(permit.token());
+        Ok((permit, oldest))
     });
-    let permit = match asked {
-        Ok(permit) => permit,
+    let (permit, oldest) = match asked {
+        Ok(granted) => granted,
         Err(ungranted) => {
             // A place in the queue must not stay until the lease ends.
             let _ = machines.etcd.disconnect().wait();
@@ -63,9 +67,10 @@ pub(super) fn run(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(
         units,
         slots: Vec::new(),
         token: Some(permit.token().get()),
+        oldest_token: Some(oldest.get()),
         waited_seconds: began.elapsed().as_secs_f64(),
     });
-    let leased = Leased::new(machines, permit, &args.on_lost, args.grace);
+    let leased = Leased::new(machines, permit, oldest, &args.on_lost, args.grace);
     child::supervise(&job, &mut events, report, Grip::Leased(Box::new(leased)), &grant)
 }
 

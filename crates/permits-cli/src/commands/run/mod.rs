@@ -123,6 +123,7 @@ fn attempt_in(
         units,
         slots: permit.slots().to_vec(),
         token: None,
+        oldest_token: None,
         waited_seconds: began.elapsed().as_secs_f64(),
     });
     if args.exec {

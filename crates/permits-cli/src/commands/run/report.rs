@@ -30,6 +30,9 @@ pub(crate) enum Event<'a> {
         /// The fencing token, on machines.
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<u64>,
+        /// No permit that is out has an older one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        oldest_token: Option<u64>,
         waited_seconds: f64,
     },
     /// The command was started.
