@@ -215,12 +215,18 @@ pub(crate) struct Machines {
     pub(crate) ttl: Option<Duration>,
     /// Exit 69 if no server answers for DURATION
     ///
-    /// A run that waits in the queue already waits on.
+    /// --on-engine-loss says whether that holds in the queue, too.
     #[arg(
         long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration,
         allow_hyphen_values = true
     )]
     pub(crate) connect_timeout: Duration,
+    /// While no server answers, wait on in the queue, or exit 69 after --connect-timeout [default: wait]
+    ///
+    /// When a server answers again, the wait has its place, or gets a new one if its lease has ended. Once the permits
+    /// are there, --on-lost says what happens.
+    #[arg(long, value_name = "wait|fail", hide_possible_values = true)]
+    pub(crate) on_engine_loss: Option<EngineLoss>,
 }
 
 /// Run a command with a permit, and return the permit when the command ends.
@@ -619,6 +625,14 @@ pub(crate) enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+/// What a wait does while no server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the help of --on-engine-loss tells them")]
+pub(crate) enum EngineLoss {
+    Wait,
+    Fail,
 }
 
 /// How the jobserver is handed to the command.

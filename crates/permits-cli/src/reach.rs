@@ -106,14 +106,20 @@ fn of_run(args: &Run) -> Option<(&'static str, &'static str)> {
 
 /// Options that say how machines are reached.
 fn check_on_host(act: &Act, names: &[&String]) -> Result<(), Failure> {
-    let ttl = match act {
-        Act::Run(args) => args.machines.ttl,
-        Act::Acquire(args) => args.machines.ttl,
+    let machines = match act {
+        Act::Run(args) => Some(&args.machines),
+        Act::Acquire(args) => Some(&args.machines),
         _ => None,
     };
-    let Some(name) = names.first().filter(|_| ttl.is_some() || matches!(act, Act::List(_) | Act::Doctor(_))) else {
+    let given = [
+        ("--ttl", "leases", machines.is_some_and(|given| given.ttl.is_some())),
+        ("--on-engine-loss", "servers", machines.is_some_and(|given| given.on_engine_loss.is_some())),
+    ];
+    let given = given.into_iter().find(|(.., is_given)| *is_given);
+    let Some(name) = names.first().filter(|_| given.is_some() || matches!(act, Act::List(_) | Act::Doctor(_))) else {
         return Ok(());
     };
+    let (option, lacks, _) = given.unwrap_or_default();
     let text = match act {
         Act::List(_) | Act::Doctor(_) => {
             format!(
@@ -121,7 +127,7 @@ fn check_on_host(act: &Act, names: &[&String]) -> Result<(), Failure> {
             )
         }
         _ => format!(
-            "--ttl is for addresses, and `{name}` is a semaphore of this host, which has no leases: leave it out"
+            "{option} is for addresses, and `{name}` is a semaphore of this host, which has no {lacks}: leave it out"
         ),
     };
     Err(Failure::new(code::USAGE, text))

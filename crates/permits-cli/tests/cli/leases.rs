@@ -129,3 +129,38 @@ fn revoked_run_is_told_and_ends_with_76() {
     assert_eq!(machines.number("given_out"), 0);
     assert_eq!(machines.said(&["revoke", &machines.address, &grant]).0, 69);
 }
+
+/// A run that waits behind a holder at a server that is killed then.
+fn waiter_without_a_server(options: &[&str]) -> Option<(Etcd, Running)> {
+    let Alone { mut etcd, machines } = server_alone()?;
+    let mut holder = machines.hold(&["--max", "1", "--ttl", "4s", "--on-lost", "kill"], "read line");
+    held(&mut holder);
+    let options = [&["--ttl", "4s", "--on-lost", "kill", "--connect-timeout", "0.5"], options].concat();
+    let args = [r#"exec "$PERMITS" run "$@" 2>&1"#, "sh"];
+    let mut sh = machines.place.command("sh");
+    sh.arg("-c").args(args).args(&options).arg(&machines.address).args(["--", "echo", "granted"]);
+    let waiter = Running::start(sh);
+    until("it waits", || machines.number("waiting_acquirers") == 1);
+    etcd.servers()[0].kill();
+    Some((etcd, waiter))
+}
+
+#[test]
+fn wait_ends_with_69_where_the_loss_of_all_servers_fails_it() {
+    let Some((_etcd, mut waiter)) = waiter_without_a_server(&["--on-engine-loss", "fail"]) else { return };
+
+    assert!(waiter.line().contains("no server answered within 500ms"));
+    assert_eq!(waiter.end().code(), Some(69));
+}
+
+#[test]
+fn wait_goes_on_while_no_server_answers() {
+    let Some((mut etcd, mut waiter)) = waiter_without_a_server(&[]) else { return };
+
+    assert!(waiter.line().contains("waiting until a server answers"));
+    etcd.servers()[0].restart();
+
+    // The holder was killed as it went out of sight, and could not give its permit back.
+    assert_eq!(waiter.line_with("granted"), "granted");
+    assert_eq!(waiter.end().code(), Some(0));
+}

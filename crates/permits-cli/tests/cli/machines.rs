@@ -241,6 +241,7 @@ fn what_machines_do_not_have_is_refused_by_its_name() {
         (&["repair", address], "no file to repair"),
         (&["remove", address], "etcdctl del"),
         (&["run", "--ttl", "15s", "build", "--", "true"], "--ttl is for addresses"),
+        (&["run", "--on-engine-loss", "fail", "build", "--", "true"], "this host, which has no servers"),
         (&["list", "build"], "`build` is not an address"),
         (&["doctor", "build"], "`build` is not an address"),
     ];

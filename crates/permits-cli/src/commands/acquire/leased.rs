@@ -28,7 +28,7 @@ pub(super) fn keep(
     let label = args.label.as_ref().map(|label| label.to_string_lossy().into_owned());
     let machines = Machines::connect_as(&args.name, &args.machines, label.as_deref(), None)?;
     let asked = machines::open(&machines, &args.terms).map_err(Ungranted::from).and_then(|semaphore| {
-        let asking = Asking::new(scene, &args.name, &semaphore, units, &args.patience);
+        let asking = Asking::new(scene, &args.name, &semaphore, units, &args.patience).on_engine_loss(&args.machines);
         asking.while_alive(pid, process.as_fd()).acquire(&mut events, |_| ())
     });
     let permit = match asked {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use permits::limit::Wait;
 use permits_etcd::{Call, Error, ErrorKind, EtcdPermit, EtcdSemaphore, Status};
 
-use crate::args::Patience;
+use crate::args::{EngineLoss, Machines, Patience};
 use crate::events::Events;
 use crate::failure::{Failure, code};
 use crate::out::Notes;
@@ -28,6 +28,8 @@ pub(crate) struct Asking<'a> {
     units: u32,
     patience: &'a Patience,
     process: Option<(i32, BorrowedFd<'a>)>,
+    /// It ends when no server answers, instead of waiting for one.
+    needs_a_server: bool,
 }
 
 impl<'a> Asking<'a> {
@@ -38,12 +40,17 @@ impl<'a> Asking<'a> {
         units: u32,
         patience: &'a Patience,
     ) -> Self {
-        Asking { notes: scene.notes, address, semaphore, units, patience, process: None }
+        Asking { notes: scene.notes, address, semaphore, units, patience, process: None, needs_a_server: false }
     }
 
     /// Ends the wait when this process ends.
     pub(crate) fn while_alive(self, pid: i32, pidfd: BorrowedFd<'a>) -> Self {
         Asking { process: Some((pid, pidfd)), ..self }
+    }
+
+    /// What the wait does while no server answers.
+    pub(crate) fn on_engine_loss(self, machines: &Machines) -> Self {
+        Asking { needs_a_server: machines.on_engine_loss == Some(EngineLoss::Fail), ..self }
     }
 
     /// Waits for permits; `queued` is called when it has to queue. Its place is not known: it is one of etcd's keys.
@@ -93,7 +100,7 @@ impl<'a> Asking<'a> {
         };
         let (mut request, mut settled) = start(make());
         let waker = events.waker();
-        let mut line = Line { text: String::new(), reading: None };
+        let mut line = Line { text: String::new(), reading: None, trouble: None };
         let mut next = Some(began + UNNOTICED);
         let mut is_queued = false;
         loop {
@@ -129,7 +136,13 @@ impl<'a> Asking<'a> {
                 line.reading.get_or_insert_with(|| self.semaphore.status());
                 next = Some(now + REDRAW);
             }
-            if line.look(&mut Context::from_waker(&waker), self.notes) && self.notes.can_show_waiting() {
+            let is_new = line.look(&mut Context::from_waker(&waker), self.notes);
+            if let Some(error) = line.trouble.take().filter(|error| error.kind() == ErrorKind::Unreachable)
+                && self.needs_a_server
+            {
+                return Err(Failure::of_machines(error, self.address).into());
+            }
+            if is_new && self.notes.can_show_waiting() {
                 let waits = began.elapsed().as_secs();
                 self.notes.show_waiting(&format!("waiting for `{}`, {waits} s{}", self.address, line.text));
             }
@@ -179,6 +192,8 @@ impl<'a> Asking<'a> {
 struct Line {
     text: String,
     reading: Option<Call<Status>>,
+    /// Why the last reading has failed.
+    trouble: Option<Error>,
 }
 
 impl Line {
@@ -189,7 +204,11 @@ impl Line {
         self.reading = None;
         let text = match read {
             Ok(status) => held_by(&status),
-            Err(error) => format!("; {error}"),
+            Err(error) => {
+                let text = format!("; {error}");
+                self.trouble = Some(error);
+                text
+            }
         };
         let is_new_trouble = text.contains("no server answered") && !self.text.contains("no server answered");
         if is_new_trouble && !notes.can_show_waiting() {

@@ -35,7 +35,8 @@ pub(super) fn run(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(
     let began = Instant::now();
     let asked = machines::open(&machines, &args.terms).map_err(Ungranted::from).and_then(|semaphore| {
         let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
-        let permit = Asking::new(scene, &args.name, &semaphore, units, &args.patience).acquire(&mut events, queued)?;
+        let asking = Asking::new(scene, &args.name, &semaphore, units, &args.patience).on_engine_loss(&args.machines);
+        let permit = asking.acquire(&mut events, queued)?;
         let oldest = semaphore.oldest_token().wait().map_err(|error| Failure::of_machines(error, &args.name))?;
         // Its own, if its lease has ended since.
         let oldest = oldest.unwrap_or(permit.token());
