@@ -1,6 +1,7 @@
 //! The semaphore, its requests and its permits: each is that of some reach.
 
-use permits::Error;
+use permits::blocking::block_on;
+use permits::{Error, Removal, State};
 use permits_host as host;
 use std::fmt;
 use std::future::Future;
@@ -122,6 +123,63 @@ impl From<host::OwnedPermit> for AnyPermit {
 impl From<permits_etcd::EtcdPermit> for AnyPermit {
     fn from(permit: permits_etcd::EtcdPermit) -> AnyPermit {
         AnyPermit::Etcd(permit)
+    }
+}
+
+/// A semaphore that is being removed: a future, of what it was like.
+#[must_use = "a future does nothing until it is awaited: `.await` it, or call `.wait()`"]
+pub struct Removing(Progress);
+
+enum Progress {
+    Over(Option<Result<State, Error>>),
+    #[cfg(feature = "etcd")]
+    Etcd(permits_etcd::Call<State>),
+}
+
+impl AnySemaphore {
+    /// Removes it, and says what it was like. See [`permits_host::HostSemaphore::remove`] and
+    /// `permits_etcd::EtcdSemaphore::remove` for those who use it, or come at the same moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`](permits::ErrorKind::InUse) with [`Removal::IfIdle`] if permits are out, or there are
+    /// waiters: then it stays. Those of the two.
+    pub fn remove(&self, removal: Removal) -> Removing {
+        Removing(match self {
+            AnySemaphore::Host(it) => Progress::Over(Some(it.remove(removal))),
+            #[cfg(feature = "etcd")]
+            AnySemaphore::Etcd(it) => Progress::Etcd(it.remove(removal)),
+        })
+    }
+}
+
+impl Removing {
+    /// Blocks the thread until it is removed, or that has failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnySemaphore::remove`].
+    pub fn wait(self) -> Result<State, Error> {
+        block_on(self)
+    }
+}
+
+impl Future for Removing {
+    type Output = Result<State, Error>;
+
+    #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "one of a host is removed at once"))]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Progress::Over(removed) => Poll::Ready(removed.take().expect("a future is not polled after it was ready")),
+            #[cfg(feature = "etcd")]
+            Progress::Etcd(call) => Pin::new(call).poll(context),
+        }
+    }
+}
+
+impl fmt::Debug for Removing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Removing").finish_non_exhaustive()
     }
 }
 

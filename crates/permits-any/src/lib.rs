@@ -56,5 +56,5 @@ mod limit;
 mod options;
 
 pub use address::{Address, Cluster};
-pub use any::{Acquiring, AnyAcquire, AnyPermit, AnyRelease, AnySemaphore, Lost, Releasing};
+pub use any::{Acquiring, AnyAcquire, AnyPermit, AnyRelease, AnySemaphore, Lost, Releasing, Removing};
 pub use options::{Opening, Options};

@@ -554,6 +554,9 @@ pub(crate) struct Revoke {
 /// A semaphore in use stays, and the exit code is 75: permits are held or loose, or a process waits. Permits
 /// of dead holders do not count. A process that opens the semaphore at the same moment either uses it, so
 /// that it stays, or creates a new one.
+///
+/// With an address, what a dead machine has left counts until its lease ends. A holder of a semaphore that is removed
+/// by force has lost its permits: its command ends as --on-lost says.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Remove {
     /// Also remove semaphores in use: waiters exit 69, and held or loose permits no longer count for new

@@ -123,6 +123,9 @@ fn hint_for_machines(kind: ErrorKind, address: &str) -> Option<String> {
                 .into()
         }
         ErrorKind::NoSuchHolder => format!("see the grants of holders and waiters with `permits status {address}`"),
+        ErrorKind::InUse => {
+            format!("wait until it is idle with `permits wait {address}`, or remove it anyway with `permits remove --force {address}`")
+        }
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use permits_any::{Address, Cluster};
+use permits_host::{Removal, State};
 
 use crate::args::{Act, Common, Run};
 use crate::failure::{Failure, code};
@@ -63,11 +64,6 @@ pub(crate) fn check(act: &Act, common: &Common) -> Result<(), Failure> {
         Act::Acquire(args) if args.terms.spacing.every.is_some() => Some(NO_SPACING),
         Act::Set(args) if args.every.is_some() => Some(NO_SPACING),
         Act::Repair(_) => Some(("repair", "which has no file to repair")),
-        Act::Remove(_) => Some((
-            "remove",
-            "since another machine may open it at the same moment: stop its users, and delete its keys with `etcdctl del \
-             --prefix`; `docs/guide/machines.md` has their names",
-        )),
         _ => None,
     };
     if let Some((what, why)) = refusal {
@@ -201,6 +197,20 @@ pub(crate) fn status_if_any(address: &str, answer: Duration) -> Result<Option<pe
     #[cfg(not(feature = "etcd"))]
     {
         let _ = answer;
+        Err(left_out(address))
+    }
+}
+
+/// Removes a semaphore of machines, and says what it was like.
+pub(crate) fn remove(address: &str, removal: Removal) -> Result<State, Failure> {
+    #[cfg(feature = "etcd")]
+    {
+        let removed = Machines::connect(address)?.existing()?.remove(removal).wait();
+        removed.map_err(|error| Failure::of_machines(error, address))
+    }
+    #[cfg(not(feature = "etcd"))]
+    {
+        let _ = removal;
         Err(left_out(address))
     }
 }

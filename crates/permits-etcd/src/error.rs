@@ -1,7 +1,7 @@
 //! Errors as this reach makes them.
 
 use crate::sizes::MAX_AT_ONCE;
-use permits::{AcquireError, ReleaseError, TryAcquireError, TryReleaseError};
+use permits::{AcquireError, ReleaseError, State, TryAcquireError, TryReleaseError};
 pub use permits::{Error, ErrorKind, Operation};
 use std::fmt::Display;
 use std::time::Duration;
@@ -21,8 +21,26 @@ pub(crate) fn foreign(name: &str, protocol: u32, mode: &str) -> Error {
 }
 
 pub(crate) fn gone(name: &str) -> Error {
-    let what = "its key `cfg` was deleted while it was in use: open it again to create it anew";
+    let what = "it was removed while it was in use: open it again to create it anew";
     Error::new(ErrorKind::Gone, what).with_semaphore(name)
+}
+
+/// The same of a request that had a place.
+pub(crate) fn gone_with_its_place(name: &str) -> Error {
+    gone(name).with_source("its place in the queue went with it")
+}
+
+/// The error of a removal: what is in use.
+pub(crate) fn in_use(name: &str, state: &State) -> Error {
+    let counts = [
+        (state.given_out.saturating_sub(state.loose), "held"),
+        (state.loose, "loose"),
+        (state.waiting_acquirers, "waiting to acquire"),
+        (state.waiting_releasers, "waiting to release"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("`{count}` {what}"));
+    let what = format!("it is in use: {}", counts.collect::<Vec<_>>().join(", "));
+    Error::new(ErrorKind::InUse, what).with_semaphore(name)
 }
 
 pub(crate) fn not_found(name: &str) -> Error {

@@ -63,6 +63,6 @@ pub use call::Call;
 pub use connection::{Etcd, Options};
 pub use error::{Error, ErrorKind, Operation};
 pub use permit::{EtcdPermit, Lost};
-pub use permits::{HolderId, Retry, State, Status, Token};
+pub use permits::{HolderId, Removal, Retry, State, Status, Token};
 pub use request::{Acquire, Release, Waiting};
 pub use semaphore::EtcdSemaphore;

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::engine::caller::Calling;
 use crate::engine::link::Link;
+use crate::engine::remove;
 use crate::engine::resize::{self, Change};
 use crate::engine::room::Room;
 use crate::error::{Error, Operation};
@@ -10,7 +11,7 @@ use crate::handle::Shared;
 use crate::request::{Acquire, Release};
 use crate::sizes;
 use crate::status;
-use permits::{HolderId, State, Status, Token};
+use permits::{HolderId, Removal, State, Status, Token};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -152,6 +153,25 @@ impl EtcdSemaphore {
     /// As [`state`](Self::state).
     pub fn close(&self) -> Call<()> {
         self.change(Change::Close)
+    }
+
+    /// Removes it, and says what it was like. What was opened by its name is used again once it was created anew.
+    ///
+    /// Of a client that comes at the same moment either the request is in time, and the semaphore stays, or it fails
+    /// with [`ErrorKind::Gone`]. By [force](Removal::Force), holders are told, by
+    /// [`EtcdPermit::lost`](crate::EtcdPermit::lost), and others may have permits of a new one at once; waiters fail
+    /// with [`ErrorKind::Gone`], and a source that says that they had a place. What a client that died has left counts
+    /// as in use until its lease ends.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`] with [`Removal::IfIdle`] if permits are held or loose, or there are waiters: then it stays.
+    /// After [`ErrorKind::Unreachable`] it may be removed, or may be as soon as it is idle. As [`state`](Self::state).
+    pub fn remove(&self, removal: Removal) -> Call<State> {
+        self.call(move |room| async move {
+            let removed = remove::remove(&room, removal).await;
+            removed.map_err(|why| why.with_semaphore(&room.name).with_operation(Operation::Remove))
+        })
     }
 
     /// Deletes the place of a holder or of a waiter, as [`status`](Self::status) shows it. A holder is told,

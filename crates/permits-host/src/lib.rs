@@ -127,7 +127,6 @@ pub use self::{
     options::Options,
     permit::{Guard, OwnedPermit, Permit},
     process::files::default_directory,
-    process::remove::Removal,
     repair::Repair,
     request::{Acquire, AcquireLoose, AcquireLooseOwned, AcquireOwned, Kind, Release, ReleaseOwned, Request},
     semaphore::HostSemaphore,
@@ -135,8 +134,8 @@ pub use self::{
 };
 // What this reach says with the words of all reaches.
 pub use permits::{
-    Guarded, Holder, HolderId, Loose, MergeError, Operation, Participant, Retry, Returned, SemaphoreFile, Side, State,
-    Status, Waiter,
+    Guarded, Holder, HolderId, Loose, MergeError, Operation, Participant, Removal, Retry, Returned, SemaphoreFile,
+    Side, State, Status, Waiter,
 };
 
 /// Points where a test can have its process killed, or a thread panic.

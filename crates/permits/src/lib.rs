@@ -166,6 +166,6 @@ pub use request::{
     Returned,
 };
 pub use semaphore::Semaphore;
-pub use state::{Side, State};
+pub use state::{Removal, Side, State};
 pub use status::{Holder, HolderId, Participant, SemaphoreFile, Status, Waiter};
 pub use token::Token;

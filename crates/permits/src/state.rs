@@ -20,6 +20,15 @@ impl Side {
     pub const BOTH: [Side; 2] = [Side::Acquire, Side::Release];
 }
 
+/// Whether a semaphore is removed that is in use; for reaches beyond one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Only if no permit is out and there are no waiters. Handles may be open.
+    IfIdle,
+    /// In any case: waiters fail because it is gone, and held or loose permits do not count in a new one.
+    Force,
+}
+
 /// All readings of a semaphore at one instant (C15).
 ///
 /// They are readings, not promises: the next instant may be another. In all of them

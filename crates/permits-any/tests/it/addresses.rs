@@ -1,10 +1,8 @@
 //! An address chooses the reach.
 
-use permits::ErrorKind;
 use permits::blocking::block_on;
-use permits::limit::Limit;
-#[cfg(feature = "etcd")]
-use permits::limit::{Held, Wait};
+use permits::limit::{Held, Limit, Wait};
+use permits::{ErrorKind, Removal};
 use permits_any::{Address, AnySemaphore, Options};
 
 #[test]
@@ -56,6 +54,35 @@ fn permits_of_two_reaches_do_not_merge() {
     assert_eq!((here.count(), there.count()), (1, 1));
     block_on(there.release()).expect("it was held");
     assert_eq!(block_on(machines.state()).expect("the server answers").given_out, 0);
+}
+
+/// What is in use stays, and what is idle goes.
+fn removes(options: &Options, address: &Address) {
+    let semaphore = options.open(address, 2).wait().expect("it is new");
+    let permit = block_on(semaphore.acquire().try_now()).expect("one is free");
+
+    let refused = semaphore.remove(Removal::IfIdle).wait().expect_err("it is in use");
+    block_on(permit.release()).expect("it is held");
+    let state = semaphore.remove(Removal::IfIdle).wait().expect("it is idle");
+
+    assert_eq!((refused.kind(), state.max_permits), (ErrorKind::InUse, 2), "{refused}");
+    assert_eq!(options.open_existing(address).wait().expect_err("it is gone").kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn semaphore_of_this_host_is_removed() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let options = Options::new().host(permits_host::Options::new().directory(directory.path()));
+
+    removes(&options, &Address::Host("x".to_owned()));
+}
+
+#[cfg(feature = "etcd")]
+#[test]
+fn semaphore_of_machines_is_removed() {
+    let Some(cluster) = crate::on_etcd::cluster() else { return };
+
+    removes(&Options::new(), &cluster.semaphore("addresses/removed"));
 }
 
 #[cfg(not(feature = "etcd"))]

@@ -1,6 +1,6 @@
-//! `permits remove`: removes unused semaphores, with their files.
+//! `permits remove`: removes unused semaphores, with their files or their keys.
 
-use permits_host::{ErrorKind, Removal, State};
+use permits_host::{Error, ErrorKind, Removal, State};
 
 use crate::args::Remove;
 use crate::end::End;
@@ -9,6 +9,7 @@ use crate::json::{self, Removed};
 use crate::out;
 use crate::people::tame;
 use crate::place::Scene;
+use crate::reach;
 use crate::sharing;
 
 /// Each is tried, whatever became of those before; the exit code is that of the first that is still there.
@@ -16,20 +17,28 @@ pub(crate) fn run(scene: Scene<'_>, args: &Remove) -> Result<End, Failure> {
     let removal = if args.force { Removal::Force } else { Removal::IfIdle };
     let mut end = 0;
     for name in &args.names {
-        match scene.options().remove(name, removal) {
+        let removed = match reach::is_of_machines(name) {
+            true => reach::remove(name, removal),
+            false => scene.options().remove(name, removal).map_err(|error| refused(scene, name, error)),
+        };
+        match removed {
             Ok(state) => tell(scene, args, name, &state)?,
-            Err(error) => {
-                let denied = error.kind() == ErrorKind::Denied;
-                let mut failure = Failure::from(error).with_what_was_meant(&scene.options());
-                if let Some(way) = denied.then(|| sharing::who_may_remove(&scene.directory(), name)).flatten() {
-                    failure.text = format!("{}; {way}", failure.text);
-                }
+            Err(failure) => {
                 scene.notes.error(&failure);
                 end = if end == 0 { failure.code } else { end };
             }
         }
     }
     Ok(End::Code(end))
+}
+
+fn refused(scene: Scene<'_>, name: &str, error: Error) -> Failure {
+    let denied = error.kind() == ErrorKind::Denied;
+    let mut failure = Failure::from(error).with_what_was_meant(&scene.options());
+    if let Some(way) = denied.then(|| sharing::who_may_remove(&scene.directory(), name)).flatten() {
+        failure.text = format!("{}; {way}", failure.text);
+    }
+    failure
 }
 
 fn tell(scene: Scene<'_>, args: &Remove, name: &str, state: &State) -> Result<(), Failure> {

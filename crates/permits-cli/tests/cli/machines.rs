@@ -239,7 +239,6 @@ fn what_machines_do_not_have_is_refused_by_its_name() {
         (&["set", address, "--every", "1s"], "`--every`"),
         (&["set", address, "50%"], "a share of the processors"),
         (&["repair", address], "no file to repair"),
-        (&["remove", address], "etcdctl del"),
         (&["run", "--ttl", "15s", "build", "--", "true"], "--ttl is for addresses"),
         (&["run", "--on-engine-loss", "fail", "build", "--", "true"], "this host, which has no servers"),
         (&["list", "build"], "`build` is not an address"),

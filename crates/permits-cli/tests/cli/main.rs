@@ -25,6 +25,8 @@ mod peers;
 mod place;
 mod queue;
 mod remove;
+#[cfg(feature = "etcd")]
+mod removed_machines;
 mod report;
 mod sharing;
 mod shells;

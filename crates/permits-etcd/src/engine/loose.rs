@@ -395,7 +395,12 @@ fn turn(room: &Room, own: Rank, n: u32) -> Turn {
     if view.revision < own.0 {
         return Turn::Wait;
     }
-    if !view.returns.contains_key(&own) {
+    let is_there = view.returns.contains_key(&own);
+    // Its key may have come after the removal, and then it is one of the next semaphore.
+    if view.config.is_none() || !is_there && view.is_removed(own.0) {
+        return Turn::End(Queued::Ended(Err(error::gone_with_its_place(&room.name))));
+    }
+    if !is_there {
         return Turn::End(Queued::Ended(Err(error::lost(
             &room.name,
             "another client has deleted its place in the queue",

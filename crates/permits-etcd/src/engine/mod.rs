@@ -16,6 +16,7 @@ pub(crate) mod loose;
 pub(crate) mod names;
 pub(crate) mod ops;
 pub(crate) mod release;
+pub(crate) mod remove;
 mod renew;
 pub(crate) mod resize;
 pub(crate) mod room;

@@ -42,6 +42,11 @@ pub(crate) fn delete(key: Vec<u8>) -> RequestOp {
     RequestOp { request: Some(Request::RequestDeleteRange(request)) }
 }
 
+pub(crate) fn delete_all(range: &Range) -> RequestOp {
+    let request = DeleteRangeRequest { key: range.start.clone(), range_end: range.end.clone() };
+    RequestOp { request: Some(Request::RequestDeleteRange(request)) }
+}
+
 pub(crate) fn get(key: Vec<u8>) -> RequestOp {
     read(RangeRequest { key, ..RangeRequest::default() })
 }

@@ -117,6 +117,11 @@ impl Room {
         Ok(())
     }
 
+    /// It has no configuration any more.
+    pub(crate) fn forget(&self) {
+        *self.config.borrow_mut() = None;
+    }
+
     /// As [`heard`](Self::heard), of a configuration that is read already.
     pub(crate) fn knows(&self, config: (Config, i64)) {
         let mut known = self.config.borrow_mut();

@@ -50,6 +50,9 @@ pub(crate) struct View {
     pub(crate) revision: i64,
     /// And the revision at which it was written.
     pub(crate) config: Option<(Config, i64)>,
+    /// The revision at which the configuration was created: that of the semaphore, by which it is told from another
+    /// one of that name.
+    born: i64,
     pub(crate) granted: BTreeMap<Rank, Place>,
     pub(crate) waiting: BTreeMap<Rank, Place>,
     pub(crate) returns: BTreeMap<Rank, Asked>,
@@ -77,6 +80,7 @@ impl View {
             name: name.to_owned(),
             revision: 0,
             config: None,
+            born: 0,
             granted: BTreeMap::new(),
             waiting: BTreeMap::new(),
             returns: BTreeMap::new(),
@@ -162,6 +166,11 @@ impl View {
         self.config.as_ref().map_or(1, |(config, _)| config.max)
     }
 
+    /// Whether the semaphore was removed in which a request was placed at that revision, which is known.
+    pub(crate) fn is_removed(&self, create: i64) -> bool {
+        self.config.is_none() || self.born > create
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.config.as_ref().is_some_and(|(config, _)| config.closed)
     }
@@ -218,7 +227,10 @@ impl View {
 
     fn put(&mut self, key: &KeyValue) -> Result<(), Error> {
         match self.space.parse(&key.key) {
-            Key::Config => self.config = Some((Config::parse(&key.value, &self.name)?, key.mod_revision)),
+            Key::Config => {
+                self.config = Some((Config::parse(&key.value, &self.name)?, key.mod_revision));
+                self.born = key.create_revision;
+            }
             Key::Member(lease) => {
                 // What it says of itself is for people: if it is not to be read, it says nothing.
                 let member = serde_json::from_slice(&key.value).unwrap_or_default();

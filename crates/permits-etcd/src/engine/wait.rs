@@ -185,6 +185,7 @@ fn verdict(room: &Room, create: i64, first: Name, n: u32) -> Option<End> {
     }
     match view.is_granted((create, first)) {
         Some(true) => Some(End::Granted),
+        _ if view.is_removed(create) => Some(End::Refused(error::gone_with_its_place(&room.name))),
         Some(false) if view.is_closed() => Some(End::Refused(error::closed_to_acquirers(&room.name))),
         Some(false) if n > view.max() => Some(End::Refused(error::too_many_to_acquire(&room.name, n, view.max()))),
         Some(false) => None,

@@ -177,7 +177,9 @@ fn take_over(room: &Rc<Room>, answer: &WatchResponse) -> bool {
 
 /// The view has heard of the configuration: so has the room.
 fn heard(room: &Room) {
-    if let Some(config) = room.view.borrow().config.clone() {
-        room.knows(config);
+    match room.view.borrow().config.clone() {
+        Some(config) => room.knows(config),
+        // If another one was created since, the next request reads that.
+        None => room.forget(),
     }
 }

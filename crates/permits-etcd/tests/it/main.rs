@@ -13,6 +13,7 @@ mod late;
 mod naming;
 mod proxy;
 mod referee;
+mod removal;
 mod scene;
 mod secure;
 mod servers;

@@ -18,17 +18,8 @@ use crate::process::files::{ATTACH_BYTE, Place};
 use crate::process::life::Suspects;
 use crate::process::sys::{self, LockKind};
 use crate::protocol::tx::Outcome;
-use permits::State;
+use permits::{Removal, State};
 use std::fs::File;
-
-/// Whether a semaphore is removed that is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// Only if no permit is out and there are no waiters. Handles may be open.
-    IfIdle,
-    /// In any case: waiters fail because it is gone, and held or loose permits do not count in a new one.
-    Force,
-}
 
 /// Removes the semaphore of that name, whichever file it is.
 pub(crate) fn remove(place: &Place, settings: &Settings, removal: Removal) -> Result<State, Error> {

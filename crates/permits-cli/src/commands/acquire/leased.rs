@@ -8,13 +8,12 @@ use std::task::Context;
 
 use super::background::{detach, is_ending};
 use crate::args::Acquire;
-use crate::commands::machines::{self, Asking};
+use crate::commands::machines::{self, Asking, unless_removed};
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::place::{self, Scene};
 use crate::reach::Machines;
-use crate::waiting::Ungranted;
 
 pub(super) fn keep(
     scene: Scene<'_>,
@@ -27,7 +26,8 @@ pub(super) fn keep(
     let mut events = Events::open()?;
     let label = args.label.as_ref().map(|label| label.to_string_lossy().into_owned());
     let machines = Machines::connect_as(&args.name, &args.machines, label.as_deref(), None)?;
-    let asked = machines::open(&machines, &args.terms).map_err(Ungranted::from).and_then(|semaphore| {
+    let asked = unless_removed(|| {
+        let semaphore = machines::open(&machines, &args.terms)?;
         let asking = Asking::new(scene, &args.name, &semaphore, units, &args.patience).on_engine_loss(&args.machines);
         asking.while_alive(pid, process.as_fd()).acquire(&mut events, |_| ())
     });

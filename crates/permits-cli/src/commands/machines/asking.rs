@@ -1,6 +1,7 @@
 //! Asking machines for permits, in a way that signals, a stop of the job and time can end: as `waiting` does on this
 //! host.
 
+use std::error::Error as _;
 use std::future::Future;
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
@@ -117,6 +118,10 @@ impl<'a> Asking<'a> {
                 Poll::Ready(Err(error)) if error.kind() == ErrorKind::Lost => {
                     let failure = Failure::of_machines(error, self.address);
                     return Err(Ungranted::Revoked(failure));
+                }
+                // One that had no place yet comes to the next semaphore of that name, as on a host.
+                Poll::Ready(Err(error)) if error.kind() == ErrorKind::Gone && error.source().is_none() => {
+                    return Err(Ungranted::Gone(Failure::of_machines(error, self.address)));
                 }
                 Poll::Ready(Err(error)) => return Err(Failure::of_machines(error, self.address).into()),
                 Poll::Pending => {}

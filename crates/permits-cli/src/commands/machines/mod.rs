@@ -19,6 +19,7 @@ use crate::out;
 use crate::place::{self, Scene};
 use crate::reach::{self, Machines};
 use crate::values::{Change, Number};
+use crate::waiting::Ungranted;
 
 /// How long `wait` sleeps between two looks.
 const LOOK: Duration = Duration::from_millis(200);
@@ -42,6 +43,16 @@ pub(super) fn open(machines: &Machines, terms: &Terms) -> Result<EtcdSemaphore, 
         return machines.existing();
     }
     open_with(machines, &terms.size, Some(1))
+}
+
+/// Opens and asks again while the semaphore is removed in between.
+pub(super) fn unless_removed<T>(mut ask: impl FnMut() -> Result<T, Ungranted>) -> Result<T, Ungranted> {
+    loop {
+        match ask() {
+            Err(Ungranted::Gone(_)) => {}
+            asked => return asked,
+        }
+    }
 }
 
 fn open_with(machines: &Machines, size: &Size, default: Option<u32>) -> Result<EtcdSemaphore, Failure> {

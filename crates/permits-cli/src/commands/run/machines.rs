@@ -12,7 +12,7 @@ use super::grip::Grip;
 use super::leased::Leased;
 use super::report::{Event, Reason, Report};
 use crate::args::Run;
-use crate::commands::machines::{self, Asking};
+use crate::commands::machines::{self, Asking, unless_removed};
 use crate::end::End;
 use crate::events::Events;
 use crate::failure::{Failure, code};
@@ -33,7 +33,8 @@ pub(super) fn run(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(
     check_grace(args, machines.ttl(&args.machines))?;
     let job = Job { scene, args, units };
     let began = Instant::now();
-    let asked = machines::open(&machines, &args.terms).map_err(Ungranted::from).and_then(|semaphore| {
+    let ask = || -> Result<_, Ungranted> {
+        let semaphore = machines::open(&machines, &args.terms)?;
         let queued = |position| report.tell(Event::Waiting { name: &args.name, position });
         let asking = Asking::new(scene, &args.name, &semaphore, units, &args.patience).on_engine_loss(&args.machines);
         let permit = asking.acquire(&mut events, queued)?;
@@ -41,7 +42,8 @@ pub(super) fn run(scene: Scene<'_>, args: &Run, report: &mut Report) -> Result<(
         // Its own, if its lease has ended since.
         let oldest = oldest.unwrap_or(permit.token());
         Ok((permit, oldest))
-    });
+    };
+    let asked = unless_removed(ask);
     let (permit, oldest) = match asked {
         Ok(granted) => granted,
         Err(ungranted) => {
