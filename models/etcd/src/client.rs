@@ -60,7 +60,7 @@ impl Step<'_> {
         let passes = engine.returns.is_empty() || !self.rules.has(Rule::NoneBlocked);
         match engine.keys.iter().find(|key| key.loose) {
             Some(loose) if passes => self.may_take(process).then_some(First::Take(loose.create)),
-            _ if engine.limit.closed => Some(First::Fail),
+            _ if engine.limit.closed || engine.limit.max == 0 => Some(First::Fail),
             _ => Some(First::Queue),
         }
     }
@@ -281,6 +281,10 @@ impl Step<'_> {
         let has_key = self.state.engine.key(at.0, name).is_some();
         self.state.record.names_are_free &= repeated || !has_key;
         self.learn_epoch(at.0, epoch);
+        if limit.max == 0 {
+            // It is told that the semaphore is gone.
+            return self.end_job(at);
+        }
         self.learn_limit(at.0, limit);
         self.enter(at, Stage::Idle);
         if self.state.record.names_are_free {
@@ -395,7 +399,9 @@ impl Step<'_> {
             }
             Stage::Blocked { name, create } if view.revision >= create => match view.part(self.rules, create) {
                 Some(loose) if self.may_take(at.0) => self.take(at, name, create, loose),
-                None if view.limit.closed => self.unqueue(at, name),
+                None if view.limit.closed || (view.limit.max == 0 && self.rules.has(Rule::Gone)) => {
+                    self.unqueue(at, name)
+                }
                 _ => {}
             },
             _ => {}

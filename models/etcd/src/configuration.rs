@@ -18,6 +18,10 @@ pub(crate) enum Job {
 pub(crate) enum Act {
     Resize(u8),
     Close,
+    /// Removes the semaphore, if nothing is out and nothing waits.
+    Remove,
+    /// Creates it anew.
+    Create(u8),
     /// Deletes a loose permit, as soon as there is one and past all queues, as with `permits revoke`.
     Revoke,
 }

@@ -56,6 +56,22 @@ pub(crate) const ALL: &[Configuration] = &[
         ..BASE
     },
     Configuration {
+        name: "remove",
+        about: "N = 1, removed and created anew; two processes, one of which acquires twice",
+        processes: &[&[ONE_TWICE], &[ONE]],
+        acts: &[Act::Remove, Act::Create(1)],
+        may: May::CANCEL,
+        ..BASE
+    },
+    Configuration {
+        name: "remove-loose",
+        about: "N = 1, removed and created anew; one makes its permit loose, one returns it",
+        processes: &[&[LOOSEN], &[RETURN]],
+        acts: &[Act::Remove, Act::Create(1)],
+        may: May::CANCEL,
+        ..BASE
+    },
+    Configuration {
         name: "shrink",
         about: "N = 2, then 1; two processes",
         max: 2,

@@ -159,14 +159,28 @@ impl Engine {
         let (Caller::Admin { act }, What::Configure { limit, settles }) = (caller, request) else {
             unreachable!("{request:?} is no request of the admin")
         };
-        let compares = rules.has(if settles { Rule::SettleOnce } else { Rule::ResizeOnce });
-        let done = self.limit.since == limit.since || !compares;
+        let removes = limit.max == 0;
+        let compares = rules.has(match removes {
+            true => Rule::RemoveSame,
+            false if settles => Rule::SettleOnce,
+            false => Rule::ResizeOnce,
+        });
+        let is_idle = self.keys.is_empty() && self.returns.is_empty();
+        let is_there = self.limit.max > 0;
+        let may_remove = is_there && (is_idle || !rules.has(Rule::RemoveIdle));
+        let done = (self.limit.since == limit.since || !compares) && (!removes || may_remove);
         if !done {
             return What::Configured { done, limit: self.limit };
         }
         if !settles {
             record.configured_once &= record.configured & 1 << act == 0;
             record.configured |= 1 << act;
+        }
+        if removes {
+            record.removed_idle &= is_idle;
+            let limit = Limit { max: 0, closed: false, upto: 0, since: 0 };
+            self.write(record, vec![Event::Limit(limit)]);
+            return What::Configured { done, limit };
         }
         record.stays_closed &= limit.closed || !self.limit.closed;
         let upto = self.frontier();

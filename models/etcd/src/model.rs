@@ -115,6 +115,8 @@ impl Model {
         let limit = match self.configuration.acts[usize::from(state.admin.act)] {
             Act::Resize(max) => Limit { max, ..limit },
             Act::Close => Limit { closed: true, ..limit },
+            Act::Remove => Limit { max: 0, ..limit },
+            Act::Create(max) => Limit { max, closed: false, upto: 0, since: 0 },
             Act::Revoke => unreachable!("this is no change of the limit"),
         };
         self.write_limit(state, limit, false);
@@ -148,7 +150,13 @@ impl Model {
         state.messages.sort_unstable();
         state.admin.asked = None;
         if asked.settles {
+            let removes = self.configuration.acts[usize::from(act)] == Act::Remove;
+            if removes && limit.max > 0 {
+                tell_in_use(state);
+            }
             state.admin.act += 1;
+        } else if asked.limit.max == 0 {
+            self.removed(state, asked, done, limit);
         } else if done {
             self.settle(state, limit);
         } else if asked.repeated {
@@ -157,6 +165,23 @@ impl Model {
         } else {
             self.configure(state);
         }
+    }
+
+    /// The reply to a removal: it is done, or the semaphore is in use, and must not be removed after that is told.
+    fn removed(&self, state: &mut State, asked: Asked, done: bool, limit: Limit) {
+        let was_another = limit.since != asked.limit.since;
+        if done || (was_another && asked.repeated) {
+            state.admin.act += 1;
+            return;
+        }
+        if was_another {
+            return self.configure(state);
+        }
+        if asked.repeated && self.rules.has(Rule::RemoveKeep) {
+            return self.write_limit(state, limit, true);
+        }
+        tell_in_use(state);
+        state.admin.act += 1;
     }
 
     /// The second write, if the first one ends grants.
@@ -178,6 +203,8 @@ impl Model {
         self.configuration.acts[..usize::from(act)].iter().fold(first, |limit, act| match *act {
             Act::Resize(max) => Limit { max, ..limit },
             Act::Close => Limit { closed: true, ..limit },
+            Act::Remove => Limit { max: 0, closed: false, ..limit },
+            Act::Create(max) => Limit { max, ..limit },
             Act::Revoke => limit,
         })
     }
@@ -313,6 +340,11 @@ impl Model {
     }
 }
 
+/// The removal is refused. Whatever takes effect of it after this is a second time.
+fn tell_in_use(state: &mut State) {
+    state.record.configured |= 1 << state.admin.act;
+}
+
 impl stateright::Model for Model {
     type State = State;
     type Action = Action;
@@ -350,6 +382,7 @@ impl stateright::Model for Model {
             configured: 0,
             configured_once: true,
             stays_closed: true,
+            removed_idle: true,
             loose: self.configuration.loose,
             one_for_each_release: true,
             names_are_free: true,

@@ -3,7 +3,8 @@
 use crate::configuration::Job::{Loose, Return, ReturnLate, Use};
 use crate::configuration::{Act, Configuration, May, Script};
 use crate::properties::{
-    BOUND, CLOSED, CONFIGURED, EPOCH, GHOSTS, GRANTED, KEPT, LOOSE, NAMES, ONCE, ORDER, RETURNS, SERVED, TOKENS,
+    BOUND, CLOSED, CONFIGURED, EPOCH, GHOSTS, GRANTED, KEPT, LOOSE, NAMES, ONCE, ORDER, REMOVED, RETURNS, SERVED,
+    TOKENS,
 };
 use crate::rules::Rule;
 
@@ -180,6 +181,34 @@ pub(crate) const ALL: &[Mutant] = &[
         GRANTED,
         with(2, &[Act::Resize(1)], alone(0, &[&[ONE, ONE]])),
         "the second write lists the keys again",
+    ),
+    rule(
+        "remove-idle",
+        Rule::RemoveIdle,
+        REMOVED,
+        with(1, &[Act::Remove], alone(0, &[&[ONE]])),
+        "a removal does not look whether something is out or waits",
+    ),
+    rule(
+        "remove-same",
+        Rule::RemoveSame,
+        CONFIGURED,
+        with(1, &[Act::Remove, Act::Create(1)], alone(1, &[&[ONE]])),
+        "a removal does not compare `cfg`, and a late one removes the next semaphore",
+    ),
+    rule(
+        "remove-keep",
+        Rule::RemoveKeep,
+        CONFIGURED,
+        with(1, &[Act::Remove], alone(1, &[&[ONE]])),
+        "a removal in doubt that was refused is done late",
+    ),
+    rule(
+        "gone",
+        Rule::Gone,
+        SERVED,
+        with(1, &[Act::Remove], alone(0, &[&[&[Return]]])),
+        "a blocked release does not look whether the semaphore is there",
     ),
     rule(
         "own-part",

@@ -32,7 +32,8 @@ fn drop_spent(state: &mut State) {
         }
         let Some(process) = message.caller.process() else {
             let What::Configure { limit, .. } = message.what else { return true };
-            return limit.since == engine.limit.since;
+            // What creates it may do so after the next removal.
+            return limit.since == engine.limit.since || limit.since == 0;
         };
         let at = usize::from(process);
         match message.what {

@@ -19,6 +19,7 @@ pub(crate) const RETURNS: &str = "returns in order";
 pub(crate) const ONCE: &str = "one release, one permit";
 pub(crate) const CONFIGURED: &str = "resized once";
 pub(crate) const CLOSED: &str = "closed for good";
+pub(crate) const REMOVED: &str = "removed idle";
 pub(crate) const EPOCH: &str = "epoch known";
 pub(crate) const NAMES: &str = "names are free";
 
@@ -30,15 +31,19 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     (ORDER, "nothing before a holder's key waits (C8, C9)"),
     (TOKENS, "tokens grow from grant to grant, and with one permit from holder to holder (C19)"),
     (GHOSTS, "no key is there that nothing uses and nothing will remove (C10)"),
-    (SERVED, "when all is quiet, nothing waits that fits, or never will, or is closed (C7, C8, C12)"),
+    (SERVED, "when all is quiet, nothing waits that fits, or never will, or is closed or gone (C7, C8, C12)"),
     (LOOSE, "as many permits are loose as were made so and not returned (C4, C6)"),
     (RETURNS, "blocked releases are let through in their order (C8)"),
     (
         ONCE,
         "a release returns one permit if it is told to be done, none if it is told not to be, one at most if it is not told (C4)",
     ),
-    (CONFIGURED, "a change of the limit takes effect once (C13)"),
+    (
+        CONFIGURED,
+        "a change of the limit, or a removal, takes effect once, and not after it was told that it has not (C13)",
+    ),
     (CLOSED, "what is closed stays closed (C12)"),
+    (REMOVED, "what is removed has nothing out and no waiters"),
     (NAMES, "a new key finds none of its name (C3)"),
     (EPOCH, "a process knows its epoch, unless it is changing it"),
 ];
@@ -57,6 +62,7 @@ pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
         Property::always(ONCE, |_, state: &State| state.record.one_for_each_release),
         Property::always(CONFIGURED, |_, state: &State| state.record.configured_once),
         Property::always(CLOSED, |_, state: &State| state.record.stays_closed),
+        Property::always(REMOVED, |_, state: &State| state.record.removed_idle),
         Property::always(NAMES, |_, state: &State| state.record.names_are_free),
         Property::always(EPOCH, |_, state| epoch_known(state)),
     ]
@@ -164,7 +170,7 @@ fn served(state: &State) -> bool {
         }
         Stage::Blocked { create, .. } => {
             let loose = state.engine.keys.iter().filter(|key| key.loose).count();
-            state.engine.returns.iter().take(loose).any(|own| own.create == create) || limit.closed
+            state.engine.returns.iter().take(loose).any(|own| own.create == create) || limit.closed || limit.max == 0
         }
         _ => false,
     };

@@ -50,6 +50,14 @@ pub(crate) enum Rule {
     SettleOnce,
     /// and says what the first one has found.
     SettleSame,
+    /// A removal finds that nothing is out and nothing waits,
+    RemoveIdle,
+    /// and `cfg` as it was read.
+    RemoveSame,
+    /// One that was refused, but is in doubt, puts `cfg` again.
+    RemoveKeep,
+    /// A blocked release looks whether `cfg` is there.
+    Gone,
     /// A blocked release takes a loose permit only if there are enough for those before it.
     OwnPart,
     /// One that is not blocked takes one only if none is.

@@ -95,6 +95,9 @@ fn what(of: u8, what: What) -> String {
         What::Bump { epoch } => format!("end epoch {epoch}"),
         What::Sweep { name } => format!("delete {} and {}", q(name), r(name)),
         What::Configure { limit, settles } => {
+            if limit.max == 0 {
+                return format!("delete `cfg`, if nothing is out and nothing waits, and it is still #{}", limit.since);
+            }
             let closed = if limit.closed { ", closed" } else { "" };
             let upto = if settles { format!(", granted up to #{}", limit.upto) } else { String::new() };
             format!("put N = {}{closed}{upto}, if `cfg` is still #{}", limit.max, limit.since)
@@ -118,7 +121,7 @@ fn what(of: u8, what: What) -> String {
         What::Epoch { epoch } => format!("epoch {epoch}"),
         What::Swept { .. } => "swept".into(),
         What::Configured { done: true, .. } => "done".into(),
-        What::Configured { done: false, .. } => "refused, `cfg` has changed".into(),
+        What::Configured { done: false, .. } => "refused: `cfg` has changed, or is in use".into(),
     }
 }
 

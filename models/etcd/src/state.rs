@@ -69,7 +69,7 @@ pub(crate) struct Return {
     pub(crate) fitted: bool,
 }
 
-/// The value of `cfg`. `was` is not in it: only readings look at that.
+/// The value of `cfg`. `was` is not in it: only readings look at that. While `cfg` is not there, all is 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct Limit {
     pub(crate) max: u8,
@@ -405,6 +405,8 @@ pub(crate) struct Record {
     pub(crate) configured: u8,
     pub(crate) configured_once: bool,
     pub(crate) stays_closed: bool,
+    /// The semaphore was removed only while nothing was out and nothing waited.
+    pub(crate) removed_idle: bool,
     /// Permits made loose less those returned: how many loose ones there have to be.
     pub(crate) loose: u8,
     pub(crate) one_for_each_release: bool,
