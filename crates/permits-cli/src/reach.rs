@@ -201,6 +201,17 @@ pub(crate) fn status_if_any(address: &str, answer: Duration) -> Result<Option<pe
     }
 }
 
+/// The addresses that begin as a text does that ends within a name: those of its namespace. None if they cannot be had.
+pub(crate) fn beginning_with(begun: &str, answer: Duration) -> Vec<String> {
+    #[cfg(feature = "etcd")]
+    return Machines::beginning_with(begun, answer).unwrap_or_default();
+    #[cfg(not(feature = "etcd"))]
+    {
+        let _ = (begun, answer);
+        Vec::new()
+    }
+}
+
 /// Removes a semaphore of machines, and says what it was like.
 pub(crate) fn remove(address: &str, removal: Removal) -> Result<State, Failure> {
     #[cfg(feature = "etcd")]
@@ -308,6 +319,22 @@ mod connected {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
                 Err(error) => Err(Failure::of_machines(error, &self.address)),
             }
+        }
+
+        /// Addresses as they were begun to be written, each with a name of the namespace at its end.
+        pub(crate) fn beginning_with(begun: &str, answer: Duration) -> Option<Vec<String>> {
+            let end = begun.rfind('/').map_or(usize::from(begun.starts_with('@')), |slash| slash + 1);
+            let namespace = &begun[..end];
+            // The second slash of a scheme ends no server.
+            let machines = Some(namespace).filter(|it| !it.ends_with("://") || begun.contains(":///"))?;
+            let machines = Machines::connect_within(machines, answer).ok()?;
+            let names = machines.etcd.list().wait().ok()?;
+            let written = names.into_iter().filter_map(|name| {
+                let address = machines.cluster.semaphore(name).to_string();
+                let (address, _) = address.split_once('?').unwrap_or((&address, ""));
+                Some(format!("{namespace}{}", address.rsplit_once('/')?.1))
+            });
+            Some(written.collect())
         }
 
         /// How long its leases last.

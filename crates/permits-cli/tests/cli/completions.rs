@@ -3,7 +3,7 @@
 use crate::place::{Place, Running, output, stderr, stdout, until};
 
 /// What bash would offer for the last word of a line, by the script, split as bash splits it.
-fn offered(place: &Place, before: &str, line: &str) -> Vec<String> {
+pub(crate) fn offered(place: &Place, before: &str, line: &str) -> Vec<String> {
     // bash splits at `=` and `:` too, and each of these is a word of its own.
     let mut words: Vec<String> = Vec::new();
     let mut is_new = true;

@@ -3,6 +3,8 @@
 mod arguments;
 mod background;
 mod check;
+#[cfg(feature = "etcd")]
+mod completed_machines;
 mod completions;
 mod death;
 mod doctor;

@@ -16,6 +16,7 @@ use permits_host::{Options, Participant, State, Status};
 use crate::args::Args;
 use crate::people::{Who, is_hidden};
 use crate::place::Scene;
+use crate::reach;
 
 /// In place of directories, which the shell knows how to complete. No semaphore's name has a slash in it.
 const DIRECTORIES: &str = "/directories";
@@ -115,6 +116,12 @@ fn signals() -> Vec<CompletionCandidate> {
 impl Source {
     /// The names in the directory; those that can be read in time say how they stand.
     fn names(&self) -> Vec<CompletionCandidate> {
+        if let Some(begun) = self.words.last().and_then(|word| word.to_str()).filter(|word| reach::is_of_machines(word))
+        {
+            let begun = begun.to_owned();
+            let found = in_time(PATIENCE, move || reach::beginning_with(&begun, PATIENCE));
+            return found.into_iter().map(CompletionCandidate::new).collect();
+        }
         let names = self.list();
         let (options, read) = (self.options.clone(), names.clone());
         let statuses = in_time(PATIENCE, move || read.into_iter().map(move |name| options.clone().read(&name).ok()));
@@ -132,11 +139,16 @@ impl Source {
     fn grants(&self) -> Vec<CompletionCandidate> {
         let names = self.list();
         // The first word that is a name, after the command: it is one, or else there is nothing to offer.
-        let is_name = |word: &OsStr| names.iter().any(|name| word == name.as_str());
+        let is_of_machines = |word: &OsStr| word.to_str().is_some_and(reach::is_of_machines);
+        let is_name = |word: &OsStr| names.iter().any(|name| word == name.as_str()) || is_of_machines(word);
         let name = self.words.iter().skip(2).rev().skip(1).rev().find(|word| is_name(word));
         let Some(name) = name.and_then(|name| name.to_str()).map(str::to_owned) else { return Vec::new() };
         let options = self.options.clone();
-        let Some(status) = in_time(PATIENCE, move || options.read(&name)).pop() else { return Vec::new() };
+        let read = move || match reach::is_of_machines(&name) {
+            true => reach::status_if_any(&name, PATIENCE).ok().flatten(),
+            false => options.read(&name).ok(),
+        };
+        let Some(status) = in_time(PATIENCE, read).pop() else { return Vec::new() };
         let candidate = |who: &Participant, does: &str| {
             let who = Who::from(who);
             let help = format!("{does}: {} of {}, {}", who.pid_text(), who.user, who.command);
