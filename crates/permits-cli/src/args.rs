@@ -584,7 +584,7 @@ pub(crate) struct Repair {
 
 /// Check directory, file system and kernel, and try a run.
 ///
-/// With the address of machines, ask each of its servers for its version and its time to answer.
+/// With the address of machines, ask each of its servers for its version, its state and its time to answer.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Doctor {
     /// Print JSON

@@ -281,17 +281,6 @@ mod connected {
             Ok(Machines { etcd, cluster, address: address.to_owned(), name })
         }
 
-        /// Its servers, as they are asked.
-        pub(crate) fn servers(&self) -> Vec<String> {
-            let with_scheme = |server: &String| {
-                if self.cluster.is_encrypted() { format!("https://{server}") } else { server.clone() }
-            };
-            match self.cluster.servers() {
-                [] => variable("ETCDCTL_ENDPOINTS").iter().flat_map(|all| all.split(',')).map(str::to_owned).collect(),
-                servers => servers.iter().map(with_scheme).collect(),
-            }
-        }
-
         /// The name of the semaphore.
         pub(crate) fn name(&self) -> Result<&str, Failure> {
             self.name.as_deref().ok_or_else(|| {

@@ -9,8 +9,10 @@ use crate::engine::link::Link;
 use crate::engine::names;
 use crate::engine::resize::{self, Opening};
 use crate::engine::rpc::{Credentials, Rpc};
+use crate::engine::servers;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::semaphore::EtcdSemaphore;
+use crate::server::Server;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -299,6 +301,29 @@ impl Etcd {
     pub fn list(&self) -> Call<Vec<String>> {
         Call::of(Calling::answer(&self.link, &Arc::from(""), |room| async move {
             names::list(&room.base).await.map_err(|why| why.with_operation(Operation::Read))
+        }))
+    }
+
+    /// Asks each server for its version and state, one after the other, and waits for each as long as for an
+    /// [answer](Options::answer_within).
+    ///
+    /// # Errors
+    ///
+    /// For each server: [`ErrorKind::Unreachable`]; [`ErrorKind::Denied`] for a user whom it does not tell, as most
+    /// versions before 3.5.32 and 3.6.12.
+    pub fn servers(&self) -> Call<Vec<(String, Result<Server, Error>)>> {
+        Call::of(Calling::answer(&self.link, &Arc::from(""), |room| async move { Ok(servers::all(&room.base).await) }))
+    }
+
+    /// Whether the servers have forgotten what was written at that revision: by a compaction, without which etcd
+    /// becomes slower with each permit.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Denied`]: the user needs the right to read the whole namespace.
+    pub fn is_compacted(&self, revision: i64) -> Call<bool> {
+        Call::of(Calling::answer(&self.link, &Arc::from(""), move |room| async move {
+            servers::is_compacted(&room.base, revision).await.map_err(|why| why.with_operation(Operation::Read))
         }))
     }
 

@@ -56,6 +56,7 @@ mod limit;
 mod permit;
 mod request;
 mod semaphore;
+mod server;
 mod sizes;
 mod status;
 
@@ -66,3 +67,4 @@ pub use permit::{EtcdPermit, Lost};
 pub use permits::{HolderId, Removal, Retry, State, Status, Token};
 pub use request::{Acquire, Release, Waiting};
 pub use semaphore::EtcdSemaphore;
+pub use server::Server;

@@ -420,6 +420,10 @@ fn user_needs_the_right_password() {
         assert_eq!(code, 77, "{variables:?}: {why}");
         assert!(!why.contains("hunter"), "{why}");
     }
+    let mut doctor = machines.permits(&["doctor", &format!("etcd://alice@{endpoint}/build")]);
+    let examined = output(doctor.env("PERMITS_PASSWORD", "hunter2"));
+    assert_eq!(examined.status.code(), Some(0), "{}", stdout(&examined));
+    assert!(stdout(&examined).contains("etcd 3."), "{}", stdout(&examined));
 }
 
 #[test]
@@ -435,6 +439,26 @@ fn doctor_says_what_each_server_is() {
     assert_eq!(bad, 69, "{told}");
     let told: Value = serde_json::from_str(&told).expect("it prints JSON");
     assert_eq!((told["good"].as_bool(), told["findings"][0]["level"].as_str()), (Some(false), Some("bad")), "{told}");
+}
+
+#[test]
+fn doctor_names_an_alarm() {
+    let Some(program) = Engine::Current.program() else { return };
+    let server = Etcd::start(&program, 1, &[&QUICK[..], &["--quota-backend-bytes", "4194304"]].concat());
+    let endpoint = server.endpoints().remove(0);
+    let machines = Machines::on(&endpoint);
+    let large = "x".repeat(100_000);
+    let fills = |number: usize| {
+        let mut put = Command::new(program.with_file_name("etcdctl"));
+        put.env("ETCDCTL_API", "3").arg(format!("--endpoints={endpoint}"));
+        !output(put.args(["put", &format!("/large/{number}"), &large])).status.success()
+    };
+    assert!((0..200).any(fills), "it is full some time");
+
+    let (code, said, why) = machines.said(&["doctor", &machines.address]);
+
+    assert_eq!(code, 69, "{said}{why}");
+    assert!(said.lines().any(|line| line.starts_with("bad") && line.contains("NOSPACE")), "{said}");
 }
 
 #[test]

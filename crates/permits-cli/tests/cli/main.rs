@@ -30,6 +30,8 @@ mod remove;
 #[cfg(feature = "etcd")]
 mod removed_machines;
 mod report;
+#[cfg(feature = "etcd")]
+mod secured_machines;
 mod sharing;
 mod shells;
 mod signals;

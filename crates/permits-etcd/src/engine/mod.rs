@@ -22,6 +22,7 @@ pub(crate) mod resize;
 pub(crate) mod room;
 pub(crate) mod rpc;
 mod seat;
+pub(crate) mod servers;
 mod session;
 #[allow(
     clippy::all,

@@ -6,10 +6,12 @@
 use crate::engine::stubs::auth_client::AuthClient;
 use crate::engine::stubs::kv_client::KvClient;
 use crate::engine::stubs::lease_client::LeaseClient;
+use crate::engine::stubs::maintenance_client::MaintenanceClient;
 use crate::engine::stubs::watch_client::WatchClient;
 use crate::engine::stubs::{
     AuthenticateRequest, DeleteRangeRequest, LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest,
-    LeaseRevokeRequest, RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchRequest, WatchResponse,
+    LeaseRevokeRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse, TxnRequest, TxnResponse,
+    WatchRequest, WatchResponse,
 };
 use crate::error::{self, Error};
 use permits::lease::Lease;
@@ -205,6 +207,29 @@ impl Rpc {
                 self.after(&status).await;
                 Err(status)
             }
+        }
+    }
+
+    /// Where the servers are.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.endpoints.iter().map(|endpoint| endpoint.uri().to_string().trim_end_matches('/').to_owned()).collect()
+    }
+
+    /// What the server at that place says of itself.
+    pub(crate) async fn status(&self, place: usize, end: Instant) -> Result<StatusResponse, Failure> {
+        self.sign_in(Until::Time(end)).await?;
+        let channel = self.channels.borrow()[place].clone();
+        let asked = async {
+            let request = self.signed(StatusRequest {})?;
+            Ok(MaintenanceClient::new(channel).status(request).await?.into_inner())
+        };
+        match timeout_at(end, asked).await {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(status)) if Status::code(&status) != Code::Unavailable => {
+                Err(Failure::Refused { status, in_doubt: false })
+            }
+            Ok(Err(status)) => Err(Failure::Unanswered { in_doubt: false, last: Some(status) }),
+            Err(_) => Err(Failure::Unanswered { in_doubt: false, last: None }),
         }
     }
 

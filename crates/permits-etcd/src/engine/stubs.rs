@@ -478,6 +478,8 @@ pub struct StatusResponse {
     pub db_size: i64,
     #[prost(uint64, tag = "4")]
     pub leader: u64,
+    #[prost(string, repeated, tag = "8")]
+    pub errors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Generated client implementations.
 pub mod kv_client {

@@ -1,8 +1,9 @@
 //! Names of semaphores and of holders, and the tokens of grants, as people and programs find them.
 
-use crate::cluster;
+use crate::cluster::{self, QUICK, etcdctl, revision};
 use permits::ErrorKind;
 use permits_etcd::Etcd;
+use permits_testbed::etcd::{Engine, Etcd as Cluster};
 
 #[test]
 fn list_has_the_semaphores_of_its_namespace_and_no_others() {
@@ -65,4 +66,30 @@ fn oldest_token_is_that_of_the_permit_that_is_out_longest() {
     assert_eq!(oldest(), Some(token));
     semaphore.release().wait().expect("it is loose");
     assert_eq!(oldest(), Some(third.token()));
+}
+
+#[test]
+fn servers_say_what_they_are_and_what_they_have_forgotten() {
+    for engine in Engine::ALL {
+        let Some(program) = engine.program() else { return };
+        let cluster = Cluster::start(&program, 1, &QUICK);
+        let mut endpoints = cluster.endpoints();
+        // At this one no server is there.
+        endpoints.push("127.0.0.1:1".to_owned());
+        let etcd = Etcd::connect(&endpoints).expect("the endpoints are good");
+        let semaphore = etcd.open("naming/servers", 1).wait().expect("it is new");
+        drop(semaphore.acquire().wait().expect("it is free"));
+
+        let servers = etcd.servers().wait().expect("the connection lives");
+
+        let [(at, Ok(server)), (_, Err(why))] = &servers[..] else { panic!("{servers:?}") };
+        assert_eq!(at, &format!("http://{}", endpoints[0]));
+        assert!(server.version.starts_with("3.") && server.has_leader && server.alarms.is_empty(), "{server:?}");
+        assert!(server.revision > 1 && server.database > 0, "{server:?}");
+        assert_eq!(why.kind(), ErrorKind::Unreachable);
+        let newest = server.revision;
+        assert!(!etcd.is_compacted(newest - 1).wait().expect("the server answers"));
+        etcdctl(engine, &endpoints[..1], &["compaction", &revision(engine, &endpoints[..1])]);
+        assert!(etcd.is_compacted(newest - 1).wait().expect("the server answers"));
+    }
 }
