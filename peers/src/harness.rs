@@ -55,6 +55,9 @@ pub struct Metric {
 
 pub const OPS: Metric = Metric { name: "throughput", unit: "ops/s", higher_is_better: true };
 
+/// How the values of many turns become that of a round.
+pub type Fold = fn(&[f64]) -> Option<f64>;
+
 /// A peer that comes to a halt under a workload is run once in that cell: one row says as much as five, and the rest of
 /// the peers should still see the same machine.
 const TOO_SLOW: Duration = Duration::from_secs(4);
@@ -111,6 +114,43 @@ impl Bench {
         self.rounds_of(self.rounds, info, entries, cell)
     }
 
+    /// Runs every peer once in each of the `turns` of a round, and folds what they gave into one sample a round, with a
+    /// fold for each metric.
+    ///
+    /// For what lasts a millisecond and waits for a disk: peers that run one after the other for a second each differ
+    /// by a third though they do the same, and by a fiftieth if they take turns.
+    pub fn interleaved<C>(
+        &mut self,
+        info: &CellInfo<'_>,
+        entries: &[Entry<C>],
+        cell: &C,
+        turns: usize,
+        folds: &[Fold],
+    ) -> Result<(), String> {
+        let chosen = self.chosen(info, entries, cell);
+        let watched = |peer: &Entry<C>| self.watched(info, peer, cell);
+        // Connections and leases come first.
+        chosen.iter().for_each(|peer| drop(watched(peer)));
+        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); chosen.len()];
+        for _ in 0..self.rounds {
+            let mut of_round: Vec<Vec<Sample>> = vec![Vec::with_capacity(turns); chosen.len()];
+            for turn in 0..turns {
+                for which in order(turn, chosen.len()) {
+                    of_round[which].push(watched(chosen[which]));
+                }
+            }
+            for (all, of_round) in samples.iter_mut().zip(&of_round) {
+                all.push(folded(of_round, folds));
+            }
+        }
+        self.write(info, &chosen, &samples)
+    }
+
+    /// Ends the program if `run` hangs: for a run that is no peer's alone.
+    pub fn watch<T>(&self, what: &str, run: impl FnOnce() -> T) -> T {
+        self.dog.watch(what.into(), run)
+    }
+
     /// One round, for what does not vary.
     pub fn once<C>(&mut self, info: &CellInfo<'_>, entries: &[Entry<C>], cell: &C) -> Result<(), String> {
         self.rounds_of(1, info, entries, cell)
@@ -123,12 +163,7 @@ impl Bench {
         entries: &[Entry<C>],
         cell: &C,
     ) -> Result<(), String> {
-        let chosen: Vec<&Entry<C>> =
-            entries.iter().filter(|e| (self.wants(&e.name) || e.name == info.reference) && (e.fits)(cell)).collect();
-        if chosen.is_empty() {
-            return Ok(());
-        }
-
+        let chosen = self.chosen(info, entries, cell);
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); chosen.len()];
         let mut halted = vec![false; chosen.len()];
         for round in 0..rounds {
@@ -138,20 +173,34 @@ impl Bench {
                     continue;
                 }
                 let peer = chosen[which];
-                let what = format!("`{}` in {} {}", peer.name, info.workload, info.parameters);
                 let start = Instant::now();
-                let sample = self.dog.watch(what.clone(), || (peer.run)(cell));
+                let sample = self.watched(info, peer, cell);
                 if start.elapsed() > TOO_SLOW && peer.name != info.reference && round + 1 < rounds {
-                    eprintln!("{what} took {:.0?}: no more rounds of it", start.elapsed());
+                    eprintln!("{} took {:.0?}: no more rounds of it", what(info, &peer.name), start.elapsed());
                     halted[which] = true;
                 }
                 samples[which].push(sample);
             }
         }
 
+        self.write(info, &chosen, &samples)
+    }
+
+    fn chosen<'e, C>(&self, info: &CellInfo<'_>, entries: &'e [Entry<C>], cell: &C) -> Vec<&'e Entry<C>> {
+        entries.iter().filter(|e| (self.wants(&e.name) || e.name == info.reference) && (e.fits)(cell)).collect()
+    }
+
+    fn watched<C>(&self, info: &CellInfo<'_>, peer: &Entry<C>, cell: &C) -> Sample {
+        self.dog.watch(what(info, &peer.name), || (peer.run)(cell))
+    }
+
+    fn write<C>(&mut self, info: &CellInfo<'_>, chosen: &[&Entry<C>], samples: &[Vec<Sample>]) -> Result<(), String> {
+        if chosen.is_empty() {
+            return Ok(());
+        }
         let reference = chosen.iter().position(|e| e.name == info.reference);
         for (m, metric) in info.metrics.iter().enumerate() {
-            let best = best_of(&samples, m, metric.higher_is_better);
+            let best = best_of(samples, m, metric.higher_is_better);
             eprintln!(
                 "{:4} s  {:4} {} {}: best {} {} {}",
                 self.since.elapsed().as_secs(),
@@ -162,7 +211,7 @@ impl Bench {
                 figure(best.1),
                 metric.unit
             );
-            for (entry, of_peer) in chosen.iter().zip(&samples) {
+            for (entry, of_peer) in chosen.iter().zip(samples) {
                 // A peer that lacks what is measured.
                 if of_peer.iter().any(|s| s.values[m].is_nan()) {
                     continue;
@@ -173,6 +222,24 @@ impl Bench {
         }
         self.writer.flush()
     }
+}
+
+fn what(info: &CellInfo<'_>, peer: &str) -> String {
+    format!("`{peer}` in {} {}", info.workload, info.parameters)
+}
+
+/// In which order peers have a turn: each is first as often as the others, and each pair of neighbours comes in both
+/// orders.
+fn order(turn: usize, peers: usize) -> impl Iterator<Item = usize> {
+    (0..peers).map(move |step| {
+        let step = if turn.is_multiple_of(2) { step } else { peers - 1 - step };
+        (turn / 2 + step) % peers
+    })
+}
+
+fn folded(turns: &[Sample], folds: &[Fold]) -> Sample {
+    let fold = |(metric, fold): (usize, &Fold)| fold(&values(turns, metric)).unwrap_or(f64::NAN);
+    Sample { values: folds.iter().enumerate().map(fold).collect(), ..Sample::default() }
 }
 
 fn values(samples: &[Sample], metric: usize) -> Vec<f64> {
@@ -200,7 +267,8 @@ fn row<C>(
     let own = values(samples, index);
     let ratio = reference.and_then(|reference| {
         let per_round: Vec<f64> = own.iter().zip(values(reference, index)).map(|(a, b)| a / b).collect();
-        median(&per_round)
+        // The reference may lack what is measured.
+        median(&per_round).filter(|ratio| !ratio.is_nan())
     });
     let middle = |field: fn(&Sample) -> Option<f64>| {
         let present: Vec<f64> = samples.iter().filter_map(field).collect();
@@ -218,10 +286,30 @@ fn row<C>(
         min: own.iter().copied().fold(f64::INFINITY, f64::min),
         max: own.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         ratio,
-        reference: reference.map(|_| info.reference.to_string()).unwrap_or_default(),
+        reference: ratio.map(|_| info.reference.to_string()).unwrap_or_default(),
         rounds: samples.len(),
         jain: middle(|s| s.jain),
         longest_wait_us: middle(|s| s.longest_wait_us),
         share: middle(|s| s.share),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pair_of_neighbours_takes_turns_in_both_orders() {
+        let turn = |turn| order(turn, 3).collect::<Vec<_>>();
+
+        assert_eq!([turn(0), turn(1)], [[0, 1, 2], [2, 1, 0]]);
+        assert_eq!([turn(2), turn(3)], [[1, 2, 0], [0, 2, 1]]);
+    }
+
+    #[test]
+    fn turns_become_one_sample_with_a_fold_for_each_metric() {
+        let turns = [[1.0, 10.0], [3.0, 30.0], [2.0, 20.0]].map(|v| Sample { values: v.to_vec(), ..Sample::default() });
+
+        assert_eq!(folded(&turns, &[median, crate::stats::p99]).values, [2.0, 30.0]);
     }
 }

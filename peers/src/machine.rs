@@ -13,6 +13,7 @@ const LOCK: &str = include_str!("../Cargo.lock");
 const PEERS: &[&str] = &[
     "permits",
     "permits-host",
+    "permits-etcd",
     "async-channel",
     "async-lock",
     "crossbeam-channel",
@@ -25,6 +26,7 @@ const PEERS: &[&str] = &[
     "saa",
     "std-semaphore",
     "tokio",
+    "tonic",
 ];
 
 /// Appends a block for this run to the file beside `results`.
@@ -52,6 +54,8 @@ fn block(rounds: usize, quick: bool) -> String {
     say("java", &first_line("java", &["--version"]).unwrap_or_else(|| "none".into()));
     say("flock", &first_line("flock", &["--version"]).unwrap_or_else(|| "none".into()));
     say("sem", &first_line("sem", &["--version"]).unwrap_or_else(|| "none".into()));
+    say("etcd", &crate::machines::version().unwrap_or_else(|| "none".into()));
+    say("go", &crate::machines::go_version().unwrap_or_else(|| "none".into()));
     say("rounds", &rounds.to_string());
     say("quick", if quick { "yes" } else { "no" });
     for peer in PEERS {

@@ -7,11 +7,13 @@ mod engines;
 mod harness;
 mod host;
 mod machine;
+mod machines;
 mod plots;
 mod record;
 mod slab;
 mod stats;
 mod table;
+mod talk;
 mod tasks;
 mod threads;
 mod watchdog;
@@ -35,6 +37,9 @@ struct Arguments {
 enum Command {
     /// Run workloads and append a row for each peer and cell to a file.
     Run(RunArguments),
+    /// Takes part in a workload on machines, told by its input what to do.
+    #[command(hide = true)]
+    Waiter(machines::Waiter),
     /// Draw a file of results: one SVG a workload.
     Plot {
         /// The file that `run` wrote.
@@ -54,8 +59,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct RunArguments {
-    /// Workloads to run, separated by commas; `host` is all those between processes (h1 to h6). When not
-    /// given: all those within a process (w1 to w10, `busy`).
+    /// Workloads to run, separated by commas; `host` is all those between processes (h1 to h6), `machines` all
+    /// those on etcd (m1 to m6). When not given: all those within a process (w1 to w10, `busy`).
     #[arg(long, value_delimiter = ',', value_parser = workload)]
     only: Vec<String>,
     /// Peers to run, by the beginning of their names; all when not given. The reference of a workload always runs.
@@ -70,20 +75,25 @@ struct RunArguments {
     /// Where to append the rows; what machine it was goes to a file beside it that ends in `.machine.txt`.
     #[arg(long, value_name = "FILE", default_value = "results.csv")]
     out: PathBuf,
-    /// The program `permits`, for h6, which starts it; without it h6 has no rows of it.
+    /// The program `permits`, for h6 and m6, which start it; without it they have no rows of it.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
 
-/// All those between processes.
-const HOST: &str = "host";
+/// A workload by its name, and what runs it.
+type Named = (&'static str, fn(&mut Bench) -> Result<(), String>);
+
+/// All those between processes, and all those on machines.
+const GROUPS: [(&str, &[Named]); 2] = [("host", host::ALL), ("machines", machines::ALL)];
 
 fn workload(name: &str) -> Result<String, String> {
-    let known: Vec<_> = workloads::ALL.iter().chain(host::ALL).map(|(name, _)| *name).collect();
-    if known.contains(&name) || name == HOST {
+    let of_groups = GROUPS.iter().flat_map(|(_, all)| *all);
+    let single = workloads::ALL.iter().chain(of_groups).map(|(name, _)| *name);
+    let known: Vec<_> = single.chain(GROUPS.map(|(group, _)| group)).collect();
+    if known.contains(&name) {
         Ok(name.into())
     } else {
-        Err(format!("no workload `{name}`, there are {} and `{HOST}`", known.join(", ")))
+        Err(format!("no workload `{name}`, there are {}", known.join(", ")))
     }
 }
 
@@ -100,9 +110,11 @@ fn run(arguments: RunArguments) -> Result<(), String> {
             workload(&mut bench)?;
         }
     }
-    for (name, workload) in host::ALL {
-        if named(HOST) || named(name) {
-            workload(&mut bench)?;
+    for (group, all) in GROUPS {
+        for (name, workload) in all {
+            if named(group) || named(name) {
+                workload(&mut bench)?;
+            }
         }
     }
     Ok(())
@@ -111,6 +123,7 @@ fn run(arguments: RunArguments) -> Result<(), String> {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(arguments),
+        Command::Waiter(waiter) => machines::serve(&waiter),
         Command::Plot { from, dir } => plots::draw(&from, &dir),
         Command::Table { from } => table::print(&from),
     };

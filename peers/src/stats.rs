@@ -12,6 +12,14 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// The value that 99 of 100 are at or below.
+pub fn p99(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() * 99).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
+
 /// Jain's index of shares: 1 when all have the same, 1/n when one has everything. There is none when nobody has any.
 pub fn jain(shares: &[u64]) -> Option<f64> {
     let sum: f64 = shares.iter().map(|&s| s as f64).sum();
@@ -27,6 +35,15 @@ mod tests {
     fn median_of_an_even_number_lies_between_the_two_in_the_middle() {
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn p99_leaves_one_of_a_hundred_above_it() {
+        let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+
+        assert_eq!(p99(&hundred), Some(99.0));
+        assert_eq!(p99(&[7.0]), Some(7.0));
+        assert_eq!(p99(&[]), None);
     }
 
     #[test]

@@ -33,9 +33,9 @@ fn is_floor(row: &Row) -> bool {
     row.peer.starts_with("floor")
 }
 
-/// Between processes and in Python: hardly two peers promise the same there, so each has its row.
+/// Between processes, on machines and in Python: hardly two peers promise the same there, so each has its row.
 fn names_all(row: &Row) -> bool {
-    row.workload.starts_with(['h', 'p'])
+    row.workload.starts_with(['h', 'm', 'p'])
 }
 
 fn one(rows: &[&Row]) -> String {

@@ -14,10 +14,12 @@ mod crowd;
 mod death;
 mod hand_over;
 mod long_queue;
-mod program;
+pub mod program;
 
 use crate::harness::Bench;
+pub use crew::processor_time;
 pub use spinners::Spinners;
+pub use sys::clock_ns;
 
 type Run = fn(&mut Bench) -> Result<(), String>;
 

@@ -9,7 +9,7 @@ use crate::engine::Order;
 use crate::harness::{Bench, CellInfo, Entry, Metric, Sample};
 use crate::stats::median;
 
-const START: Metric = Metric { name: "from start to end", unit: "ms", higher_is_better: false };
+pub const START: Metric = Metric { name: "from start to end", unit: "ms", higher_is_better: false };
 const BARE: &str = "floor: true";
 const FLOCK: &str = "flock";
 
@@ -44,7 +44,7 @@ pub fn run(bench: &mut Bench) -> Result<(), String> {
     bench.cell(&info, &entries, &cell)
 }
 
-const PERMITS: &str = "permits run";
+pub const PERMITS: &str = "permits run";
 
 fn permits(program: PathBuf, directory: PathBuf) -> Entry<Cell> {
     started(PERMITS, Order::Fifo, 1, move || {
@@ -63,16 +63,18 @@ fn command(program: &str, arguments: &[&str]) -> Command {
 /// The median of some starts, one after the other; a `part` of what the cell says.
 fn started(name: &'static str, order: Order, part: u32, command: impl Fn() -> Command + 'static) -> Entry<Cell> {
     Entry::new(name, order, move |cell: &Cell| {
-        let once = |_| {
-            let mut command = command();
-            command.stdin(Stdio::null()).stdout(Stdio::null());
-            let start = Instant::now();
-            let status = command.status().expect("the program can be started");
-            let elapsed = start.elapsed().as_secs_f64() * 1e3;
-            assert!(status.success(), "`{name}` failed: {status}");
-            elapsed
-        };
-        let all: Vec<f64> = (0..(cell.starts / part).max(1)).map(once).collect();
+        let starts = (cell.starts / part).max(1);
+        let all: Vec<f64> = (0..starts).map(|_| milliseconds(name, &mut command())).collect();
         Sample::of(median(&all).unwrap_or(f64::NAN))
     })
+}
+
+/// How long a command runs that has to succeed.
+pub fn milliseconds(name: &str, command: &mut Command) -> f64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let start = Instant::now();
+    let status = command.status().expect("the program can be started");
+    let elapsed = start.elapsed().as_secs_f64() * 1e3;
+    assert!(status.success(), "`{name}` failed: {status}");
+    elapsed
 }

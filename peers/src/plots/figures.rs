@@ -23,6 +23,9 @@ pub fn all(rows: &[Row]) -> Vec<Figure> {
         host_crowd(rows),
         host_death(rows),
         host_queue(rows),
+        machines_alone(rows),
+        machines_hand_over(rows),
+        machines_history(rows),
         python_alone(rows),
         python_crowd(rows),
         python_hand_over(rows),
@@ -372,6 +375,58 @@ fn host_queue(rows: &[Row]) -> Figure {
             panel("grant", "µs a grant"),
             panel("context switches of the waiters", "context switches a grant"),
         ],
+    }
+}
+
+fn machines_alone(rows: &[Row]) -> Figure {
+    let panel = |workload: &'static str, nodes: Option<&'static str>, metric: &'static str, title: &str, axis| {
+        dots(rows, title, axis, Value::Median, |r| {
+            r.workload == workload && r.metric == metric && nodes.is_none_or(|n| parameter(r, "nodes") == Some(n))
+        })
+    };
+    let command = "a command that does nothing, run under a permit";
+    Figure {
+        name: "machines-alone",
+        columns: 2,
+
+        panels: vec![
+            panel("m1", Some("1"), "pair", "acquire and release, one server", "µs a pair (log)"),
+            panel("m1", Some("3"), "pair", "acquire and release, three servers", "µs a pair (log)"),
+            panel("m2", None, "pairs", "many at once, one server", "pairs a second (log)"),
+            panel("m6", None, "from start to end", command, "ms from start to end (log)"),
+        ],
+    }
+}
+
+fn machines_hand_over(rows: &[Row]) -> Figure {
+    let axis = "µs from release to acquire (log)";
+    let panel = |workload: &'static str, of_cell: &'static [(&'static str, &'static str)], title: &str| {
+        dots(rows, title, axis, Value::Median, |r| of(r, workload, of_cell) && r.metric == "hand-over")
+    };
+    Figure {
+        name: "machines-hand-over",
+        columns: 2,
+
+        panels: vec![
+            panel("m3", &[("nodes", "1"), ("waited", "3ms")], "to one that waited for 3 ms, one server"),
+            panel("m3", &[("nodes", "3"), ("waited", "3ms")], "to one that waited for 3 ms, three servers"),
+            panel("m3", &[("nodes", "1"), ("waited", "150ms")], "to one that waited for 150 ms, one server"),
+            panel("m4", &[("hold", "10ms")], "among 64 processes, held for 10 ms"),
+        ],
+    }
+}
+
+fn machines_history(rows: &[Row]) -> Figure {
+    let panel = |metric: &'static str, title: &str| {
+        lines(rows, title, ("tenths of 100,000 pairs", "µs a pair"), "tenth", Value::Median, |r| {
+            r.workload == "m5" && r.metric == metric
+        })
+    };
+    Figure {
+        name: "machines-history",
+        columns: 2,
+
+        panels: vec![panel("pair", "median of each tenth"), panel("pair p99", "p99 of each tenth")],
     }
 }
 

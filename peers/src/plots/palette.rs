@@ -43,7 +43,9 @@ const ALL: [Tone; 10] = [PAGE, INK, GRID, OTHER, OTHER_LABEL, OURS, OURS_FAIR, B
 pub fn tone(peer: &str) -> Tone {
     match peer {
         "tokio" | "tokio mpsc" | "std sync_channel" | "System V" | "threading.Semaphore" | "asyncio.Semaphore" => BLUE,
-        "java" | "java-fair" | "flume" | "flock" | "aiologic.Semaphore" => GREEN,
+        "java" | "java-fair" | "Go concurrency.Mutex" | "etcdctl lock" | "flume" | "flock" | "aiologic.Semaphore" => {
+            GREEN
+        }
         "futures-intrusive" | "futures-intrusive-fair x2" | "System V undo" | "anyio.Semaphore" => PURPLE,
         // The panels by the bound, where every series is ours.
         "8 threads, 1 permit" => OURS,
