@@ -127,7 +127,7 @@ impl Counting {
         resize: bool,
         options: Connecting<'_>,
     ) -> PyResult<(String, String)> {
-        let max = max.map(|max| no_bool(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
+        let max = max.map(|max| number(&max, "max").and_then(Count::given)?.have("max")).transpose()?;
         let terms = match max {
             Some(max) if resize => Terms::Resized(max),
             Some(max) => Terms::Max(max),
