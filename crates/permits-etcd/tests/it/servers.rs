@@ -3,7 +3,7 @@
 use crate::cluster::{etcdctl, revision};
 use crate::scene::DEADLINE;
 use permits_conformance::wait::{Polled, always, eventually};
-use permits_etcd::{Etcd, EtcdSemaphore};
+use permits_etcd::{ErrorKind, Etcd, EtcdSemaphore};
 use permits_testbed::etcd::{Engine, Etcd as Cluster};
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
@@ -69,10 +69,19 @@ impl Three {
     }
 }
 
-/// Acquires and releases all the time, and knows how long one of both took at most.
+/// What came of many pairs.
+struct Calls {
+    pairs: u32,
+    /// How long the slowest call took.
+    slowest: Duration,
+    /// How many of the permits were lost.
+    lost: u32,
+}
+
+/// Acquires and releases all the time.
 struct Busy {
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<(u32, Duration)>,
+    thread: JoinHandle<Calls>,
 }
 
 impl Busy {
@@ -80,25 +89,27 @@ impl Busy {
         let (semaphore, is_over) = (semaphore.clone(), Arc::new(AtomicBool::new(false)));
         let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let (mut pairs, mut slowest) = (0, Duration::ZERO);
+            let mut calls = Calls { pairs: 0, slowest: Duration::ZERO, lost: 0 };
             while !over.load(Ordering::Relaxed) {
                 let start = Instant::now();
                 let permit = semaphore.acquire().wait_timeout(DEADLINE).expect("it is free");
-                slowest = slowest.max(start.elapsed());
+                calls.slowest = calls.slowest.max(start.elapsed());
                 let start = Instant::now();
-                permit.release().wait().expect("it is held");
-                slowest = slowest.max(start.elapsed());
-                pairs += 1;
+                match permit.release().wait() {
+                    Err(why) if why.kind() == ErrorKind::Lost => calls.lost += 1,
+                    outcome => outcome.expect("a server is there"),
+                }
+                calls.slowest = calls.slowest.max(start.elapsed());
+                calls.pairs += 1;
                 // A client among others.
                 thread::park_timeout(Duration::from_millis(5));
             }
-            (pairs, slowest)
+            calls
         });
         Busy { is_over, thread }
     }
 
-    /// How many pairs there were, and how long the slowest call took.
-    fn end(self) -> (u32, Duration) {
+    fn end(self) -> Calls {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().expect("each call ends well")
     }
@@ -136,7 +147,8 @@ fn hanging_leader(engine: Engine, seconds: &[u64]) {
         let is_deleted = || etcdctl(engine, &another, &arguments).trim().is_empty();
         assert!(is_kept || eventually(Duration::from_millis(200), is_deleted), "the servers have not ended its lease");
 
-        let (pairs, slowest) = calls.end();
+        let Calls { pairs, slowest, lost } = calls.end();
+        assert!(lost <= 1, "{lost} of {pairs}: a lease is ended once");
         println!("leader stopped for {pause:?}: kept: {is_kept}, slowest of {pairs} pairs: {slowest:?}");
         assert!(slowest <= STALL + SLACK, "{slowest:?}");
         if is_kept {
@@ -162,7 +174,8 @@ fn killed_leader_costs_no_lease_and_two_seconds() {
         three.cluster.servers()[leader].kill();
 
         assert!(always(TTL + STALL, || !permit.is_lost()), "a lease was lost that was renewed");
-        let (pairs, slowest) = calls.end();
+        let Calls { pairs, slowest, lost } = calls.end();
+        assert_eq!(lost, 0, "a lease was lost that was renewed");
         println!("leader killed ({engine:?}): slowest of {pairs} pairs: {slowest:?}");
         assert!(slowest <= STALL + SLACK, "{slowest:?}");
         permit.release().wait().expect("it is held");
