@@ -147,10 +147,10 @@ impl Options {
     ///
     /// The time lies between two grants, and not between what the processes do after them. A process that takes
     /// its grant and then dies, or returns its permit unused, has used its start. A waiter that dies or gives up
-    /// before it takes its grant has not, unless another request was granted since: the next start is as long
-    /// after the start before, to the millisecond, as is set when it comes. If processes in a time namespace that
-    /// shifts the clock since boot (`time_namespaces(7)`) and others use one semaphore, their starts are not
-    /// spaced.
+    /// before it takes its grant has not, unless another request was granted since. The start before that is the
+    /// last one again then, and the next may come when the time since it, to the millisecond, is as long as is
+    /// set. If processes in a time namespace that shifts the clock since boot (`time_namespaces(7)`) and others
+    /// use one semaphore, their starts are not spaced.
     ///
     /// ```
     /// # let directory = std::env::temp_dir().join(format!("permits-doc-every-{}", std::process::id()));

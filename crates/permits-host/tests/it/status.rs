@@ -188,7 +188,7 @@ fn it_tells_of_the_file() {
     for status in looks(&directory, &semaphore) {
         let file = status.file.as_ref().expect("it has a file");
         assert_eq!((status.name.as_str(), file.path.as_path()), (NAME, semaphore.path()));
-        assert_eq!((file.format, file.mode, status.state.max_permits), ((3, 0), 0o660, 7));
+        assert_eq!((file.format, file.mode, status.state.max_permits), ((4, 0), 0o660, 7));
         assert!((before..=SystemTime::now() + TICK).contains(&file.created), "{:?}", file.created);
         assert_eq!(file.owner_uid, std::fs::metadata("/proc/self").expect("there is /proc").uid());
     }
