@@ -109,6 +109,7 @@ mod tests {
         "acquire-limit",
         "queue-epoch",
         "reopen",
+        "remove-same",
         "resize-once",
         "settle-once",
         "take-epoch",
