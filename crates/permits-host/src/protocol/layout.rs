@@ -46,9 +46,7 @@ pub(crate) mod header {
     pub(crate) const USED: usize = 6;
     /// Where the file was created, which a process needs to know that finds it with several names: the number of its
     /// directory, and the name of the semaphore with zeros behind it.
-    #[cfg(not(permits_loom))]
     pub(crate) const HOME: usize = 7;
-    #[cfg(not(permits_loom))]
     pub(crate) const HOME_WORDS: usize = 1 + 25;
     /// The root has a cache line of its own, as every commit of every process writes to it.
     pub(crate) const ROOT: usize = if cfg!(permits_loom) { 0 } else { 64 };
