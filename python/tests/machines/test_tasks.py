@@ -92,13 +92,18 @@ async def test_wait_that_times_out_leaves_no_trace(opened):
 @in_loop
 async def test_many_tasks_are_never_more_than_there_are_permits(opened):
     sems, inside, most = [opened(3), opened()], 0, 0
+    full = asyncio.Event()
 
     async def work(sem):
         nonlocal inside, most
         async with sem:
             inside += 1
             most = max(most, inside)
-            await asyncio.sleep(0.001)
+            # The first three stay until all others wait, however slow the machine is.
+            if inside == 3 and not full.is_set():
+                await until(lambda: counts(sem) == (0, 3, 0) and sem.waiting == 37)
+                full.set()
+            await asyncio.wait_for(full.wait(), 2 * SOON)
             inside -= 1
 
     await asyncio.gather(*(work(sems[number % 2]) for number in range(40)))
